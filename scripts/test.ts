@@ -1,0 +1,222 @@
+/**
+ * The test runner: `npm test [filter …]`.
+ *
+ * Every test file gets a process of its own under the pinned Node, two at a time (the machines that run this have
+ * few cores, and tests that starve each other lie). Each file is bounded by a time limit, and whatever it leaves
+ * running is ended with its process group. The types and the linter count as one test each. The last line, alone,
+ * is what scripts read: `N passed, N failed`, and `, N skipped` when tests were skipped.
+ *
+ * A file fails as a whole when it crashes, runs out of time, or holds no test at all.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const atOnce = Number(process.env.SLIPWAY_TEST_JOBS ?? 2);
+/** A file that needs longer says so in its first lines: `// time limit: 300 s`. */
+const defaultLimitSeconds = 120;
+/** How long each check took last time; kept where git does not look, so that long ones can start first. */
+const timesFile = join(root, "node_modules", ".cache", "slipway-test-times.json");
+
+interface Check {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly limitSeconds: number;
+  /** uvu's summary says how many tests ran; a tool such as tsc is one test, passed when it exits with 0. */
+  readonly summary: "uvu" | "exit code";
+  /** For the first run, before times are known: bigger means start earlier. */
+  readonly weight: number;
+}
+
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly seconds: number;
+  readonly problem: string;
+  readonly output: string;
+}
+
+const filters = process.argv.slice(2);
+const checks = [...tools(), ...testFiles()].filter(
+  (check) => filters.length === 0 || filters.some((filter) => check.name.includes(filter)),
+);
+if (checks.length === 0) {
+  console.error(`no test matches ${filters.join(", ")}; filters are parts of paths, such as "test/net" or "parser"`);
+  console.log("0 passed, 1 failed");
+  process.exit(1);
+}
+
+const times = readTimes();
+checks.sort((a, b) => (times[b.name] ?? b.weight) - (times[a.name] ?? a.weight));
+
+const running = new Set<ChildProcess>();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    for (const child of running) killGroup(child);
+    process.exit(1);
+  });
+}
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const failures: string[] = [];
+const queue = checks.slice();
+await Promise.all(Array.from({ length: Math.max(1, atOnce) }, worker));
+writeTimes(times);
+
+for (const failure of failures) console.log(failure);
+const { passed, failed, skipped } = total;
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+process.exit(failed > 0 || passed === 0 ? 1 : 0);
+
+async function worker(): Promise<void> {
+  for (let check = queue.shift(); check !== undefined; check = queue.shift()) {
+    const outcome = await run(check);
+    times[check.name] = outcome.seconds;
+    total.passed += outcome.passed;
+    total.failed += outcome.failed;
+    total.skipped += outcome.skipped;
+    report(check, outcome);
+  }
+}
+
+function report(check: Check, outcome: Outcome): void {
+  const { passed, failed, skipped, seconds, problem, output } = outcome;
+  const counts = `${passed} passed${failed > 0 ? `, ${failed} failed` : ""}${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+  console.log(`${failed > 0 ? "FAIL" : "ok  "} ${check.name}  ${counts}, ${seconds.toFixed(1)} s`);
+  for (const line of output.split("\n")) {
+    if (line.startsWith("SKIP ")) console.log(`     ${line}`);
+  }
+  if (failed > 0) {
+    const title = `==== ${check.name}${problem === "" ? "" : `: ${problem}`}`;
+    failures.push(`${title}\n${output.trimEnd()}\n`);
+  }
+}
+
+function run(check: Check): Promise<Outcome> {
+  const started = performance.now();
+  return new Promise((resolve) => {
+    // A process group of its own, so that what a crashed test left running can be ended as well.
+    const child = spawn(check.command, check.args, {
+      cwd: root,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH ?? ""}` },
+    });
+    running.add(child);
+    let output = "";
+    let problem = "";
+    const collect = (chunk: string) => {
+      output += chunk;
+    };
+    child.stdout?.setEncoding("utf8").on("data", collect);
+    child.stderr?.setEncoding("utf8").on("data", collect);
+    const limit = setTimeout(() => {
+      problem = `not finished after ${check.limitSeconds} s`;
+      killGroup(child);
+    }, check.limitSeconds * 1000);
+    child.on("error", (error) => {
+      problem = error.message;
+    });
+    // "exit", not "close": a grandchild that holds our pipes open must not hold up the whole run.
+    child.on("exit", (code, signal) => {
+      setImmediate(() => killGroup(child));
+      if (problem === "" && signal !== null) problem = `ended by ${signal}`;
+      if (problem === "" && code !== 0) problem = `exit code ${code}`;
+    });
+    child.on("close", () => {
+      clearTimeout(limit);
+      running.delete(child);
+      const seconds = (performance.now() - started) / 1000;
+      resolve({ ...count(check, output, problem), seconds, output });
+    });
+  });
+}
+
+/** What a finished check amounts to. Whatever cannot be accounted for is a failure, never a silent pass. */
+function count(check: Check, output: string, problem: string): Omit<Outcome, "seconds" | "output"> {
+  if (check.summary === "exit code") {
+    return problem === ""
+      ? { passed: 1, failed: 0, skipped: 0, problem }
+      : { passed: 0, failed: 1, skipped: 0, problem };
+  }
+  const text = output.replace(/\x1b\[[0-9;]*m/g, "");
+  const sum = (label: string) =>
+    [...text.matchAll(new RegExp(`^  ${label}:\\s+(\\d+)$`, "gm"))].reduce((all, match) => all + Number(match[1]), 0);
+  const tests = sum("Total");
+  const passed = sum("Passed");
+  const skipped = sum("Skipped");
+  let failed = tests - passed;
+  if (failed === 0 && problem !== "") failed = 1;
+  if (failed === 0 && tests + skipped === 0) {
+    failed = 1;
+    problem = "no test ran (does the file end with test.run()?)";
+  }
+  const reasons = [...text.matchAll(/^SKIP /gm)].length;
+  if (failed === 0 && reasons < skipped) {
+    failed = 1;
+    problem = `${skipped} skipped but only ${reasons} said why: use skip(test, name, reason) of test/support/skip.ts`;
+  }
+  return { passed, failed, skipped, problem };
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // Nothing of the group is left.
+  }
+}
+
+function tools(): Check[] {
+  const tool = (name: string, command: string, ...args: string[]): Check => ({
+    name,
+    command: join(root, "node_modules", ".bin", command),
+    args,
+    limitSeconds: 300,
+    summary: "exit code",
+    weight: Number.MAX_SAFE_INTEGER,
+  });
+  return [tool("types", "tsc", "--noEmit"), tool("lint", "biome", "check")];
+}
+
+function testFiles(): Check[] {
+  const folder = join(root, "test");
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".test.ts") && !file.split(sep).includes("node_modules"))
+    .sort()
+    .map((file) => {
+      const path = join(folder, file);
+      const asked = /^\/\/ time limit: (\d+) s$/m.exec(readFileSync(path, "utf8").slice(0, 2000));
+      return {
+        name: relative(root, path),
+        command: process.execPath,
+        args: [path],
+        limitSeconds: asked === null ? defaultLimitSeconds : Number(asked[1]),
+        summary: "uvu",
+        weight: statSync(path).size / 1e6,
+      };
+    });
+}
+
+function readTimes(): Record<string, number> {
+  if (!existsSync(timesFile)) return {};
+  try {
+    return JSON.parse(readFileSync(timesFile, "utf8"));
+  } catch {
+    return {};
+  }
+}
+
+function writeTimes(known: Record<string, number>): void {
+  try {
+    mkdirSync(dirname(timesFile), { recursive: true });
+    writeFileSync(timesFile, JSON.stringify(known));
+  } catch {
+    // Only the order of the next run depends on it.
+  }
+}
