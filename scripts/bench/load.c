@@ -1,0 +1,415 @@
+/*
+ * A closed-loop HTTP/1.1 load generator that one core can drive fast enough to
+ * saturate a server on another: N keep-alive connections, up to `depth`
+ * requests in flight on each, one epoll loop, no allocation while it runs.
+ *
+ * A response counts only once its body has arrived whole (Content-Length,
+ * chunked or until close, RFC 9112 section 6.3) and its status is 200.
+ * Everything else is an error: another status, framing that cannot be read, a
+ * connection that ends early. One JSON line on stdout says what happened.
+ *
+ *   load --port 8000 --request FILE [--host 127.0.0.1] [--connections 64]
+ *        [--depth 1] [--warmup 0.2] [--duration 2] [--requests N]
+ *        [--cpu PID,PID] [--core N]
+ *
+ * --requests stops after exactly N requests. --cpu reads the CPU clocks of
+ * those processes at the window's two ends (clock_getcpuclockid(3): every
+ * thread, dead ones too, in nanoseconds), so nothing outside the window counts.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_DEPTH = 256, MAX_CONNECTIONS = 20000, BUFFER = 65536, MAX_PIDS = 64 };
+enum body { HEAD, LENGTH, UNTIL_CLOSE, CHUNK_SIZE, CHUNK_DATA, TRAILERS };
+
+/* closed → connecting → open → closed; `fd` is -1 exactly while closed. */
+struct connection {
+  int fd, connecting, wants_write;
+  enum body body;
+  uint64_t remaining;        /* of a LENGTH body, or of a chunk and its CRLF */
+  size_t filled;             /* bytes kept in `buffer`: an unfinished head or chunk line */
+  uint64_t unsent;           /* bytes of issued requests that the kernel has not taken yet */
+  unsigned in_flight, first; /* `sent_at` is a ring of `in_flight` entries from `first` */
+  int status, close_after;
+  uint64_t sent_at[MAX_DEPTH];
+  char buffer[BUFFER];
+};
+
+static struct {
+  uint64_t requests, status_errors, broken, reconnects, bytes;
+  uint64_t latency[64 * 32], latency_max;
+} seen;
+
+static struct connection *connections;
+static struct sockaddr_in address;
+static char *request_text; /* depth + 1 copies, so that any unsent tail is contiguous */
+static size_t request_length;
+static int poller, depth = 1, head_request;
+static uint64_t to_issue = UINT64_MAX, refused;
+
+static void fail(const char *what) {
+  fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static uint64_t now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + t.tv_nsec;
+}
+
+/* Log-linear buckets, 32 to a power of two: within 3 % at any size. */
+static unsigned bucket_of(uint64_t ns) {
+  if (ns < 32) return ns;
+  unsigned exponent = 63 - __builtin_clzll(ns);
+  return (exponent - 4) * 32 + ((ns >> (exponent - 5)) & 31);
+}
+
+static uint64_t bucket_value(unsigned bucket) {
+  if (bucket < 32) return bucket;
+  unsigned exponent = bucket / 32 + 4;
+  return (1ull << exponent) + ((uint64_t)(bucket & 31) << (exponent - 5));
+}
+
+static uint64_t percentile(double part) {
+  uint64_t total = 0, sum = 0;
+  for (unsigned i = 0; i < 64 * 32; i++) total += seen.latency[i];
+  for (unsigned i = 0; i < 64 * 32; i++)
+    if ((sum += seen.latency[i]) > 0 && sum >= total * part) return bucket_value(i);
+  return 0;
+}
+
+static void watch(struct connection *c, int operation) {
+  struct epoll_event event = {.events = EPOLLIN | (c->wants_write ? EPOLLOUT : 0), .data.ptr = c};
+  if (epoll_ctl(poller, operation, c->fd, &event) < 0) fail("epoll_ctl");
+}
+
+static void issue(struct connection *c, unsigned count, uint64_t at) {
+  for (; count > 0 && to_issue > 0; count--) {
+    if (to_issue != UINT64_MAX) to_issue--;
+    c->sent_at[(c->first + c->in_flight++) % MAX_DEPTH] = at;
+    c->unsent += request_length;
+  }
+}
+
+static void open_connection(struct connection *c) {
+  c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (c->fd < 0) fail("socket");
+  int one = 1;
+  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  c->body = HEAD;
+  c->filled = c->unsent = c->in_flight = c->first = c->close_after = 0;
+  c->connecting = c->wants_write = 1;
+  if (connect(c->fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS) {
+    if (++refused > 1000) fail("connect");
+  }
+  watch(c, EPOLL_CTL_ADD);
+}
+
+/* Closes and, while there is something left to ask, opens anew. */
+static void reopen(struct connection *c) {
+  close(c->fd);
+  c->fd = -1;
+  seen.reconnects++;
+  if (to_issue > 0) open_connection(c);
+}
+
+/* The requests in flight will never be answered: errors, one each; a connection that broke empty-handed is one too. */
+static void broke(struct connection *c) {
+  seen.broken += c->in_flight ? c->in_flight : 1;
+  reopen(c);
+}
+
+static void flush_requests(struct connection *c) {
+  while (c->unsent > 0) {
+    size_t skip = (request_length - c->unsent % request_length) % request_length;
+    ssize_t sent = send(c->fd, request_text + skip, c->unsent, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) break; /* EAGAIN: EPOLLOUT says when; a dead connection shows at its read */
+    c->unsent -= sent;
+  }
+  int wants = c->unsent > 0;
+  if (wants != c->wants_write) {
+    c->wants_write = wants;
+    watch(c, EPOLL_CTL_MOD);
+  }
+}
+
+static int is_name(const char *line, const char *name, size_t length) { return strncasecmp(line, name, length) == 0; }
+
+/* Reads one head, `head` to `end` (past its blank line); 0 when it makes no sense. */
+static int read_head(struct connection *c, const char *head, const char *end) {
+  if (end - head < 16 || memcmp(head, "HTTP/1.", 7) != 0 || head[8] != ' ') return 0;
+  c->status = atoi(head + 9);
+  c->close_after = head[7] == '0';
+  int chunked = 0, counted = 0;
+  uint64_t length = 0;
+  const char *line = memchr(head, '\n', end - head) + 1;
+  while (line < end - 2) {
+    const char *next = memchr(line, '\n', end - line) + 1;
+    if ((*line | 32) == 'c') {
+      if (is_name(line, "content-length:", 15)) {
+        char *stop;
+        length = strtoull(line + 15, &stop, 10);
+        if (stop == line + 15 || *stop != '\r') return 0;
+        counted = 1;
+      } else if (is_name(line, "connection:", 11)) {
+        const char *value = line + 11 + strspn(line + 11, " ");
+        if (is_name(value, "close", 5)) c->close_after = 1;
+        else if (is_name(value, "keep-alive", 10)) c->close_after = 0;
+      }
+    } else if (is_name(line, "transfer-encoding:", 18)) {
+      chunked = next - line >= 27 && is_name(next - 9, "chunked\r", 8);
+      if (!chunked) return 0;
+    }
+    line = next;
+  }
+  c->remaining = 0;
+  if (head_request || c->status < 200 || c->status == 204 || c->status == 304) c->body = LENGTH;
+  else if (chunked) c->body = CHUNK_SIZE;
+  else if (counted) c->body = LENGTH, c->remaining = length;
+  else c->body = UNTIL_CLOSE, c->close_after = 1;
+  return 1;
+}
+
+static void answered(struct connection *c, uint64_t at) {
+  c->body = HEAD;
+  if (c->status < 200) return; /* an interim response: the real one follows */
+  uint64_t took = at - c->sent_at[c->first];
+  c->first = (c->first + 1) % MAX_DEPTH;
+  c->in_flight--;
+  if (c->status != 200) {
+    seen.status_errors++;
+    return;
+  }
+  seen.requests++;
+  seen.latency[bucket_of(took)]++;
+  if (took > seen.latency_max) seen.latency_max = took;
+}
+
+/*
+ * Takes as much as it can of what was received, and keeps an unfinished rest.
+ * Returns 1 to go on, 0 when the connection is over by its own word, -1 when
+ * the bytes make no sense.
+ */
+static int consume(struct connection *c, uint64_t at) {
+  char *p = c->buffer, *end = c->buffer + c->filled;
+  for (;;) {
+    if (c->body == LENGTH || c->body == CHUNK_DATA) {
+      uint64_t take = c->remaining < (uint64_t)(end - p) ? c->remaining : (uint64_t)(end - p);
+      p += take;
+      if ((c->remaining -= take) > 0) break;
+      if (c->body == CHUNK_DATA) c->body = CHUNK_SIZE;
+      else {
+        answered(c, at);
+        if (c->body == HEAD && c->status >= 200 && c->close_after) return 0;
+      }
+      continue;
+    }
+    if (p == end) break;
+    if (c->body == UNTIL_CLOSE) {
+      p = end;
+      break;
+    }
+    if (c->body == HEAD) {
+      if (c->in_flight == 0) return -1;
+      char *stop = memmem(p, end - p, "\r\n\r\n", 4);
+      if (!stop) break;
+      if (!read_head(c, p, stop + 4)) return -1;
+      p = stop + 4;
+      continue;
+    }
+    char *stop = memchr(p, '\n', end - p);
+    if (!stop) break;
+    if (stop == p || stop[-1] != '\r') return -1;
+    if (c->body == CHUNK_SIZE) {
+      char *after;
+      uint64_t size = strtoull(p, &after, 16);
+      if (after == p || (*after != '\r' && *after != ';')) return -1;
+      c->body = size ? CHUNK_DATA : TRAILERS;
+      c->remaining = size + 2;
+    } else if (stop == p + 1) {
+      answered(c, at);
+      if (c->close_after) return 0;
+    }
+    p = stop + 1;
+  }
+  c->filled = end - p;
+  if (c->filled == BUFFER) return -1; /* a head or chunk line of 64 KiB */
+  if (p != c->buffer && c->filled) memmove(c->buffer, p, c->filled);
+  return 1;
+}
+
+static void ready(struct connection *c, uint32_t events) {
+  if (c->connecting) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error || (events & EPOLLERR)) {
+      errno = error;
+      if (++refused > 1000) fail("connect");
+      broke(c);
+      return;
+    }
+    refused = 0;
+    c->connecting = 0;
+    issue(c, depth, now());
+    flush_requests(c);
+    return;
+  }
+  if (events & EPOLLOUT) flush_requests(c);
+  if (!(events & ~(uint32_t)EPOLLOUT)) return;
+  ssize_t got = recv(c->fd, c->buffer + c->filled, BUFFER - c->filled, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  uint64_t at = now();
+  if (got <= 0) {
+    if (got == 0 && c->body == UNTIL_CLOSE) {
+      answered(c, at);
+      /* Pipelined behind a response that ends with the connection: never answered. */
+      seen.broken += c->in_flight;
+      reopen(c);
+    } else broke(c);
+    return;
+  }
+  seen.bytes += got;
+  c->filled += got;
+  int verdict = consume(c, at);
+  if (verdict < 0) broke(c);
+  else if (verdict == 0) {
+    seen.broken += c->in_flight;
+    reopen(c);
+  } else {
+    issue(c, depth - c->in_flight, at);
+    if (c->unsent) flush_requests(c);
+  }
+}
+
+static uint64_t cpu_of(const pid_t *pids, int count) {
+  uint64_t sum = 0;
+  for (int i = 0; i < count; i++) {
+    clockid_t clock;
+    struct timespec t;
+    if (clock_getcpuclockid(pids[i], &clock) != 0 || clock_gettime(clock, &t) != 0) continue; /* it has ended */
+    sum += (uint64_t)t.tv_sec * 1000000000u + t.tv_nsec;
+  }
+  return sum;
+}
+
+static void read_request(const char *path) {
+  static char text[BUFFER];
+  FILE *file = fopen(path, "rb");
+  if (!file) fail(path);
+  request_length = fread(text, 1, sizeof text, file);
+  fclose(file);
+  if (request_length == 0) {
+    fprintf(stderr, "load: %s is empty\n", path);
+    exit(2);
+  }
+  head_request = memcmp(text, "HEAD ", 5) == 0;
+  request_text = malloc(request_length * (depth + 1));
+  if (!request_text) fail("malloc");
+  for (int i = 0; i <= depth; i++) memcpy(request_text + i * request_length, text, request_length);
+}
+
+static int in_flight(int count) {
+  for (int i = 0; i < count; i++)
+    if (connections[i].fd >= 0 && (connections[i].in_flight > 0 || connections[i].connecting)) return 1;
+  return 0;
+}
+
+/* Serves events until `deadline`, or until nothing is asked and nothing is owed. */
+static void turn_until(uint64_t deadline, int count) {
+  struct epoll_event events[512];
+  for (;;) {
+    uint64_t at = now();
+    if (at >= deadline) return;
+    if (to_issue == 0 && !in_flight(count)) return;
+    int ms = (deadline - at) / 1000000 + 1;
+    int got = epoll_wait(poller, events, 512, ms);
+    if (got < 0 && errno != EINTR) fail("epoll_wait");
+    for (int i = 0; i < got; i++) ready(events[i].data.ptr, events[i].events);
+  }
+}
+
+int main(int argc, char **argv) {
+  int count = 64, port = 0, core = -1, pid_count = 0;
+  double duration = 2, warmup = 0.2;
+  const char *host = "127.0.0.1", *request = NULL;
+  pid_t pids[MAX_PIDS];
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const char *name = argv[i], *value = argv[i + 1];
+    if (!strcmp(name, "--host")) host = value;
+    else if (!strcmp(name, "--port")) port = atoi(value);
+    else if (!strcmp(name, "--request")) request = value;
+    else if (!strcmp(name, "--connections")) count = atoi(value);
+    else if (!strcmp(name, "--depth")) depth = atoi(value);
+    else if (!strcmp(name, "--warmup")) warmup = atof(value);
+    else if (!strcmp(name, "--duration")) duration = atof(value);
+    else if (!strcmp(name, "--requests")) to_issue = strtoull(value, NULL, 10);
+    else if (!strcmp(name, "--core")) core = atoi(value);
+    else if (!strcmp(name, "--cpu")) {
+      for (const char *p = value; p && *p && pid_count < MAX_PIDS; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+        pids[pid_count++] = atoi(p);
+    } else {
+      fprintf(stderr, "load: unknown option %s\n", name);
+      return 2;
+    }
+  }
+  if (!request || port <= 0 || count < 1 || count > MAX_CONNECTIONS || depth < 1 || depth > MAX_DEPTH ||
+      duration <= 0 || duration > 600 || warmup < 0 || warmup > 60) {
+    fprintf(stderr, "load: give --port and --request; connections 1-%d, depth 1-%d, duration up to 600 s\n",
+            MAX_CONNECTIONS, MAX_DEPTH);
+    return 2;
+  }
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  if (inet_pton(AF_INET, host, &address.sin_addr) != 1 || (ntohl(address.sin_addr.s_addr) >> 24) != 127) {
+    fprintf(stderr, "load: %s is not a loopback address\n", host);
+    return 2;
+  }
+  if (core >= 0) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(core, &set);
+    if (sched_setaffinity(0, sizeof set, &set) < 0) fail("sched_setaffinity");
+  }
+  read_request(request);
+  connections = calloc(count, sizeof *connections);
+  if (!connections) fail("calloc");
+  if ((poller = epoll_create1(EPOLL_CLOEXEC)) < 0) fail("epoll_create1");
+  for (int i = 0; i < count; i++) open_connection(&connections[i]);
+
+  if (warmup > 0 && to_issue == UINT64_MAX) {
+    turn_until(now() + warmup * 1e9, count);
+    memset(&seen, 0, sizeof seen);
+  }
+  uint64_t cpu = cpu_of(pids, pid_count), start = now(), own = clock();
+  turn_until(start + duration * 1e9, count);
+  uint64_t cpu_ns = cpu_of(pids, pid_count) - cpu, took = now() - start;
+  own = clock() - own;
+  printf("{\"requests\":%llu,\"statusErrors\":%llu,\"broken\":%llu,\"reconnects\":%llu,\"bytes\":%llu,"
+         "\"seconds\":%.6f,\"cpuSeconds\":%.9f,\"loadCpuSeconds\":%.6f,"
+         "\"latency\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"max\":%.1f}}\n",
+         (unsigned long long)seen.requests, (unsigned long long)seen.status_errors, (unsigned long long)seen.broken,
+         (unsigned long long)seen.reconnects, (unsigned long long)seen.bytes, took / 1e9, cpu_ns / 1e9,
+         (double)own / CLOCKS_PER_SEC, percentile(0.5) / 1e3, percentile(0.9) / 1e3, percentile(0.99) / 1e3,
+         seen.latency_max / 1e3);
+  fflush(stdout);
+  /* What is still owed may arrive for a moment, so that the server sees an orderly end and logs nothing. */
+  to_issue = 0;
+  turn_until(now() + 300000000, count);
+  return 0;
+}

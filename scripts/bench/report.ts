@@ -1,0 +1,62 @@
+// A result as a table for people and as JSON for later comparison.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { arch, cpus, release } from "node:os";
+import { join } from "node:path";
+import type { Question } from "./question.ts";
+import type { Result } from "./rounds.ts";
+
+/** Above this max ÷ min a median of a few rounds says little. */
+const NOISY_SPREAD = 1.15;
+const OTHER_LOAD = 0.25;
+
+export function table(question: Question, result: Result): string {
+  const against = ["deno", "c"].filter((name) => result.peers.some((peer) => peer.peer === name));
+  const header = ["", result.unit, "min", "spread", ...against.map((name) => `÷ ${name}`)];
+  header.push(...question.extra.map((column) => column.label));
+  const rows = result.peers.map((peer) => [
+    peer.peer,
+    peer.median.toFixed(2),
+    peer.min.toFixed(2),
+    peer.spread.toFixed(2),
+    ...against.map((name) => (name === peer.peer ? "1" : peer.ratio[name].toFixed(2))),
+    ...question.extra.map((column) => (peer.extra[column.key] ?? Number.NaN).toFixed(column.digits)),
+  ]);
+  const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => row[i].length)));
+  const line = (row: readonly string[]): string =>
+    row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join("  ");
+  const lines = [`${result.question}: ${result.title} (${result.rounds} rounds of ${result.seconds} s)`];
+  lines.push(line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line));
+  for (const [peer, why] of Object.entries(result.missing)) lines.push(`left out: ${peer}: ${why}`);
+  return [...lines, ...warnings(result)].join("\n");
+}
+
+export function warnings(result: Result): string[] {
+  const said = result.peers
+    .filter((peer) => peer.spread > NOISY_SPREAD)
+    .map(
+      (peer) =>
+        `noisy: ${peer.peer}'s rounds differ by ${peer.spread.toFixed(2)}×; more --rounds, or a quieter machine`,
+    );
+  if (result.otherLoad > OTHER_LOAD) {
+    said.push(`noisy: something else used up to ${Math.round(result.otherLoad * 100)} % of a core meanwhile`);
+  }
+  return said;
+}
+
+/** Writes dist/bench/<question>.json (or elsewhere) and returns its path. */
+export function writeResult(result: Result, directory: string): string {
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, `${result.question}.json`);
+  const machine = {
+    platform: process.platform,
+    arch: arch(),
+    kernel: release(),
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+  };
+  writeFileSync(
+    path,
+    `${JSON.stringify({ at: new Date().toISOString(), machine, node: process.version, ...result }, null, 2)}\n`,
+  );
+  return path;
+}
