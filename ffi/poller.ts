@@ -1,0 +1,141 @@
+/**
+ * The poller contract: what each kernel mechanism gives to everything above it.
+ *
+ *   open(fd, sink) → handle     watch a descriptor; everything that happens to it is told to its sink
+ *   close(handle)               stop watching and close the descriptor
+ *   poll(timeoutMs) → count     deliver what the kernel has; 0 looks and returns, -1 parks until something happens
+ *   wake()                      make a parked poll return; the one call that any thread may make
+ *
+ * and the operations on a handle: accept, connect, receive/pause, receiveDatagrams, send, sendTo, shutdown. They are
+ * operations rather than readiness, so that completion kernels (io_uring, IOCP) and readiness kernels (epoll, kqueue)
+ * meet the same contract: `readiness.ts` turns the three verbs of a readiness backend into them, once for all.
+ *
+ * Handles are small integers, indices into typed arrays. **The life of a handle:** open → closing → free. It is
+ * closing from `close(handle)` until the kernel holds nothing of it (at once on readiness kernels, at the last
+ * completion on others) and its number is not given out again before. Each number carries a generation, which goes to
+ * the kernel with it and comes back with each event: an event of a former life is dropped, and never reaches the
+ * descriptor's or the number's next owner. After `close` the sink hears nothing more, and must not name the handle.
+ *
+ * Bytes are lent, both ways. `received` lends a view of the poller's own memory until it returns: who wants to keep
+ * bytes copies them; so an idle connection owns no buffer. `outgoing` lends memory to write a message into, to be
+ * given to `sendOutgoing` before anything else runs. `send` takes what the caller has: the kernel, or a copy of ours,
+ * holds it when the call returns.
+ *
+ * No operation throws for what the kernel says: they return 0 or more, or a negated errno. What a sink throws is
+ * caught, and told to `onSinkError` with its handle.
+ */
+import type { Constants } from "./constants.ts";
+import { openEpoll } from "./epoll.ts";
+import { system } from "./libc.ts";
+import { ReadinessPoller } from "./readiness.ts";
+import type { System } from "./system.ts";
+
+export type Handle = number;
+
+/** Who is told what happens to a handle. One object may serve any number of handles. */
+export interface Sink {
+  /** A connection was accepted: `fd` is the callee's now, non-blocking and close-on-exec. */
+  accepted(listener: Handle, fd: number): void;
+  connected(handle: Handle): void;
+  /** `bytes[start, end)` arrived; they are lent for the call. */
+  received(handle: Handle, bytes: Uint8Array, start: number, end: number): void;
+  /** A datagram arrived from the socket address `from`; both are lent for the call. */
+  datagram(handle: Handle, bytes: Uint8Array, start: number, end: number, from: Uint8Array): void;
+  /** All that `send` had kept has gone to the kernel: send more. */
+  sent(handle: Handle): void;
+  /** The peer sent FIN and everything before it has been delivered. */
+  ended(handle: Handle): void;
+  /** The peer is gone or half gone, though receiving is paused and bytes may wait unread. Told at least once. */
+  hungUp(handle: Handle): void;
+  /**
+   * The handle broke with this errno; close it. For a listener it is a pause, not an end: accepting goes on by
+   * itself once descriptors or memory come back (EMFILE, ENFILE, ENOBUFS, ENOMEM).
+   */
+  failed(handle: Handle, errno: number): void;
+  /** The handle's deadline passed: told by the runtime's timer wheel, not by the kernel. */
+  expired(handle: Handle): void;
+}
+
+/** Result of a send: everything is with the kernel, or the rest waits with us and `sent` follows. */
+export const SENT = 0;
+export const SENDING = 1;
+
+export interface Poller {
+  readonly name: string;
+  readonly constants: Constants;
+  readonly system: System;
+  /** The descriptor that becomes readable when `poll(0)` has something to deliver: for the host's loop to watch. */
+  readonly descriptor: number;
+  /** Handles open now. */
+  readonly openCount: number;
+  /** True while work waits that no kernel event will announce: call `poll(0)` again soon. */
+  readonly pending: boolean;
+  /** Handles that wait for descriptors or memory to come back; `retry()` tries them again. */
+  readonly stalled: number;
+  /** Called when `pending` or `stalled` turns true outside `poll`: whoever drives the poller schedules a look. */
+  onPending: () => void;
+  onSinkError: (handle: Handle, error: unknown) => void;
+
+  /** Returns the handle, or a negated errno; then the descriptor is still the caller's. */
+  open(fd: number, sink: Sink): Handle | number;
+  close(handle: Handle): void;
+  poll(timeoutMs: number): number;
+  wake(): void;
+  retry(): void;
+  /** Frees the poller's own descriptors. Every handle must have been closed. */
+  dispose(): void;
+
+  /** The descriptor behind a handle, for socket options and addresses. */
+  fd(handle: Handle): number;
+  sink(handle: Handle): Sink | undefined;
+  /** Hands the handle to another sink, e.g. when a connection changes its protocol. */
+  setSink(handle: Handle, sink: Sink): void;
+
+  /** Keeps accepting until `pause`. */
+  accept(listener: Handle): void;
+  /** Starts to connect to a socket address; `connected` or `failed` follows unless an errno is returned. */
+  connect(handle: Handle, address: Uint8Array): number;
+  /** Keeps receiving until `pause`. Calling it again while receiving changes nothing. */
+  receive(handle: Handle): void;
+  receiveDatagrams(handle: Handle): void;
+  /** Stops `received`, `datagram` or `accepted`; what was in flight on a completion kernel may still come once. */
+  pause(handle: Handle): void;
+  /** Sends `bytes[start, end)`. Returns SENT, SENDING or a negated errno. While SENDING, more is queued behind. */
+  send(handle: Handle, bytes: Uint8Array, start: number, end: number): number;
+  /** The lent memory for outgoing messages. Valid until the next call into the poller. */
+  readonly outgoing: Uint8Array<ArrayBuffer>;
+  /** Sends `outgoing[start, end)`; same results as `send`. */
+  sendOutgoing(handle: Handle, start: number, end: number): number;
+  /** Sends one datagram whole. Returns its length or a negated errno; after -EAGAIN, `sent` says when to try again. */
+  sendTo(handle: Handle, bytes: Uint8Array, to: Uint8Array): number;
+  /** shutdown(2) of the sending side: FIN after what was sent. The caller waits for `sent` first. */
+  shutdown(handle: Handle): number;
+}
+
+/**
+ * The backends for each system, best first. Each is tried by opening it, not by asking for versions: seccomp, sysctls
+ * and old kernels refuse in ways that no version number tells.
+ */
+const backends: readonly { readonly name: string; open(): Poller }[] = [
+  { name: "epoll", open: () => new ReadinessPoller(system(), openEpoll(system())) },
+];
+
+/** Opens the best poller that works here; `SLIPWAY_POLLER` names one to insist on. */
+export function openPoller(): Poller {
+  const wanted = process.env["SLIPWAY_POLLER"];
+  const candidates = wanted ? backends.filter((backend) => backend.name === wanted) : backends;
+  if (candidates.length === 0) {
+    throw new Error(
+      `SLIPWAY_POLLER=${wanted}: no such poller here; choose one of: ${backends.map((b) => b.name).join(", ")}`,
+    );
+  }
+  const refused: string[] = [];
+  for (const backend of candidates) {
+    try {
+      return backend.open();
+    } catch (error) {
+      refused.push(`${backend.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new Error(`no network poller works on this machine (${refused.join("; ")})`);
+}

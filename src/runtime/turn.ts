@@ -1,0 +1,140 @@
+/**
+ * The turn: when we look at the poller, and when we park.
+ *
+ * Parked, the host's loop watches the poller's descriptor (`ffi/watch.ts`) and the process costs nothing. When it
+ * becomes readable one immediate is queued; that immediate is the turn: look at the poller once, let the sinks work,
+ * see to deadlines. Then the loop goes on to its own timers, files and promises, so a busy network never starves
+ * them, and comes back at once if there is more (the watch is level-triggered).
+ */
+import { type Handle, openPoller, type Poller, type Sink } from "../../ffi/poller.ts";
+import { type Watch, watch } from "../../ffi/watch.ts";
+import { monotonicNow } from "./clock.ts";
+import { Deadlines } from "./deadlines.ts";
+import { logError } from "./log.ts";
+
+/** How long to wait before handles that lack descriptors or memory are tried again, unless something closes before. */
+const RETRY_MS = 100;
+
+export class Runtime {
+  readonly poller: Poller;
+  readonly deadlines: Deadlines;
+  /** The clock at the begin of this turn; exact enough for deadlines, and free. */
+  now: number;
+
+  readonly #watch: Watch;
+  #scheduled = false;
+  #holds = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(poller: Poller = openPoller()) {
+    this.poller = poller;
+    this.now = monotonicNow();
+    this.deadlines = new Deadlines(this.now, (handle) => this.#expired(handle));
+    poller.onPending = () => this.schedule();
+    poller.onSinkError = (handle, error) => {
+      logError("a connection was closed after an internal error", error);
+      this.close(handle);
+    };
+    this.#watch = watch(poller.descriptor, this.schedule);
+  }
+
+  /** Takes over a descriptor. Returns its handle, or a negated errno; then the descriptor is closed. */
+  open(fd: number, sink: Sink): Handle {
+    const handle = this.poller.open(fd, sink);
+    if (handle < 0) this.poller.system.close(fd);
+    else this.hold();
+    return handle;
+  }
+
+  /** Closes a handle from `open` and forgets its deadline. */
+  close(handle: Handle): void {
+    if (this.poller.sink(handle) === undefined) return;
+    this.deadlines.set(handle, 0);
+    this.poller.close(handle);
+    this.release();
+  }
+
+  /** Sets when `expired` is told to the handle's sink, in clock milliseconds; 0 for never. */
+  setDeadline(handle: Handle, at: number): void {
+    if (this.deadlines.set(handle, at) && this.deadlines.nearest < this.#timerAt) this.#arm();
+  }
+
+  /** One more, or one less, reason for the process to stay alive. */
+  hold(): void {
+    if (this.#holds++ === 0) this.#watch.ref();
+  }
+  release(): void {
+    if (--this.#holds === 0) this.#watch.unref();
+  }
+
+  /** Queues a turn, unless one is queued. */
+  readonly schedule = (): void => {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  };
+
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    this.now = monotonicNow();
+    this.poller.poll(0);
+    if (this.deadlines.nearest <= this.now) this.#advance();
+    if (this.poller.pending) this.schedule();
+    if (this.poller.stalled > 0 && this.#retry === undefined) {
+      this.#retry = setTimeout(() => {
+        this.#retry = undefined;
+        this.poller.retry();
+      }, RETRY_MS);
+      this.#retry.unref?.();
+    }
+  };
+
+  #arm(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timerAt = this.deadlines.nearest;
+    this.#timer = undefined;
+    if (this.#timerAt === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#timerAt = Number.POSITIVE_INFINITY;
+        this.now = monotonicNow();
+        this.#advance();
+      },
+      Math.max(1, Math.ceil(this.#timerAt - monotonicNow())),
+    );
+    // Deadlines belong to handles, which hold the process themselves.
+    this.#timer.unref?.();
+  }
+
+  #advance(): void {
+    this.deadlines.advance(this.now);
+    if (this.deadlines.nearest < this.#timerAt) this.#arm();
+  }
+
+  #expired(handle: Handle): void {
+    try {
+      this.poller.sink(handle)?.expired(handle);
+    } catch (error) {
+      this.poller.onSinkError(handle, error);
+    }
+  }
+}
+
+let current: Runtime | undefined;
+
+/** The runtime of this thread, with the best poller that works here; opened when first asked for. */
+export function runtime(): Runtime {
+  return (current ??= new Runtime());
+}
+
+/** Puts another runtime in place, for tests (injected faults, another poller); returns a function that undoes it. */
+export function replaceRuntime(other: Runtime): () => void {
+  const before = current;
+  current = other;
+  return () => {
+    current = before;
+  };
+}
