@@ -1,0 +1,168 @@
+/**
+ * `npm run build`: dist/base, the executable that every compiled program starts from, and dist/slipway, the same with
+ * the command line behind it. No network, nothing but what npm install brought.
+ *
+ *   node 26 → cut off symbols → + our runtime as the main script, + koffi's addon → base
+ *   base + command line + templates + esbuild's program                            → slipway
+ */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
+import { constants, zstdCompressSync } from "node:zlib";
+import { build, type Plugin } from "esbuild";
+import manifest from "../package.json" with { type: "json" };
+import { encodePayload, type PartInput } from "../src/bundle/executable.ts";
+import { bundle, stopEsbuild } from "../src/bundle/mod.ts";
+import { sha256, writeExecutable } from "../src/cli/compile.ts";
+import { loadedLength, stripElf } from "./elf.ts";
+
+const repository = resolve(import.meta.dirname, "..");
+const dist = join(repository, "dist");
+const require = createRequire(import.meta.url);
+
+/** Builds both; `extra` lets tests and experiments change how sources are found. */
+export async function buildAll(extra: Plugin[] = []): Promise<void> {
+  mkdirSync(dist, { recursive: true });
+  // First only to learn which modules the base has: the command line shares them instead of carrying its own.
+  const inBase = await baseModules(extra);
+  const used = new Set<string>();
+  const cli = await bundle(join(repository, "src/cli/main.ts"), {
+    plugins: [...extra, sharing(inBase, used)],
+    also: [join(repository, "templates/x")],
+  });
+  const script = await baseScript(extra, [...used].sort());
+  await stopEsbuild();
+  const base = makeBase(script);
+  writeExecutable(join(dist, "base"), [base]);
+
+  const parts: PartInput[] = [
+    { name: "code", bytes: Buffer.from(cli.code) },
+    { name: "map", bytes: Buffer.from(cli.map) },
+    esbuildPart(),
+    ...templates(),
+  ];
+  const licenses = join(repository, "THIRD_PARTY_LICENSES");
+  if (existsSync(licenses)) parts.push({ name: "file:THIRD_PARTY_LICENSES", bytes: readFileSync(licenses) });
+  const meta = { entry: cli.entry, provided: cli.provided, slipway: manifest.version };
+  writeExecutable(join(dist, "slipway"), [base, encodePayload(base.length, "cli", meta, parts, sha256)]);
+}
+
+/** Paths, relative to the repository, of our own modules in the base. */
+async function baseModules(extra: Plugin[]): Promise<Set<string>> {
+  const { metafile } = await build({ ...baseOptions(extra), entryPoints: ["src/cli/base.ts"], metafile: true });
+  return new Set(Object.keys(metafile.inputs).filter((path) => /^(src|ffi)\//.test(path)));
+}
+
+/** Leaves a module to the base when the base has it, and notes that it was asked for. */
+function sharing(inBase: ReadonlySet<string>, used: Set<string>): Plugin {
+  return {
+    name: "slipway-sharing",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^\.{1,2}\/.*\.ts$/ }, ({ path, resolveDir }) => {
+        const id = relative(repository, resolve(resolveDir, path));
+        if (!inBase.has(id)) return undefined;
+        used.add(id);
+        return { path: id, namespace: "shared" };
+      });
+      onLoad({ filter: /.*/, namespace: "shared" }, ({ path }) => ({
+        contents: `module.exports = __slipway.require(${JSON.stringify(path)});`,
+      }));
+    },
+  };
+}
+
+async function baseScript(extra: Plugin[], shared: readonly string[]): Promise<string> {
+  const entries = shared.map((path) => `${JSON.stringify(path)}: () => require(${JSON.stringify(`./${path}`)})`);
+  const contents = `import { start } from "./src/cli/base.ts"; start({ ${entries.join(", ")} });`;
+  const result = await build({ ...baseOptions(extra), stdin: { contents, resolveDir: repository, loader: "ts" } });
+  return result.outputFiles[0].text;
+}
+
+function baseOptions(extra: Plugin[]) {
+  return {
+    absWorkingDir: repository,
+    bundle: true,
+    write: false,
+    format: "cjs",
+    platform: "node",
+    target: "esnext",
+    outfile: "base.cjs",
+    // Names stay: stack traces of our own code are read by people.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: "none",
+    define: { "import.meta.url": "undefined", "import.meta.main": "false", "import.meta.dirname": "undefined" },
+    plugins: extra,
+  } as const;
+}
+
+/** The pinned Node without its symbols, as a single executable with our script and koffi's addon in it. */
+function makeBase(script: string): Buffer {
+  const work = join(dist, "work");
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work);
+  const addon = readFileSync(koffiAddon());
+  const at = (name: string) => join(work, name);
+  writeFileSync(at("base.cjs"), script);
+  writeFileSync(at("koffi.node"), addon);
+  writeFileSync(at("koffi.digest"), createHash("sha256").update(addon).digest("hex").slice(0, 16));
+  writeFileSync(at("node"), stripElf(readFileSync(process.execPath)), { mode: 0o755 });
+  const config = {
+    main: at("base.cjs"),
+    mainFormat: "commonjs",
+    executable: at("node"),
+    output: at("base"),
+    disableExperimentalSEAWarning: true,
+    useSnapshot: false,
+    useCodeCache: process.env.SLIPWAY_BUILD_CODE_CACHE === "1",
+    // NODE_OPTIONS of whoever starts a compiled server is not for it.
+    execArgvExtension: "none",
+    assets: { "koffi.node": at("koffi.node"), "koffi.digest": at("koffi.digest") },
+  };
+  writeFileSync(at("sea.json"), JSON.stringify(config));
+  execFileSync(process.execPath, ["--build-sea", at("sea.json")], { stdio: ["ignore", "ignore", "inherit"] });
+  // Section headers, which the writer may have put behind everything, are of no use to the loader.
+  const built = readFileSync(at("base"));
+  const length = loadedLength(built);
+  console.log(`base: ${built.length} bytes, ${length} of them loaded`);
+  if (length < built.length) truncateSync(at("base"), built.length);
+  rmSync(work, { recursive: true });
+  return stripElf(built);
+}
+
+function koffiAddon(): string {
+  const folder = dirname(require.resolve(`@koromix/koffi-${process.platform}-${process.arch}/package.json`));
+  return join(folder, `${process.platform}_${process.arch}`, "koffi.node");
+}
+
+function esbuildPart(): PartInput {
+  const program = readFileSync(require.resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`));
+  const bytes = zstdCompressSync(program, { params: { [constants.ZSTD_c_compressionLevel]: 19 } });
+  return { name: "esbuild", bytes, digest: createHash("sha256").update(program).digest("hex").slice(0, 16) };
+}
+
+function templates(): PartInput[] {
+  const folder = join(repository, "templates");
+  return (readdirSync(folder, { recursive: true }) as string[])
+    .sort()
+    .filter((path) => statSync(join(folder, path)).isFile())
+    .map((path) => ({ name: `file:templates/${path}`, bytes: readFileSync(join(folder, path)) }));
+}
+
+if (import.meta.main) {
+  await buildAll();
+  for (const name of ["base", "slipway"]) {
+    console.log(`dist/${name}  ${(statSync(join(dist, name)).size / 1e6).toFixed(1)} MB`);
+  }
+}

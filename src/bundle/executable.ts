@@ -1,0 +1,224 @@
+/**
+ * The layout of an executable: our base (a Node single executable, never changed), then a payload, then a trailer.
+ *
+ *     base … | part | part | … | index (JSON) | trailer, 72 bytes
+ *
+ *     trailer: magic 16 · version u32 · index length u32 · base length u64 · file length u64 · SHA-256 of payload and index
+ *
+ * A program finds its payload from the file's end and reads only the parts that it needs: two reads at start, whatever
+ * the file's size. Lengths are checked at every start, which tells a file that was cut short; the digest is for
+ * `slipway version --verbose` and tests, as hashing at start would cost 4 ms in loading node:crypto alone.
+ */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+
+const MAGIC = "slipway payload\n";
+export const TRAILER_LENGTH = 72;
+const VERSION = 1;
+
+/** What a payload is: the command line, or somebody's program. */
+export type PayloadKind = "cli" | "program";
+
+/** A part's place in the file, relative to the base's end, and its content's digest. */
+interface Part {
+  readonly offset: number;
+  readonly length: number;
+  readonly digest?: string;
+  readonly executable?: true;
+}
+
+interface Index {
+  readonly kind: PayloadKind;
+  readonly meta: Readonly<Record<string, unknown>>;
+  readonly parts: Readonly<Record<string, Part>>;
+}
+
+/** What a part is to hold when it is written. */
+export interface PartInput {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly digest?: string;
+  readonly executable?: boolean;
+}
+
+/** Payload, index and trailer, to stand after a base of `baseLength` bytes; `sha256` is asked once. */
+export function encodePayload(
+  baseLength: number,
+  kind: PayloadKind,
+  meta: Readonly<Record<string, unknown>>,
+  inputs: readonly PartInput[],
+  sha256: (bytes: Uint8Array) => Uint8Array,
+): Buffer {
+  const parts: Record<string, Part> = {};
+  let offset = 0;
+  for (const { name, bytes, digest, executable } of inputs) {
+    if (Object.hasOwn(parts, name)) throw new Error(`two parts of the payload are named ${name}`);
+    parts[name] = { offset, length: bytes.byteLength, ...(digest && { digest }), ...(executable && { executable }) };
+    offset += bytes.byteLength;
+  }
+  const index = Buffer.from(JSON.stringify({ kind, meta, parts } satisfies Index));
+  const body = Buffer.concat([...inputs.map(({ bytes }) => bytes), index]);
+  const trailer = Buffer.alloc(TRAILER_LENGTH);
+  trailer.write(MAGIC, 0, "latin1");
+  trailer.writeUInt32LE(VERSION, 16);
+  trailer.writeUInt32LE(index.length, 20);
+  trailer.writeBigUInt64LE(BigInt(baseLength), 24);
+  trailer.writeBigUInt64LE(BigInt(baseLength + body.length + TRAILER_LENGTH), 32);
+  trailer.set(sha256(body), 40);
+  return Buffer.concat([body, trailer]);
+}
+
+/** A file's payload, open for reading. */
+export class Payload {
+  readonly kind: PayloadKind;
+  readonly meta: Readonly<Record<string, unknown>>;
+  /** Where the base ends and the payload begins: what `compile` copies. */
+  readonly baseLength: number;
+  readonly #fd: number;
+  readonly #parts: Readonly<Record<string, Part>>;
+  readonly #path: string;
+
+  constructor(fd: number, path: string, baseLength: number, index: Index) {
+    this.#fd = fd;
+    this.#path = path;
+    this.#parts = index.parts;
+    this.baseLength = baseLength;
+    this.kind = index.kind;
+    this.meta = index.meta;
+  }
+
+  names(): string[] {
+    return Object.keys(this.#parts);
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.#parts, name);
+  }
+
+  /** The part's bytes, read now, the caller's own. */
+  read(name: string): Buffer {
+    const part = this.#part(name);
+    return readAt(this.#fd, this.baseLength + part.offset, part.length, this.#path);
+  }
+
+  size(name: string): number {
+    return this.#part(name).length;
+  }
+
+  digest(name: string): string {
+    return this.#part(name).digest ?? "";
+  }
+
+  executable(name: string): boolean {
+    return this.#part(name).executable === true;
+  }
+
+  /** Bytes of the base, for `compile`. */
+  readBase(): Buffer {
+    return readAt(this.#fd, 0, this.baseLength, this.#path);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  #part(name: string): Part {
+    if (!this.has(name))
+      throw new Error(`${this.#path}: it has no part "${name}"; it was made by another version of slipway`);
+    return this.#parts[name];
+  }
+}
+
+/** The payload of the file at `path`; undefined when the file is a bare base, an error when it was cut short or damaged. */
+export function openPayload(path: string): Payload | undefined {
+  const fd = openSync(path, "r");
+  try {
+    const { size } = fstatSync(fd);
+    if (size < TRAILER_LENGTH) throw damaged(path, "too short");
+    const trailer = readAt(fd, size - TRAILER_LENGTH, TRAILER_LENGTH, path);
+    if (trailer.toString("latin1", 0, 16) !== MAGIC) {
+      // A base ends where its last program header's segment does; what has more bytes and no trailer has lost its end.
+      if (elfEnd(fd, path) < size) throw damaged(path, "its end is missing");
+      closeSync(fd);
+      return undefined;
+    }
+    const version = trailer.readUInt32LE(16);
+    if (version !== VERSION) throw damaged(path, `its layout is version ${version}, this runtime reads ${VERSION}`);
+    const indexLength = trailer.readUInt32LE(20);
+    const baseLength = Number(trailer.readBigUInt64LE(24));
+    const indexOffset = size - TRAILER_LENGTH - indexLength;
+    if (Number(trailer.readBigUInt64LE(32)) !== size || indexOffset < baseLength)
+      throw damaged(path, "bytes are missing");
+    const index = parseIndex(readAt(fd, indexOffset, indexLength, path), indexOffset - baseLength);
+    if (index === undefined) throw damaged(path, "its index is unreadable");
+    return new Payload(fd, path, baseLength, index);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+let own: Payload | null | undefined;
+
+/**
+ * The running executable's payload; undefined when this is plain Node. The file stays open for as long as the process
+ * lives, so that assets and source maps can be read after it was replaced or deleted.
+ */
+export function ownPayload(): Payload | undefined {
+  if (own === undefined) {
+    const inside = process.getBuiltinModule("node:sea")?.isSea() === true;
+    own = inside ? (openPayload(ownPath()) ?? null) : null;
+  }
+  return own ?? undefined;
+}
+
+/** /proc/self/exe is the very file that runs even after a rename; without /proc, what we were started as. */
+function ownPath(): string {
+  if (process.platform === "linux") {
+    try {
+      closeSync(openSync("/proc/self/exe", "r"));
+      return "/proc/self/exe";
+    } catch {
+      // No /proc here.
+    }
+  }
+  return process.execPath;
+}
+
+function parseIndex(bytes: Buffer, payloadLength: number): Index | undefined {
+  try {
+    const index = JSON.parse(bytes.toString()) as Index;
+    const inside = Object.values(index.parts).every(
+      ({ offset, length }) => offset >= 0 && length >= 0 && offset + length <= payloadLength,
+    );
+    return inside && (index.kind === "cli" || index.kind === "program") ? index : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the last loaded segment of an ELF file ends; 0 for other formats. */
+function elfEnd(fd: number, path: string): number {
+  const header = readAt(fd, 0, 64, path);
+  if (header.readUInt32BE(0) !== 0x7f454c46) return 0;
+  const table = readAt(fd, Number(header.readBigUInt64LE(32)), header.readUInt16LE(54) * header.readUInt16LE(56), path);
+  let end = 0;
+  for (let at = 0; at < table.length; at += header.readUInt16LE(54)) {
+    end = Math.max(end, Number(table.readBigUInt64LE(at + 8) + table.readBigUInt64LE(at + 32)));
+  }
+  return end;
+}
+
+function readAt(fd: number, position: number, length: number, path: string): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  for (let done = 0; done < length; ) {
+    const count = readSync(fd, buffer, done, length - done, position + done);
+    if (count === 0) throw damaged(path, "bytes are missing");
+    done += count;
+  }
+  return buffer;
+}
+
+function damaged(path: string, what: string): Error {
+  const name = path === "/proc/self/exe" ? process.execPath : path;
+  return new Error(`${name}: this executable is damaged (${what}); copy or compile it again`);
+}

@@ -1,0 +1,88 @@
+/** Evaluates a bundled program: from memory, in this process, with the runtime's own modules for what it imports of ours. */
+import { createRequire } from "node:module";
+import { posix } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Script } from "node:vm";
+import type { Bundle, Program } from "./mod.ts";
+import { runtimeModules } from "./provided.ts";
+import { mapStacks } from "./stack.ts";
+
+/** Where an evaluated program finds itself. */
+export interface LoadOptions {
+  /** The directory that module ids are relative to: a real one for `run`, a made-up one in a compiled program. */
+  readonly root: string;
+  /** True in a compiled program, which has no files beside it. */
+  readonly sealed?: boolean;
+  /** Where a module of a package really lies, by its id; needed when that is not below the root. */
+  readonly locate?: (id: string) => string | undefined;
+  /** Modules that the runtime has beside the ones that programs may import: the command line's. */
+  readonly shared?: Readonly<Record<string, () => unknown>>;
+  /** Gives the source map, asked when the first stack trace is read. */
+  readonly map: () => string;
+}
+
+/** Runs a bundle where its sources are, and gives the entry's exports. */
+export function loadBundle(bundle: Bundle): Promise<Record<string, unknown>> {
+  return loadProgram(bundle, { root: bundle.root, map: () => bundle.map, locate: (id) => bundle.packaged[id] });
+}
+
+/** Runs the program's modules and gives the entry's exports. */
+export async function loadProgram(
+  program: Pick<Program, "code" | "entry" | "provided">,
+  options: LoadOptions,
+): Promise<Record<string, unknown>> {
+  const { root } = options;
+  const entryFile = posix.join(root, program.entry);
+  const provided = new Map<string, unknown>();
+  for (const name of program.provided) provided.set(name, await runtimeModules[name]());
+
+  const filename = posix.join(root, "(bundle)");
+  mapStacks(filename, options.sealed ? "" : root, options.map);
+  const script = new Script(`(function(require,__slipway){return(async()=>{"use strict";\n${program.code}\n})()})`, {
+    filename,
+    // The wrapper stands on a line of its own above the code's first, which the source map calls 1.
+    lineOffset: -1,
+  });
+  const slipway = {
+    exports: {} as Record<string, unknown>,
+    require: load,
+    meta: metaOf,
+  };
+  await script.runInThisContext()(load, slipway);
+  return slipway.exports;
+
+  function load(specifier: string): unknown {
+    if (provided.has(specifier)) return provided.get(specifier);
+    const builtin = process.getBuiltinModule(specifier) ?? options.shared?.[specifier]?.();
+    if (builtin !== undefined) return builtin;
+    if (options.sealed) throw notBundled(specifier);
+    return createRequire(entryFile)(specifier.startsWith("file:") ? fileURLToPath(specifier) : specifier);
+  }
+
+  function metaOf(name: string, main = false): object {
+    // Files of packages are named by their id, others relative to the entry's directory.
+    const path = name.startsWith("node_modules/")
+      ? (options.locate?.(name) ?? posix.join(root, name))
+      : posix.join(posix.dirname(entryFile), name);
+    const url = pathToFileURL(path).href;
+    return {
+      url,
+      filename: path,
+      dirname: posix.dirname(path),
+      main,
+      resolve(specifier: string): string {
+        if (process.getBuiltinModule(specifier) !== undefined) return specifier.replace(/^(node:)?/, "node:");
+        if (/^([./]|[a-z]+:)/i.test(specifier)) return new URL(specifier, url).href;
+        if (options.sealed) throw notBundled(specifier);
+        return pathToFileURL(createRequire(path).resolve(specifier)).href;
+      },
+    };
+  }
+}
+
+function notBundled(specifier: string): Error {
+  const error = new Error(
+    `Cannot find module '${specifier}': it is not in this program; only imports by a literal name were compiled into it`,
+  );
+  return Object.assign(error, { code: "MODULE_NOT_FOUND" });
+}

@@ -1,0 +1,52 @@
+/**
+ * Stack traces that name the author's files and lines. V8 formats an error's stack when it is first read, and asks
+ * `Error.prepareStackTrace` then: until an error's stack is looked at, this costs nothing, not even reading the map.
+ */
+import type { SourceMap } from "node:module";
+
+interface Mapped {
+  readonly root: string;
+  readonly text: () => string;
+  map?: SourceMap;
+}
+
+const scripts = new Map<string, Mapped>();
+
+/** From now on frames of the script `filename` are shown where its source map says; sources are relative to `root`. */
+export function mapStacks(filename: string, root: string, map: () => string): void {
+  scripts.set(filename, { root, text: map });
+  Error.prepareStackTrace = prepare;
+}
+
+function prepare(error: Error, frames: NodeJS.CallSite[]): string {
+  let head: string;
+  try {
+    head = Error.prototype.toString.call(error);
+  } catch {
+    head = "Error";
+  }
+  return [head, ...frames.map((frame) => `    at ${describe(frame)}`)].join("\n");
+}
+
+function describe(frame: NodeJS.CallSite): string {
+  const text = frame.toString();
+  const file = frame.getFileName();
+  const script = file === null || file === undefined ? undefined : scripts.get(file);
+  const line = frame.getLineNumber();
+  const column = frame.getColumnNumber();
+  if (script === undefined || line === null || column === null) return text;
+  try {
+    script.map ??= new (process.getBuiltinModule("node:module").SourceMap)(JSON.parse(script.text()));
+    const origin = script.map.findOrigin(line, column) as {
+      fileName?: string;
+      lineNumber?: number;
+      columnNumber?: number;
+    };
+    if (origin.fileName === undefined) return text;
+    const packaged = origin.fileName.startsWith("node_modules/") || script.root === "";
+    const where = packaged ? origin.fileName : `${script.root}/${origin.fileName}`;
+    return text.replace(`${file}:${line}:${column}`, `${where}:${origin.lineNumber}:${origin.columnNumber}`);
+  } catch {
+    return text;
+  }
+}
