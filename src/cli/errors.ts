@@ -1,0 +1,42 @@
+/**
+ * How the command line fails.
+ *
+ * A `Failure` is something that the person at the keyboard can mend: it is shown as one line that says what happened
+ * and what to do, never with a stack. Anything else that is thrown is a fault of ours or of the user's program, and
+ * keeps its stack. Exit codes: 0 done, 1 failed, 2 the command line itself was wrong.
+ */
+export class Failure extends Error {
+  override readonly name: string = "Failure";
+  readonly exitCode: number = 1;
+}
+
+/** The user's sources are wrong: the text names file, line and column, and shows the code, as compilers do. */
+export class SourceFailure extends Failure {
+  override readonly name: string = "SourceFailure";
+}
+
+/** The command line was wrong: unknown verb or flag, a bad value, two flags that exclude each other. */
+export class UsageError extends Failure {
+  override readonly name: string = "UsageError";
+  override readonly exitCode: number = 2;
+}
+
+/** The text to show for an error: one line for what people can mend, the stack for what they cannot. */
+export function errorText(error: unknown, program: string): string {
+  if (error instanceof SourceFailure) return error.message;
+  if (error instanceof Failure) return `${program}: ${error.message}`;
+  if (error instanceof Error) return `${program}: unexpected ${error.stack ?? error.message}`;
+  return `${program}: unexpected ${String(error)}`;
+}
+
+/** Shows an error on stderr and ends the process with the exit code that belongs to it. */
+export function die(error: unknown, program: string): never {
+  process.stderr.write(`${errorText(error, program)}\n`);
+  process.exit(error instanceof Failure ? error.exitCode : 1);
+}
+
+/** The system's own code of an error (`EADDRINUSE`, `ENOENT`, …), or "". */
+export function errorCode(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : "";
+}

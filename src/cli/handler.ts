@@ -1,0 +1,86 @@
+/**
+ * What a program offers: the shapes of a module's default export.
+ *
+ *     export default { fetch(request, info) { … } }      an HTTP server
+ *     export default { connect(conn) { … } }             a task per TCP connection
+ *     export default (request) => new Response(…)        the first, in short
+ *     (no default export)                                a plain program, which listens on its own
+ *
+ * Whatever else it finds it answers with one sentence that says what was there and what to write instead.
+ */
+import type { ServeHandlerInfo } from "../http/mod.ts";
+import type { Conn } from "../net/mod.ts";
+import { Failure } from "./errors.ts";
+
+export type FetchHandler = (request: Request, info: ServeHandlerInfo) => Response | Promise<Response>;
+export type ConnectHandler = (conn: Conn) => void | Promise<void>;
+
+export type Offer =
+  | { readonly kind: "fetch"; readonly handler: FetchHandler; readonly options: Readonly<Record<string, unknown>> }
+  | { readonly kind: "connect"; readonly handler: ConnectHandler; readonly options: Readonly<Record<string, unknown>> }
+  | { readonly kind: "program"; readonly exports: readonly string[] };
+
+const write = "export default { fetch(request) { return new Response(…) } }";
+
+/** Reads a module's exports; `file` is how messages name the module. */
+export function readOffer(namespace: Readonly<Record<string, unknown>>, file: string): Offer {
+  const exported = namespace.default;
+  if (!("default" in namespace)) return { kind: "program", exports: Object.keys(namespace) };
+  if (typeof exported === "function" && !hasHandler(exported)) {
+    if (/^class\b/.test(Function.prototype.toString.call(exported))) {
+      throw new Failure(`${file} exports the class ${exported.name} as default: export an instance of it instead`);
+    }
+    return { kind: "fetch", handler: exported as FetchHandler, options: {} };
+  }
+  if ((typeof exported !== "object" && typeof exported !== "function") || exported === null) {
+    throw new Failure(`${file} exports ${describe(exported)} as default: write ${write}`);
+  }
+  if (exported instanceof Promise) {
+    throw new Failure(`${file} exports a promise as default: write export default await …`);
+  }
+  const options = exported as Readonly<Record<string, unknown>>;
+  const { fetch, connect } = options;
+  if (fetch === undefined && connect === undefined) {
+    throw new Failure(`${file}: the default export has neither fetch nor connect (${keysOf(options)}): write ${write}`);
+  }
+  if (fetch !== undefined && connect !== undefined) {
+    throw new Failure(`${file}: the default export has both fetch (HTTP) and connect (raw TCP): keep one of them`);
+  }
+  for (const [key, value] of Object.entries({ fetch, connect })) {
+    if (value !== undefined && typeof value !== "function") {
+      throw new Failure(`${file}: '${key}' of the default export must be a function, not ${describe(value)}`);
+    }
+  }
+  // Bound, because frameworks export objects whose fetch is a method that needs its `this`.
+  return typeof fetch === "function"
+    ? { kind: "fetch", handler: fetch.bind(exported), options }
+    : { kind: "connect", handler: (connect as ConnectHandler).bind(exported), options };
+}
+
+/** The sentence for a module without a default export that also listens on nothing. */
+export function nothingServed(exports: readonly string[], file: string): Failure {
+  if (exports.length === 0) return new Failure(`${file} exports nothing and listens on nothing: write ${write}`);
+  const names = exports.map((name) => `'${name}'`).join(", ");
+  const likely = exports.find((name) => /^(fetch|handler?|handle|serve|server|app|GET)$/.test(name));
+  const instead = likely === undefined ? write : `export default ${likely === "app" ? "app" : `{ fetch: ${likely} }`}`;
+  return new Failure(`${file} has no default export, it exports ${names}: write ${instead}`);
+}
+
+function hasHandler(exported: unknown): boolean {
+  const { fetch, connect } = exported as { fetch?: unknown; connect?: unknown };
+  return typeof fetch === "function" || typeof connect === "function";
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "string")
+    return `the string ${JSON.stringify(value.length > 30 ? `${value.slice(0, 30)}…` : value)}`;
+  if (typeof value === "object") return Array.isArray(value) ? "an array" : "an object";
+  return `the ${typeof value} ${String(value)}`;
+}
+
+function keysOf(options: Readonly<Record<string, unknown>>): string {
+  const keys = Object.keys(options);
+  if (keys.length === 0) return "it is empty";
+  return `it has ${keys.slice(0, 8).join(", ")}${keys.length > 8 ? ", …" : ""}`;
+}

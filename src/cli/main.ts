@@ -1,0 +1,165 @@
+#!/usr/bin/env node
+/**
+ * The command line: what verbs and flags there are, in words. What a verb does lives in its own file, loaded when it is
+ * called, so that `slipway version` never waits for the bundler.
+ */
+import { existsSync, statSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { die, SourceFailure, UsageError } from "./errors.ts";
+import { didYouMean } from "./suggestions.ts";
+
+/** Runs the command line in `argv` (without program and script names). */
+export async function main(argv: readonly string[]): Promise<void> {
+  const handover = process.env.SLIPWAY_WATCH_CHILD;
+  if (handover !== undefined) {
+    delete process.env.SLIPWAY_WATCH_CHILD;
+    return (await import("./watch-child.ts")).runWatchChild(handover);
+  }
+  try {
+    const program = commandLine();
+    checkVerb(program, argv[0]);
+    await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) die(await sourceFailure(error), "slipway");
+    // Help that was asked for ends as an "error" with code 0; every other one is a mistake in the command line.
+    if (error.exitCode !== 0) die(new UsageError(explain(error, argv[0])), "slipway");
+  }
+}
+
+function commandLine(): Command {
+  const program = new Command("slipway");
+  program
+    .description("From a TypeScript handler to a production server, as one executable file.")
+    .usage("<verb> [options]")
+    .helpCommand(false)
+    .helpOption("-h, --help", "show help")
+    .option("-V, --version", "print the version")
+    .addHelpText("after", examples("slipway new shop", "slipway run shop/server.ts", "slipway help compile"))
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
+    // Errors are thrown to main(), which says them in one line.
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+    .action(async (options: { version?: boolean }) => {
+      if (options.version) return (await import("./version.ts")).printVersion(false);
+      program.outputHelp();
+    });
+
+  verb(program, "new", "make a new server from a template")
+    .usage("<name> [options]")
+    .argument("<name>", "the new folder's name; . for the current, empty folder")
+    .option("-t, --template <template>", "http, tcp or minimal", "http")
+    .option("-f, --force", "write into a folder that is not empty, overwriting files of the same name")
+    .addHelpText("after", examples("slipway new shop", "slipway new talk --template tcp", "slipway new ."))
+    .action(async (name, options) => (await import("./new.ts")).newProject(name, options));
+
+  listenFlags(verb(program, "run", "serve a handler file"))
+    .usage("<file> [options] [-- args…]")
+    .argument("<file>", "the program: TypeScript, JavaScript or JSX")
+    .argument("[args...]", "what the program finds in Deno.args")
+    .option("-w, --watch", "restart when a file changes, without refusing a connection")
+    .addHelpText(
+      "after",
+      examples(
+        "slipway run server.ts",
+        "slipway run server.ts --watch --port 8080",
+        "slipway run tool.ts -- --its-own flag",
+      ),
+    )
+    .action(async (file, args, options) => (await import("./run.ts")).run(file, args, options));
+
+  verb(program, "compile", "make one executable of a handler file")
+    .usage("<file> [options]")
+    .argument("<file>", "the program: TypeScript, JavaScript or JSX")
+    .option("-o, --output <path>", "the executable to write (default: the file's name without its ending)")
+    .option("--include <path>", "embed a file or a folder; may be given several times", collect, [])
+    .option("--target <target>", "the system to compile for (default: this one)")
+    .addHelpText(
+      "after",
+      examples(
+        "slipway compile server.ts -o shop",
+        "slipway compile server.ts -o shop --include static",
+        "./shop --port 8080",
+      ),
+    )
+    .action(async (file, options) => {
+      const { entryFile, outputName } = await import("./entry.ts");
+      const entry = entryFile(file, "compile");
+      const { compile } = await import("./compile.ts");
+      await compile(entry, { ...options, output: options.output ?? outputName(entry) });
+    });
+
+  verb(program, "version", "print the version")
+    .usage("[--verbose]")
+    .option("-v, --verbose", "and that of every part, and the poller that was chosen")
+    .addHelpText("after", examples("slipway version", "slipway version --verbose"))
+    .action(async (options) => (await import("./version.ts")).printVersion(options.verbose === true));
+
+  verb(program, "help", "show help for a verb")
+    .usage("[verb]")
+    .argument("[verb]")
+    .addHelpText("after", examples("slipway help", "slipway help run"))
+    .action((name?: string) => {
+      if (name === undefined) return program.outputHelp();
+      const found = program.commands.find((command) => command.name() === name);
+      if (found === undefined) throw unknownVerb(program, name);
+      found.outputHelp();
+    });
+
+  return program;
+}
+
+function verb(program: Command, name: string, description: string): Command {
+  return program.command(name).description(description).helpOption("-h, --help", "show help");
+}
+
+function listenFlags(command: Command): Command {
+  return command
+    .option("-p, --port <port>", "the port; 0 takes any free one (default: 8000; SLIPWAY_PORT)")
+    .option("--host <host>", "the address or name to listen on (default: 0.0.0.0, every one; SLIPWAY_HOST)")
+    .option("--unix <path>", "listen on a Unix socket instead (SLIPWAY_UNIX)");
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+}
+
+/** Before commander looks at flags: a mistyped verb must not be answered with "unknown option". */
+function checkVerb(program: Command, word: string | undefined): void {
+  if (word === undefined || word.startsWith("-")) return;
+  if (!program.commands.some((command) => command.name() === word)) throw unknownVerb(program, word);
+}
+
+function unknownVerb(program: Command, word: string): UsageError {
+  if (existsSync(word) && !statSync(word).isDirectory()) {
+    return new UsageError(`'${word}' is a file, not a verb: slipway run ${word}`);
+  }
+  const verbs = program.commands.map((command) => command.name());
+  return new UsageError(`unknown verb '${word}'${didYouMean(word, verbs)}: choose one of ${verbs.join(", ")}`);
+}
+
+/** What the bundler says of the user's sources, with code frames; any other error as it is. */
+async function sourceFailure(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && error.name === "BundleError")) return error;
+  const { BundleError, render } = await import("../bundle/errors.ts");
+  return error instanceof BundleError ? new SourceFailure(render(error)) : error;
+}
+
+/** commander's message in one line, with where to read on. */
+function explain(error: CommanderError, verb: string | undefined): string {
+  const help = verb === undefined || verb.startsWith("-") ? "slipway help" : `slipway help ${verb}`;
+  const message = error.message
+    .replace(/^error: /, "")
+    .replace(/\s*\n\(Did you mean (.*)\?\)/, " (did you mean $1?)")
+    .replace(/\.?\s*$/, "");
+  if (error.code === "commander.missingArgument") {
+    const example = verb === "new" ? "slipway new shop" : `slipway ${verb} server.ts`;
+    return `${verb} needs a ${verb === "new" ? "name" : "file"}: for example, ${example}; see ${help}`;
+  }
+  return `${message}; see ${help}`;
+}
+
+if (import.meta.main) await main(process.argv.slice(2));

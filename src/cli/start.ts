@@ -1,0 +1,149 @@
+/**
+ * From a module to a running server: what `slipway run` and every compiled server have in common.
+ *
+ * This is on the way to a compiled server's first answer, so it imports only what every start needs: HTTP and the
+ * network are loaded when the module's shape is known, and flags are read by node:util.
+ */
+import type { Listener } from "../net/mod.ts";
+import {
+  type Address,
+  chooseAddress,
+  displayAddress,
+  type Wish,
+  wishFromEnvironment,
+  wishFromFile,
+} from "./address.ts";
+import { errorText } from "./errors.ts";
+import { nothingServed, type Offer, readOffer } from "./handler.ts";
+import { openListener } from "./listener.ts";
+
+export type Namespace = Readonly<Record<string, unknown>>;
+
+export interface StartSettings {
+  /** How messages name the module. */
+  readonly file: string;
+  /** How messages name us: "slipway", or the compiled server's own name. */
+  readonly program: string;
+  /** What the command line asks for. */
+  readonly flags: Wish;
+  /** Takes the place of binding an address: `run --watch` hands over a listener that is open already. */
+  readonly open?: (address: Address) => Listener | Promise<Listener>;
+  /** Told once connections are accepted; prints the address when absent. */
+  readonly onReady?: (shown: string) => void;
+}
+
+export interface RunningApp {
+  /** Stops accepting, finishes what runs, resolves when all is done. */
+  stop(): Promise<void>;
+}
+
+/** How long requests and connections may take to finish after a signal. */
+const drainMs = 30_000;
+
+/**
+ * Loads a program with Slipway's globals in place, and serves what it exports. Resolves once connections are accepted;
+ * undefined when the program listens on its own.
+ */
+export async function loadAndStart(
+  load: () => Promise<Namespace>,
+  settings: StartSettings,
+): Promise<RunningApp | undefined> {
+  await installGlobals();
+  return startApp(await load(), settings);
+}
+
+/** Our Request, Response, Headers and Deno, before the program's first line runs. */
+async function installGlobals(): Promise<void> {
+  const [{ install }, { installDeno }] = await Promise.all([import("../fetch/mod.ts"), import("../deno/mod.ts")]);
+  install();
+  installDeno();
+}
+
+/** Serves what a loaded module exports. */
+export async function startApp(namespace: Namespace, settings: StartSettings): Promise<RunningApp | undefined> {
+  const offer = readOffer(namespace, settings.file);
+  if (offer.kind === "program") {
+    await expectListening(offer.exports, settings);
+    return undefined;
+  }
+  const address = chooseAddress([
+    settings.flags,
+    wishFromEnvironment(process.env),
+    wishFromFile(offer.options, settings.file),
+  ]);
+  const listener = await (settings.open ?? openListener)(address);
+  const app = offer.kind === "fetch" ? await serveHttp(offer, listener) : await serveTcp(offer, listener);
+  const shown = displayAddress(boundAddress(listener, address), offer.kind === "fetch" ? "http" : "tcp");
+  if (settings.onReady === undefined) process.stderr.write(`Listening on ${shown}\n`);
+  else settings.onReady(shown);
+  return app;
+}
+
+async function serveHttp(offer: Offer & { kind: "fetch" }, listener: Listener): Promise<RunningApp> {
+  const { serve } = await import("../http/mod.ts");
+  const { onError } = offer.options;
+  const server = serve(
+    { listener, onListen() {}, ...(typeof onError === "function" ? { onError: onError as never } : {}) },
+    offer.handler,
+  );
+  return { stop: () => server.shutdown() };
+}
+
+async function serveTcp(offer: Offer & { kind: "connect" }, listener: Listener): Promise<RunningApp> {
+  const { serveConn } = await import("../net/mod.ts");
+  const served = Promise.resolve(serveConn(listener, async (conn) => offer.handler(conn)));
+  return {
+    stop() {
+      listener.close();
+      return served.then(() => {});
+    },
+  };
+}
+
+/** The address with the port that `port: 0` really got. */
+function boundAddress(listener: Listener, asked: Address): Address {
+  const { addr } = listener;
+  return asked.transport === "tcp" && "port" in addr ? { ...asked, port: addr.port } : asked;
+}
+
+/**
+ * A module without a default export is a plain program, which is fine if it listens on its own. If it neither listens
+ * nor lives on, it is most likely a handler that forgot the word "default".
+ */
+async function expectListening(exports: readonly string[], settings: StartSettings): Promise<void> {
+  // A turn, for programs that open their listener in a promise.
+  await new Promise((resolve) => setImmediate(resolve));
+  const { listenersOpened } = await import("./listening.ts");
+  if (listenersOpened() > 0) return;
+  const failure = nothingServed(exports, settings.file);
+  if (exports.length > 0) throw failure;
+  process.once("beforeExit", () => {
+    if (listenersOpened() > 0) return;
+    process.stderr.write(`${errorText(failure, settings.program)}\n`);
+    process.exit(1);
+  });
+}
+
+/**
+ * SIGINT and SIGTERM end the server gracefully with exit code 0; a second signal, or time running out, ends it at once.
+ */
+export function endOnSignals(app: RunningApp, program: string): void {
+  let ending = false;
+  const end = (signal: "SIGINT" | "SIGTERM", code: number) => {
+    if (ending) process.exit(code);
+    ending = true;
+    setTimeout(() => {
+      process.stderr.write(`${program}: not finished ${drainMs / 1000} s after ${signal}: ending now\n`);
+      process.exit(1);
+    }, drainMs);
+    app.stop().then(
+      () => process.exit(0),
+      (error) => {
+        process.stderr.write(`${errorText(error, program)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGINT", () => end("SIGINT", 130));
+  process.on("SIGTERM", () => end("SIGTERM", 143));
+}

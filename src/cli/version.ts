@@ -1,0 +1,43 @@
+/**
+ * `slipway version`: what this is, and with --verbose everything a bug report needs.
+ */
+import manifest from "../../package.json" with { type: "json" };
+
+/** Slipway's own version. */
+export const version: string = manifest.version;
+
+/** Prints one line, or with `verbose` one line a part. */
+export async function printVersion(verbose: boolean): Promise<void> {
+  if (!verbose) {
+    process.stdout.write(`slipway ${version}\n`);
+    return;
+  }
+  const { arch, platform, versions } = process;
+  const { release } = await import("node:os");
+  const lines: [string, string][] = [
+    ["slipway", version],
+    ["poller", await describePoller()],
+    ["node", versions.node],
+    ["v8", versions.v8],
+    ["koffi", manifest.dependencies.koffi],
+    ["esbuild", manifest.dependencies.esbuild],
+    ["system", `${platform}-${arch}, kernel ${release()}`],
+    ["program", process.getBuiltinModule("node:sea").isSea() ? process.execPath : "from source"],
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length));
+  process.stdout.write(lines.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join(""));
+}
+
+/** Opens the poller for real: only that tells what works here. */
+async function describePoller(): Promise<string> {
+  const { openPoller } = await import("../../ffi/poller.ts");
+  try {
+    const poller = openPoller();
+    const { name } = poller;
+    poller.dispose();
+    const why = process.env.SLIPWAY_POLLER ? "because SLIPWAY_POLLER asks for it" : "the best that works here";
+    return `${name} (${why})`;
+  } catch (error) {
+    return `none: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

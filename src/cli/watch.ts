@@ -1,0 +1,281 @@
+/**
+ * `slipway run --watch`: restarts on save without ever refusing a connection.
+ *
+ * This process owns the listening socket and never runs the program: children do, one a version, and inherit the
+ * socket. A new child starts beside the old one; once it accepts, the old one is told to stop accepting and to finish
+ * what it has. A version that does not build, or fails as it starts, changes nothing: the old one goes on, and the
+ * next save heals it. While no version runs, connections wait in the kernel's queue.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { type Bundle, BundleError, bundle, render } from "../bundle/mod.ts";
+import type { Listener } from "../net/mod.ts";
+import { type Address, chooseAddress, type Wish, wishFromEnvironment } from "./address.ts";
+import { errorText } from "./errors.ts";
+import { openListener } from "./listener.ts";
+import { shownName } from "./run.ts";
+import { SourceWatch } from "./source-watch.ts";
+import { sameAddress, type ToChild, type ToParent } from "./watch-protocol.ts";
+
+/** How long a version that was replaced may take to finish what it has. */
+const drainMs = 30_000;
+
+/** Runs until a signal ends it. */
+export async function watch(entry: string, flags: Wish, args: readonly string[]): Promise<void> {
+  const supervisor = new Supervisor(entry, flags, args);
+  supervisor.endOnSignals();
+  await supervisor.restart();
+}
+
+interface OpenAddress {
+  readonly address: Address;
+  readonly listener: Listener;
+}
+
+class Supervisor {
+  readonly #entry: string;
+  readonly #flags: Wish;
+  readonly #args: readonly string[];
+  readonly #sources = new SourceWatch(() => void this.restart());
+  #open: readonly OpenAddress[] = [];
+  readonly #children = new Set<Child>();
+  #serving: Child | undefined;
+  #starting: Child | undefined;
+  #built: Bundle | undefined;
+  #shown: string | undefined;
+  #busy = false;
+  #again = false;
+  #ending = false;
+
+  constructor(entry: string, flags: Wish, args: readonly string[]) {
+    this.#entry = entry;
+    this.#flags = flags;
+    this.#args = args;
+  }
+
+  /** Builds and starts the newest version. Calls while one is under way are folded into one more round. */
+  async restart(): Promise<void> {
+    if (this.#ending) return;
+    this.#again = true;
+    // A version that is still starting is out of date already.
+    this.#starting?.kill();
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      while (this.#again && !this.#ending) {
+        this.#again = false;
+        await this.#round();
+      }
+    } catch (error) {
+      say(errorText(error, "slipway"));
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #round(): Promise<void> {
+    const built = await this.#build();
+    if (built === undefined || this.#again) return;
+    // Saving without a change, or touching, needs no new version, unless the last one died.
+    if (this.#serving !== undefined && this.#built !== undefined && sameProgram(built, this.#built)) return;
+    if (this.#open.length === 0) await this.#openExpected();
+    // A child may want an address that is not open yet: each round opens one more, so this ends.
+    for (;;) {
+      const child = this.#spawn(built);
+      const outcome = await child.started;
+      this.#starting = undefined;
+      if (outcome.type === "want" && !this.#again && !this.#ending) {
+        if (await this.#openWanted(outcome.address)) continue;
+        return;
+      }
+      if (outcome.type === "ready") this.#promote(child, built, outcome);
+      else if (outcome.type === "gone" && !this.#again && !this.#ending) this.#failed(outcome.code);
+      return;
+    }
+  }
+
+  async #build(): Promise<Bundle | undefined> {
+    try {
+      const built = await bundle(this.#entry);
+      this.#sources.files([this.#entry, ...built.inputs]);
+      for (const warning of built.warnings) say(`warning: ${warning}`);
+      return built;
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      // What is broken must be watched too: it may be a file that no good version had.
+      const broken = error.problems.flatMap(({ file }) =>
+        file === undefined ? [] : [resolveBeside(this.#entry, file)],
+      );
+      this.#sources.files([this.#entry, ...(this.#built?.inputs ?? []), ...broken]);
+      say(render(error));
+      this.#sayWaiting();
+      return undefined;
+    }
+  }
+
+  /** The address that the program will most likely want: no child has to be started just to ask. */
+  async #openExpected(): Promise<void> {
+    const levels = [this.#flags, wishFromEnvironment(process.env)];
+    const asked = levels.some((level) => level.port !== undefined || level.unix !== undefined);
+    const address = chooseAddress(levels);
+    try {
+      await this.#openAddress(address);
+    } catch (error) {
+      // If nobody asked for it, the file may name another: then the default's being taken is no matter.
+      if (asked) throw error;
+    }
+  }
+
+  async #openWanted(address: Address): Promise<boolean> {
+    try {
+      await this.#openAddress(address);
+      return true;
+    } catch (error) {
+      say(errorText(error, "slipway"));
+      this.#sayWaiting();
+      return false;
+    }
+  }
+
+  async #openAddress(address: Address): Promise<void> {
+    this.#open = [...this.#open, { address, listener: await openListener(address) }];
+  }
+
+  #spawn(built: Bundle): Child {
+    const child = new Child(this.#open, {
+      type: "load",
+      bundle: built,
+      entry: this.#entry,
+      file: shownName(this.#entry),
+      flags: this.#flags,
+      args: this.#args,
+    });
+    this.#starting = child;
+    this.#children.add(child);
+    void child.gone.then((code) => {
+      this.#children.delete(child);
+      if (this.#serving !== child) return;
+      this.#serving = undefined;
+      if (this.#ending) return;
+      say(`slipway: ${shownName(this.#entry)} ended with ${code}; waiting for a change (connections wait as well)`);
+    });
+    return child;
+  }
+
+  #promote(child: Child, built: Bundle, { shown, address }: ToParent & { type: "ready" }): void {
+    const before = this.#serving;
+    this.#serving = child;
+    this.#built = built;
+    before?.drain();
+    if (address !== undefined) this.#closeAllBut(address);
+    if (shown !== undefined && shown !== this.#shown) {
+      this.#shown = shown;
+      process.stderr.write(`Listening on ${shown}\n`);
+    } else {
+      say(`slipway: restarted ${shownName(this.#entry)}`);
+    }
+  }
+
+  /** The version before listened elsewhere: nobody will answer there any more. */
+  #closeAllBut(address: Address): void {
+    for (const open of this.#open) {
+      if (!sameAddress(open.address, address)) open.listener.close();
+    }
+    this.#open = this.#open.filter((open) => sameAddress(open.address, address));
+  }
+
+  #failed(code: string): void {
+    say(`slipway: ${shownName(this.#entry)} did not start (${code})`);
+    this.#sayWaiting();
+  }
+
+  #sayWaiting(): void {
+    say(
+      this.#serving === undefined
+        ? "slipway: waiting for a change"
+        : "slipway: the version before goes on serving; waiting for a change",
+    );
+  }
+
+  /** A signal drains the children and ends with 0; a second one ends everything at once. */
+  endOnSignals(): void {
+    const end = (code: number) => {
+      if (this.#ending) {
+        for (const child of this.#children) child.kill();
+        process.exit(code);
+      }
+      this.#ending = true;
+      this.#sources.close();
+      for (const { listener } of this.#open) listener.close();
+      for (const child of this.#children) {
+        if (child === this.#starting) child.kill();
+        else child.drain();
+      }
+      void Promise.all([...this.#children].map((child) => child.gone)).then(() => process.exit(0));
+    };
+    process.on("SIGINT", () => end(130));
+    process.on("SIGTERM", () => end(143));
+    process.on("exit", () => {
+      for (const child of this.#children) child.kill();
+    });
+  }
+}
+
+type Outcome = ToParent | { readonly type: "gone"; readonly code: string };
+
+/** One version of the program in a process of its own. */
+class Child {
+  /** How the start went. */
+  readonly started: Promise<Outcome>;
+  /** Resolves with how it ended, once it has. */
+  readonly gone: Promise<string>;
+  readonly #process: ChildProcess;
+  #draining = false;
+
+  constructor(open: readonly OpenAddress[], load: ToChild) {
+    const sea = process.getBuiltinModule("node:sea").isSea();
+    const script = sea ? [] : [fileURLToPath(new URL("main.ts", import.meta.url))];
+    const child = spawn(process.execPath, [...(sea ? [] : process.execArgv), ...script, "run"], {
+      stdio: ["inherit", "inherit", "inherit", "ipc", ...open.map(({ listener }) => listener.fd)],
+      serialization: "advanced",
+      env: { ...process.env, SLIPWAY_WATCH_CHILD: JSON.stringify(open.map(({ address }) => address)) },
+    });
+    this.#process = child;
+    this.gone = new Promise((resolve) => {
+      child.on("error", (error) => resolve(error.message));
+      child.on("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : signal));
+    });
+    this.started = new Promise((resolve) => {
+      child.on("message", (message) => resolve(message as ToParent));
+      void this.gone.then((code) => resolve({ type: "gone", code }));
+    });
+    child.send(load, () => {});
+  }
+
+  /** Stop accepting, finish, exit; by force when that takes too long. */
+  drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    const message: ToChild = { type: "drain" };
+    if (this.#process.connected) this.#process.send(message, () => {});
+    const limit = setTimeout(() => this.kill(), drainMs);
+    void this.gone.then(() => clearTimeout(limit));
+  }
+
+  kill(): void {
+    this.#process.kill("SIGKILL");
+  }
+}
+
+function sameProgram(a: Bundle, b: Bundle): boolean {
+  return a.code === b.code && a.map === b.map && a.root === b.root;
+}
+
+/** The bundler names files relative to the entry's folder. */
+function resolveBeside(entry: string, file: string): string {
+  return fileURLToPath(new URL(file, `file://${entry}`));
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,218 @@
+/**
+ * What an editor needs to know of Slipway, with nothing installed. Request, Response and the rest of the web's names
+ * come with TypeScript. Delete this file when you use Slipway's npm package or @types/node instead.
+ */
+
+declare module "slipway" {
+  export type Conn = Deno.Conn;
+  export type Listener = Deno.Listener;
+  export type Addr = Deno.Addr;
+  export type NetAddr = Deno.NetAddr;
+  export type UnixAddr = Deno.UnixAddr;
+  export type ServeHandlerInfo = Deno.ServeHandlerInfo;
+  export type ServeHandler = Deno.ServeHandler;
+
+  /** What `export default` may be: one of the two. */
+  export type Server =
+    | (ServerOptions & { fetch: ServeHandler; onError?(error: unknown): Response | Promise<Response> })
+    | (ServerOptions & { connect(conn: Conn): void | Promise<void> });
+
+  /** Where to listen, unless a flag or the environment says otherwise. */
+  export interface ServerOptions {
+    port?: number;
+    hostname?: string;
+    /** The path of a Unix socket, instead of a port. */
+    unix?: string;
+  }
+}
+
+declare namespace Deno {
+  interface NetAddr {
+    transport: "tcp" | "udp";
+    hostname: string;
+    port: number;
+  }
+
+  interface UnixAddr {
+    transport: "unix" | "unixpacket";
+    path: string;
+  }
+
+  type Addr = NetAddr | UnixAddr;
+
+  /** A connection. Each call waits for its own and lets everybody else go on. */
+  interface Conn<A extends Addr = Addr> extends Disposable {
+    /** Fills `buffer` with what came; the number of bytes, or null at the end. */
+    read(buffer: Uint8Array): Promise<number | null>;
+    /** Writes some or all of `bytes`; how many. */
+    write(bytes: Uint8Array): Promise<number>;
+    /** Says that no more will be written; reading goes on. */
+    closeWrite(): Promise<void>;
+    close(): void;
+    /** A read that waits at this moment fails with Deno.errors.TimedOut; null takes the deadline off. */
+    setReadDeadline(deadline: Date | number | null): void;
+    setWriteDeadline(deadline: Date | number | null): void;
+    setDeadline(deadline: Date | number | null): void;
+    setNoDelay(noDelay?: boolean): void;
+    setKeepAlive(keepAlive?: boolean): void;
+    ref(): void;
+    unref(): void;
+    readonly localAddr: A;
+    readonly remoteAddr: A;
+    readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+    readonly writable: WritableStream<Uint8Array>;
+  }
+
+  interface Listener<C extends Conn = Conn, A extends Addr = Addr> extends AsyncIterable<C>, Disposable {
+    accept(): Promise<C>;
+    close(): void;
+    ref(): void;
+    unref(): void;
+    readonly addr: A;
+  }
+
+  function listen(options: { port: number; hostname?: string; transport?: "tcp"; reusePort?: boolean }): Listener;
+  function listen(options: { path: string; transport: "unix" }): Listener;
+  function connect(options: { port: number; hostname?: string; transport?: "tcp" }): Promise<Conn>;
+  function connect(options: { path: string; transport: "unix" }): Promise<Conn>;
+
+  interface ServeHandlerInfo<A extends Addr = Addr> {
+    remoteAddr: A;
+    /** Resolves when the response is sent, rejects when it could not be. */
+    completed: Promise<void>;
+  }
+
+  type ServeHandler = (request: Request, info: ServeHandlerInfo) => Response | Promise<Response>;
+
+  interface ServeOptions {
+    port?: number;
+    hostname?: string;
+    /** The path of a Unix socket, instead of a port. */
+    path?: string;
+    signal?: AbortSignal;
+    reusePort?: boolean;
+    onListen?(address: Addr): void;
+    onError?(error: unknown): Response | Promise<Response>;
+  }
+
+  interface HttpServer extends AsyncDisposable {
+    readonly addr: Addr;
+    readonly finished: Promise<void>;
+    /** Stops accepting and finishes what runs. */
+    shutdown(): Promise<void>;
+    ref(): void;
+    unref(): void;
+  }
+
+  function serve(handler: ServeHandler): HttpServer;
+  function serve(options: ServeOptions, handler: ServeHandler): HttpServer;
+
+  const args: string[];
+  const pid: number;
+  const env: {
+    get(name: string): string | undefined;
+    set(name: string, value: string): void;
+    has(name: string): boolean;
+    toObject(): Record<string, string>;
+  };
+  function exit(code?: number): never;
+  function cwd(): string;
+  function readFile(path: string | URL): Promise<Uint8Array<ArrayBuffer>>;
+  function readTextFile(path: string | URL): Promise<string>;
+  function writeFile(path: string | URL, data: Uint8Array): Promise<void>;
+  function writeTextFile(path: string | URL, data: string): Promise<void>;
+  function addSignalListener(signal: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGUSR2", listener: () => void): void;
+  function removeSignalListener(signal: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGUSR2", listener: () => void): void;
+
+  namespace errors {
+    class NotFound extends Error {}
+    class PermissionDenied extends Error {}
+    class ConnectionRefused extends Error {}
+    class ConnectionReset extends Error {}
+    class ConnectionAborted extends Error {}
+    class NotConnected extends Error {}
+    class AddrInUse extends Error {}
+    class AddrNotAvailable extends Error {}
+    class BrokenPipe extends Error {}
+    class AlreadyExists extends Error {}
+    class InvalidData extends Error {}
+    class TimedOut extends Error {}
+    class Interrupted extends Error {}
+    class UnexpectedEof extends Error {}
+    class BadResource extends Error {}
+    class Busy extends Error {}
+  }
+}
+
+interface ImportMeta {
+  readonly url: string;
+  readonly main: boolean;
+  readonly filename: string;
+  readonly dirname: string;
+}
+
+// `import page from "./page.html" with { type: "text" }`: the file is embedded when the server is compiled.
+declare module "*.html" {
+  const text: string;
+  export default text;
+}
+declare module "*.css" {
+  const text: string;
+  export default text;
+}
+declare module "*.txt" {
+  const text: string;
+  export default text;
+}
+declare module "*.md" {
+  const text: string;
+  export default text;
+}
+declare module "*.sql" {
+  const text: string;
+  export default text;
+}
+declare module "*.svg" {
+  const text: string;
+  export default text;
+}
+
+// `import logo from "./logo.png" with { type: "bytes" }`
+declare module "*.png" {
+  const bytes: Uint8Array<ArrayBuffer>;
+  export default bytes;
+}
+declare module "*.jpg" {
+  const bytes: Uint8Array<ArrayBuffer>;
+  export default bytes;
+}
+declare module "*.ico" {
+  const bytes: Uint8Array<ArrayBuffer>;
+  export default bytes;
+}
+declare module "*.woff2" {
+  const bytes: Uint8Array<ArrayBuffer>;
+  export default bytes;
+}
+declare module "*.bin" {
+  const bytes: Uint8Array<ArrayBuffer>;
+  export default bytes;
+}
+
+// The little of Node's test runner that server.test.ts uses.
+declare module "node:test" {
+  export function test(name: string, run: () => void | Promise<void>): void;
+}
+declare module "node:assert/strict" {
+  function assert(value: unknown, message?: string): asserts value;
+  namespace assert {
+    function ok(value: unknown, message?: string): asserts value;
+    function equal<T>(actual: unknown, expected: T, message?: string): asserts actual is T;
+    function deepEqual(actual: unknown, expected: unknown, message?: string): void;
+    function match(text: string, pattern: RegExp, message?: string): void;
+    function doesNotMatch(text: string, pattern: RegExp, message?: string): void;
+    function rejects(promise: Promise<unknown> | (() => Promise<unknown>), message?: string): Promise<void>;
+    function throws(run: () => unknown, message?: string): void;
+  }
+  export default assert;
+}
