@@ -21,6 +21,7 @@ export interface Constants {
   readonly SO_KEEPALIVE: number;
   readonly SO_LINGER: number;
   readonly SO_TYPE: number;
+  readonly SO_ACCEPTCONN: number;
   readonly MSG_NOSIGNAL: number;
   readonly MSG_DONTWAIT: number;
   readonly SHUT_RD: number;
@@ -102,6 +103,7 @@ export const linux: Constants = {
   SO_KEEPALIVE: 9,
   SO_LINGER: 13,
   SO_REUSEPORT: 15,
+  SO_ACCEPTCONN: 30,
   MSG_NOSIGNAL: 0x4000,
   MSG_DONTWAIT: 0x40,
   SHUT_RD: 0,

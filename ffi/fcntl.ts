@@ -1,0 +1,22 @@
+/**
+ * fcntl(2), for descriptors that somebody else made: inherited ones come without the flags that ours always have.
+ * Variadic, so declared with `...`: on some ABIs variadic arguments travel differently. Bound when first asked for.
+ */
+import type { Constants } from "./constants.ts";
+import { koffi } from "./koffi.ts";
+
+const F_SETFD = 2;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const FD_CLOEXEC = 1;
+
+/** Makes a descriptor non-blocking and close-on-exec. Returns 0 or a negated errno. */
+export function setNonBlockingCloexec(constants: Constants, fd: number): number {
+  const fcntl = koffi.load(null).func("int fcntl(int fd, int command, ...)");
+  const flags: number = fcntl(fd, F_GETFL);
+  if (flags < 0) return -koffi.errno();
+  // The open file description's flag has the number of SOCK_NONBLOCK (O_NONBLOCK) on Linux.
+  if (fcntl(fd, F_SETFL, "int", flags | constants.SOCK_NONBLOCK) < 0) return -koffi.errno();
+  if (fcntl(fd, F_SETFD, "int", FD_CLOEXEC) < 0) return -koffi.errno();
+  return 0;
+}
