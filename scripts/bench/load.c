@@ -33,7 +33,8 @@
 #include <unistd.h>
 
 enum { MAX_DEPTH = 256, MAX_CONNECTIONS = 20000, BUFFER = 65536, MAX_PIDS = 64 };
-enum body { HEAD, LENGTH, UNTIL_CLOSE, CHUNK_SIZE, CHUNK_DATA, TRAILERS };
+/* What the next bytes of a connection are. OVER: nothing but the server's end, after a response that announced it. */
+enum body { HEAD, LENGTH, UNTIL_CLOSE, CHUNK_SIZE, CHUNK_DATA, TRAILERS, OVER };
 
 /* closed → connecting → open → closed; `fd` is -1 exactly while closed. */
 struct connection {
@@ -57,7 +58,7 @@ static struct connection *connections;
 static struct sockaddr_in address;
 static char *request_text; /* depth + 1 copies, so that any unsent tail is contiguous */
 static size_t request_length;
-static int poller, depth = 1, head_request;
+static int poller, depth = 1, head_request, close_request;
 static uint64_t to_issue = UINT64_MAX, refused;
 
 static void fail(const char *what) {
@@ -154,7 +155,7 @@ static int is_name(const char *line, const char *name, size_t length) { return s
 static int read_head(struct connection *c, const char *head, const char *end) {
   if (end - head < 16 || memcmp(head, "HTTP/1.", 7) != 0 || head[8] != ' ') return 0;
   c->status = atoi(head + 9);
-  c->close_after = head[7] == '0';
+  c->close_after = head[7] == '0' || close_request;
   int chunked = 0, counted = 0;
   uint64_t length = 0;
   const char *line = memchr(head, '\n', end - head) + 1;
@@ -169,7 +170,7 @@ static int read_head(struct connection *c, const char *head, const char *end) {
       } else if (is_name(line, "connection:", 11)) {
         const char *value = line + 11 + strspn(line + 11, " ");
         if (is_name(value, "close", 5)) c->close_after = 1;
-        else if (is_name(value, "keep-alive", 10)) c->close_after = 0;
+        else if (is_name(value, "keep-alive", 10)) c->close_after = close_request;
       }
     } else if (is_name(line, "transfer-encoding:", 18)) {
       chunked = next - line >= 27 && is_name(next - 9, "chunked\r", 8);
@@ -186,7 +187,7 @@ static int read_head(struct connection *c, const char *head, const char *end) {
 }
 
 static void answered(struct connection *c, uint64_t at) {
-  c->body = HEAD;
+  c->body = c->close_after && c->status >= 200 ? OVER : HEAD;
   if (c->status < 200) return; /* an interim response: the real one follows */
   uint64_t took = at - c->sent_at[c->first];
   c->first = (c->first + 1) % MAX_DEPTH;
@@ -201,9 +202,8 @@ static void answered(struct connection *c, uint64_t at) {
 }
 
 /*
- * Takes as much as it can of what was received, and keeps an unfinished rest.
- * Returns 1 to go on, 0 when the connection is over by its own word, -1 when
- * the bytes make no sense.
+ * Takes as much as it can of what was received, and keeps an unfinished rest;
+ * 0 when the bytes make no sense.
  */
 static int consume(struct connection *c, uint64_t at) {
   char *p = c->buffer, *end = c->buffer + c->filled;
@@ -215,7 +215,6 @@ static int consume(struct connection *c, uint64_t at) {
       if (c->body == CHUNK_DATA) c->body = CHUNK_SIZE;
       else {
         answered(c, at);
-        if (c->body == HEAD && c->status >= 200 && c->close_after) return 0;
       }
       continue;
     }
@@ -225,30 +224,30 @@ static int consume(struct connection *c, uint64_t at) {
       break;
     }
     if (c->body == HEAD) {
-      if (c->in_flight == 0) return -1;
+      if (c->in_flight == 0) return 0;
       char *stop = memmem(p, end - p, "\r\n\r\n", 4);
       if (!stop) break;
-      if (!read_head(c, p, stop + 4)) return -1;
+      if (!read_head(c, p, stop + 4)) return 0;
       p = stop + 4;
       continue;
     }
+    if (c->body == OVER) return 0;
     char *stop = memchr(p, '\n', end - p);
     if (!stop) break;
-    if (stop == p || stop[-1] != '\r') return -1;
+    if (stop == p || stop[-1] != '\r') return 0;
     if (c->body == CHUNK_SIZE) {
       char *after;
       uint64_t size = strtoull(p, &after, 16);
-      if (after == p || (*after != '\r' && *after != ';')) return -1;
+      if (after == p || (*after != '\r' && *after != ';')) return 0;
       c->body = size ? CHUNK_DATA : TRAILERS;
       c->remaining = size + 2;
     } else if (stop == p + 1) {
       answered(c, at);
-      if (c->close_after) return 0;
     }
     p = stop + 1;
   }
   c->filled = end - p;
-  if (c->filled == BUFFER) return -1; /* a head or chunk line of 64 KiB */
+  if (c->filled == BUFFER) return 0; /* a head or chunk line of 64 KiB */
   if (p != c->buffer && c->filled) memmove(c->buffer, p, c->filled);
   return 1;
 }
@@ -276,9 +275,9 @@ static void ready(struct connection *c, uint32_t events) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   uint64_t at = now();
   if (got <= 0) {
-    if (got == 0 && c->body == UNTIL_CLOSE) {
-      answered(c, at);
-      /* Pipelined behind a response that ends with the connection: never answered. */
+    if (got == 0 && c->body == UNTIL_CLOSE) answered(c, at);
+    if (c->body == OVER) {
+      /* What was pipelined behind a connection's last response is never answered. */
       seen.broken += c->in_flight;
       reopen(c);
     } else broke(c);
@@ -286,12 +285,8 @@ static void ready(struct connection *c, uint32_t events) {
   }
   seen.bytes += got;
   c->filled += got;
-  int verdict = consume(c, at);
-  if (verdict < 0) broke(c);
-  else if (verdict == 0) {
-    seen.broken += c->in_flight;
-    reopen(c);
-  } else {
+  if (!consume(c, at)) broke(c);
+  else if (c->body != OVER) {
     issue(c, depth - c->in_flight, at);
     if (c->unsent) flush_requests(c);
   }
@@ -309,16 +304,18 @@ static uint64_t cpu_of(const pid_t *pids, int count) {
 }
 
 static void read_request(const char *path) {
-  static char text[BUFFER];
+  static char text[BUFFER + 1];
   FILE *file = fopen(path, "rb");
   if (!file) fail(path);
-  request_length = fread(text, 1, sizeof text, file);
+  request_length = fread(text, 1, BUFFER, file);
   fclose(file);
   if (request_length == 0) {
     fprintf(stderr, "load: %s is empty\n", path);
     exit(2);
   }
   head_request = memcmp(text, "HEAD ", 5) == 0;
+  /* Who asks for a close sends nothing after it (RFC 9112 section 9.6), whatever the server answers. */
+  close_request = strcasestr(text, "\r\nconnection: close\r\n") != NULL;
   request_text = malloc(request_length * (depth + 1));
   if (!request_text) fail("malloc");
   for (int i = 0; i <= depth; i++) memcpy(request_text + i * request_length, text, request_length);

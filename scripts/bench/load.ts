@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compiled } from "./compiler.ts";
 import type { Handlers, Question } from "./question.ts";
-import { pinned } from "./server.ts";
+import { endAtExit, pinned } from "./server.ts";
 
 export interface LoadOptions {
   readonly port: number;
@@ -66,6 +66,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 function output(command: readonly string[], timeout: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"], timeout });
+    endAtExit(child);
     let text = "";
     let said = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));

@@ -1,6 +1,6 @@
 // npm run bench: ours beside its peers, in one run on one machine.
 //
-//   npm run bench                                   all load questions
+//   npm run bench                                   plaintext and json
 //   npm run bench -- plaintext json --quick         a complete answer in under two minutes
 //   npm run bench -- plaintext --peers slipway,deno,c --rounds 7
 //   npm run bench -- plaintext --peers deno --cmd mine='node my-server.ts {port}'
@@ -20,22 +20,28 @@ import { ask, choosePeers } from "./rounds.ts";
 import { canPin } from "./server.ts";
 
 const questionsAt = new URL("questions/", import.meta.url);
+const questionNames = readdirSync(questionsAt)
+  .map((file) => file.replace(/\.ts$/, ""))
+  .sort();
 
 const help = `npm run bench -- [question…] [options]
+
+  questions: ${questionNames.join(", ")}
+             (plaintext and json when none is named)
 
   --quick              3 rounds of 1 s instead of 5 of 2 s
   --rounds N           rounds each peer is sampled in
   --seconds S          length of one sample
   --peers a,b          of ${peers.map((peer) => peer.name).join(", ")}
+                       (http: our server without the command line; compiled: by dist/slipway)
   --cmd name='…{port}' a server of your own; {handler} is a module with a fetch export (repeatable)
   --cores S,L          cores for the server and the load generator
   --out DIR            where the JSON goes (dist/bench)
 `;
 
 async function loadQuestions(names: readonly string[]): Promise<Question[]> {
-  const all = readdirSync(questionsAt).map((file) => file.replace(/\.ts$/, ""));
-  const unknown = names.find((name) => !all.includes(name));
-  if (unknown) throw new Error(`no question is called ${unknown}; there are ${all.sort().join(", ")}`);
+  const unknown = names.find((name) => !questionNames.includes(name));
+  if (unknown) throw new Error(`no question is called ${unknown}; there are ${questionNames.join(", ")}`);
   return Promise.all(names.map(async (name) => (await import(new URL(`${name}.ts`, questionsAt).href)).default));
 }
 
@@ -52,7 +58,7 @@ function positive(name: string, text: string | undefined, otherwise: number, mos
   return value;
 }
 
-/** Runs the bench as the command line says; the exit code. */
+/** Runs the bench as the command line says; the exit code: 1 when a peer that is there failed. */
 export async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -85,6 +91,7 @@ export async function main(args: readonly string[]): Promise<number> {
   if (serverCore === null) console.log("not pinned: needs two cores and taskset; figures will be noisier");
   if (!compiled("load")) console.log("no C compiler: the load generator runs on node:net and may be the bottleneck");
   const directory = mkdtempSync(join(tmpdir(), "slipway-bench-"));
+  let code = 0;
   const terminal = process.stderr.isTTY;
   try {
     for (const question of questions) {
@@ -99,9 +106,9 @@ export async function main(args: readonly string[]): Promise<number> {
       });
       const path = writeResult(result, out);
       console.log(`${table(question, result)}\n${path}\n`);
-      if (result.peers.length === 0) return 1;
+      if (result.peers.length === 0 || Object.keys(result.failed).length > 0) code = 1;
     }
-    return 0;
+    return code;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
 // Who is compared: how each peer is found and started with a question's handler.
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -59,7 +60,8 @@ const node: Peer = {
       directory,
       "node.mjs",
       `import { createServer } from "node:http";\nconst handler = ${handlers.node};\n` +
-        `createServer(handler).listen(Number(process.argv[2]), "127.0.0.1", 4096);\n`,
+        // Its own 5 s (and Bun's 10 s below) would close the very connections that the idle question counts.
+        `createServer({ keepAliveTimeout: 600_000 }, handler).listen(Number(process.argv[2]), "127.0.0.1", 4096);\n`,
     );
     return { command: (port) => [process.execPath, file, String(port)] };
   },
@@ -98,9 +100,38 @@ const bun: Peer = {
       directory,
       "bun.mjs",
       `const handler = ${handlers.fetch};\n` +
-        `Bun.serve({ port: Number(process.argv[2]), hostname: "127.0.0.1", fetch: handler });\n`,
+        `Bun.serve({ port: Number(process.argv[2]), hostname: "127.0.0.1", idleTimeout: 0, fetch: handler });\n`,
     );
     return { command: (port) => [program, "run", file, String(port)] };
+  },
+};
+
+/** What the issue of start-up is measured against: the plainest server that the same Node can run. */
+const commonjs: Peer = {
+  name: "commonjs",
+  launch(handlers, directory) {
+    const file = write(
+      directory,
+      "server.cjs",
+      `const handler = ${handlers.node};\n` +
+        `require("node:http").createServer(handler).listen(Number(process.argv[2]), "127.0.0.1");\n`,
+    );
+    return { command: (port) => [process.execPath, file, String(port)] };
+  },
+};
+
+/** The handler compiled to one executable by dist/slipway. */
+const executable: Peer = {
+  name: "compiled",
+  launch(handlers, directory) {
+    const program = inRoot("dist/slipway");
+    if (!existsSync(program)) return { missing: "dist/slipway does not exist; npm run build makes it" };
+    const handler = writeHandler(handlers, directory);
+    const server = join(directory, "server");
+    const run = spawnSync(program, ["compile", handler, "-o", server], { encoding: "utf8", timeout: 60_000 });
+    if (run.status !== 0)
+      return { missing: `slipway compile failed: ${(run.stderr || run.error?.message) ?? ""}`.trim() };
+    return { command: (port) => [server, "--host", "127.0.0.1", "--port", String(port)] };
   },
 };
 
@@ -122,7 +153,7 @@ function npmBinary(scope: string, platform: string | undefined, path: string): s
   return existsSync(file) ? file : null;
 }
 
-export const peers: readonly Peer[] = [slipway, http, node, deno, bun, c];
+export const peers: readonly Peer[] = [slipway, http, executable, node, commonjs, deno, bun, c];
 
 /** Who is asked when nobody is named. */
 export const usualPeers: readonly string[] = ["slipway", "node", "deno", "bun", "c"];

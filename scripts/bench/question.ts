@@ -33,8 +33,8 @@ export interface Subject {
   readonly peer: string;
   /** Already running and warm, shared by all rounds; or not started at all when the question is `fresh`. */
   readonly server: Server | null;
-  /** Starts a server of this peer for this one sample; who starts it stops it. */
-  start(): Promise<Server>;
+  /** What serves the question's handler on a port: for startServer, by who needs a server for one sample only. */
+  readonly command: (port: number) => string[];
 }
 
 export interface Question {
@@ -47,6 +47,10 @@ export interface Question {
   /** Asked when --peers does not say. */
   readonly peers?: readonly string[];
   readonly rounds?: number;
+  /** Whom the table's ratios are against; Deno and C when not said. */
+  readonly against?: readonly string[];
+  /** Decimals of the figure; 2 when not said. */
+  readonly digits?: number;
   readonly extra: readonly { readonly key: string; readonly label: string; readonly digits: number }[];
   measure(subject: Subject, settings: Settings): Promise<Sample>;
 }

@@ -10,16 +10,16 @@ const NOISY_SPREAD = 1.15;
 const OTHER_LOAD = 0.25;
 
 export function table(question: Question, result: Result): string {
-  const against = ["deno", "c"].filter((name) => result.peers.some((peer) => peer.peer === name));
+  const against = (question.against ?? ["deno", "c"]).filter((name) => result.peers.some((peer) => peer.peer === name));
   const header = ["", result.unit, "min", "spread", ...against.map((name) => `÷ ${name}`)];
   header.push(...question.extra.map((column) => column.label));
   const rows = result.peers.map((peer) => [
     peer.peer,
-    peer.median.toFixed(2),
-    peer.min.toFixed(2),
-    peer.spread.toFixed(2),
-    ...against.map((name) => (name === peer.peer ? "1" : peer.ratio[name].toFixed(2))),
-    ...question.extra.map((column) => (peer.extra[column.key] ?? Number.NaN).toFixed(column.digits)),
+    figure(peer.median, question.digits ?? 2),
+    figure(peer.min, question.digits ?? 2),
+    figure(peer.spread, 2),
+    ...against.map((name) => (name === peer.peer ? "1" : figure(peer.ratio[name], 2))),
+    ...question.extra.map((column) => figure(peer.extra[column.key] ?? Number.NaN, column.digits)),
   ]);
   const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => row[i].length)));
   const line = (row: readonly string[]): string =>
@@ -27,12 +27,18 @@ export function table(question: Question, result: Result): string {
   const lines = [`${result.question}: ${result.title} (${result.rounds} rounds of ${result.seconds} s)`];
   lines.push(line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line));
   for (const [peer, why] of Object.entries(result.missing)) lines.push(`left out: ${peer}: ${why}`);
+  for (const [peer, why] of Object.entries(result.failed)) lines.push(`failed: ${peer}: ${why}`);
   return [...lines, ...warnings(result)].join("\n");
+}
+
+/** A ratio of nothing to nothing is a dash, not a number. */
+function figure(value: number, digits: number): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : "-";
 }
 
 export function warnings(result: Result): string[] {
   const said = result.peers
-    .filter((peer) => peer.spread > NOISY_SPREAD)
+    .filter((peer) => Number.isFinite(peer.spread) && peer.spread > NOISY_SPREAD)
     .map(
       (peer) =>
         `noisy: ${peer.peer}'s rounds differ by ${peer.spread.toFixed(2)}×; more --rounds, or a quieter machine`,

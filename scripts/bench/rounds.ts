@@ -28,7 +28,10 @@ export interface Result {
   readonly rounds: number;
   readonly seconds: number;
   readonly peers: readonly PeerResult[];
+  /** Peers that are not there, and why. */
   readonly missing: Readonly<Record<string, string>>;
+  /** Peers that are there and did not do what was asked, and how. */
+  readonly failed: Readonly<Record<string, string>>;
   /** Share of one core that neither the server nor the load generator used, at its highest. */
   readonly otherLoad: number;
 }
@@ -56,54 +59,63 @@ export function order(count: number, round: number): number[] {
 
 export async function ask(question: Question, plan: Plan): Promise<Result> {
   const missing: Record<string, string> = {};
+  const failed: Record<string, string> = {};
   const subjects: Subject[] = [];
-  const servers: Server[] = [];
   const samples = new Map<string, Sample[]>();
   let otherLoad = 0;
+
+  /** Runs one step for a peer; a peer that fails is out from there on, and the others go on without it. */
+  const attempt = async (peer: string, step: () => Promise<void>): Promise<void> => {
+    if (peer in failed) return;
+    try {
+      await step();
+    } catch (error) {
+      failed[peer] = error instanceof Error ? error.message : String(error);
+      samples.delete(peer);
+    }
+  };
+
   try {
-    for (const peer of plan.peers) {
-      const launch = peer.launch(question.handlers, join(plan.directory, question.name, peer.name));
-      if ("missing" in launch) {
-        missing[peer.name] = launch.missing;
+    for (const { name, launch } of plan.peers) {
+      const launched = launch(question.handlers, join(plan.directory, question.name, name));
+      if ("missing" in launched) {
+        missing[name] = launched.missing;
         continue;
       }
-      const start = async (): Promise<Server> => {
-        const port = await freePort();
-        return startServer(launch.command(port), port, plan.settings.serverCore);
-      };
-      let server: Server | null = null;
-      if (!question.fresh) {
-        try {
-          server = await start();
-        } catch (error) {
-          missing[peer.name] = error instanceof Error ? error.message : String(error);
-          continue;
+      await attempt(name, async () => {
+        let server: Server | null = null;
+        if (!question.fresh) {
+          const port = await freePort();
+          server = await startServer(launched.command(port), port, plan.settings.serverCore);
         }
-        servers.push(server);
-      }
-      subjects.push({ peer: peer.name, server, start });
-      samples.set(peer.name, []);
+        subjects.push({ peer: name, server, command: launched.command });
+        samples.set(name, []);
+      });
     }
     for (const subject of subjects) {
       plan.progress(`${question.name}: warming ${subject.peer}`);
-      await question.measure(subject, { ...plan.settings, seconds: plan.warmup });
+      await attempt(subject.peer, async () => {
+        await question.measure(subject, { ...plan.settings, seconds: plan.warmup });
+      });
     }
     for (let round = 0; round < plan.rounds; round++) {
       for (const index of order(subjects.length, round)) {
         const subject = subjects[index];
         plan.progress(`${question.name}: round ${round + 1} of ${plan.rounds}, ${subject.peer}`);
-        const busy = machineBusySeconds();
-        const began = performance.now();
-        const sample = await question.measure(subject, plan.settings);
-        const seconds = (performance.now() - began) / 1000;
-        samples.get(subject.peer)?.push(sample);
-        const ours = ((sample.extra.busy ?? 0) + (sample.extra.loadBusy ?? 0)) / 100;
-        if (ours > 0) otherLoad = Math.max(otherLoad, (machineBusySeconds() - busy) / seconds - ours);
+        await attempt(subject.peer, async () => {
+          const busy = machineBusySeconds();
+          const began = performance.now();
+          const sample = await question.measure(subject, plan.settings);
+          const seconds = (performance.now() - began) / 1000;
+          samples.get(subject.peer)?.push(sample);
+          const ours = ((sample.extra.busy ?? 0) + (sample.extra.loadBusy ?? 0)) / 100;
+          if (ours > 0) otherLoad = Math.max(otherLoad, (machineBusySeconds() - busy) / seconds - ours);
+        });
       }
     }
   } finally {
     plan.progress("");
-    await Promise.all(servers.map((server) => server.stop()));
+    await Promise.all(subjects.map((subject) => subject.server?.stop()));
   }
   return {
     question: question.name,
@@ -113,7 +125,8 @@ export async function ask(question: Question, plan: Plan): Promise<Result> {
     seconds: plan.settings.seconds,
     peers: [...samples].map(([peer, own]) => summary(peer, own, samples)),
     missing,
-    otherLoad: Math.max(0, otherLoad),
+    failed,
+    otherLoad,
   };
 }
 
