@@ -1,0 +1,395 @@
+// biome-ignore-all lint/complexity/noArguments: Web IDL counts the arguments, whatever their values.
+// biome-ignore-all lint/complexity/noThisInStatic: a subclass inherits hasInstance and must not mean this class.
+/**
+ * `Request` of the Fetch standard (https://fetch.spec.whatwg.org/#request-class), light: one that came from the
+ * network is a single object in front of what the server knows, and each part is made when it is touched.
+ */
+import {
+  asBytes,
+  asText,
+  bufferOf,
+  extractBody,
+  isDisturbed,
+  type LightBody,
+  openStream,
+  spentStream,
+  TEXT_TYPE,
+  tee,
+  textStreamOf,
+} from "./body.ts";
+import { parseForm } from "./form.ts";
+import { fieldsIn, fieldsOf, forwardable, Headers, headersOfHead, headersOver } from "./headers.ts";
+import { describe, INSPECT } from "./inspect.ts";
+import { makeEnumerable, required } from "./interface.ts";
+import { mimeTypeOf } from "./mime.ts";
+import { isForeign } from "./native.ts";
+import {
+  type ConvertedInit,
+  checkMethod,
+  convertInit,
+  DEFAULT_OPTIONS,
+  mergeOptions,
+  optionsOf,
+  type RequestOptions,
+} from "./request-init.ts";
+
+/** What the server knows of a request whose head has arrived; the light Request reads it only when touched. */
+export interface IncomingRequest {
+  readonly method: string;
+  /** Request line and field lines as latin1, without the CRLFs at the end. The lines are valid; OWS may surround values. */
+  readonly head: string;
+  /** The index in `head` of the first field line. */
+  readonly fieldsStart: number;
+  /** The absolute URL, as `new URL(x).href` would have it. */
+  url(): string;
+  hasBody(): boolean;
+  /** Called once at most, and never after `readAll`. */
+  openBody(): ReadableStream<Uint8Array>;
+  /** Called once at most, and never after `openBody`; the bytes are the caller's. */
+  readAll(): Promise<Uint8Array>;
+  signal(): AbortSignal;
+}
+
+/** The Request of a request from the network: one object, everything else when touched. Its headers are immutable. */
+export let requestFrom: (incoming: IncomingRequest) => Request;
+/** What the host's `fetch` needs to send a Request of ours; takes its body. Null for any other value. */
+export let takeForFetch: (input: unknown) => { url: string; init: RequestInit } | null;
+
+let requestIn: (input: unknown) => Request | null;
+let copyOfFields: (request: Request) => string[];
+
+/** Says that the constructor is called from here, to be filled by hand. */
+const EMPTY = Symbol("empty") as unknown as string;
+
+export class Request implements globalThis.Request {
+  /** Where the request came from, if it came from the network. */
+  #incoming: IncomingRequest | null = null;
+  #method = "GET";
+  #url: string | null = null;
+  #headers: Headers | null = null;
+  /** Undefined: the incoming request's, not yet looked at. */
+  #source: LightBody | IncomingRequest | undefined = null;
+  /** What `body` has shown. */
+  #stream: ReadableStream<Uint8Array> | null = null;
+  #used = false;
+  /** Whom the signal follows; the signal itself is made when touched. */
+  #follows: AbortSignal | Request | null = null;
+  #signal: AbortSignal | null = null;
+  #options: RequestOptions = DEFAULT_OPTIONS;
+
+  constructor(input: RequestInfo | URL, init?: RequestInit) {
+    if (input === EMPTY) return;
+    required(arguments.length, 1, "Request");
+    const base = requestIn(input);
+    const given = convertInit(init);
+    if (base === null) this.#url = checkUrl(String(input));
+    else this.#copy(base);
+    const options = mergeOptions(base === null ? DEFAULT_OPTIONS : base.#options, given, base === null);
+    this.#options = options;
+    if (given?.method !== undefined) this.#method = checkMethod(given.method);
+    if (given?.signal !== undefined) this.#follows = given.signal;
+    if (options.mode === "no-cors" && given?.mode !== undefined && !/^(GET|HEAD|POST)$/.test(this.#method)) {
+      throw new TypeError(`Request: the method ${this.#method} is not allowed in no-cors mode.`);
+    }
+    const fields = given?.headers !== undefined ? fieldsOf(given.headers) : base === null ? [] : copyOfFields(base);
+    this.#headers = headersOver(fields, false);
+    this.#attachBody(base, given, fields);
+  }
+
+  #copy(base: Request): void {
+    this.#method = base.method;
+    this.#url = base.url;
+    this.#follows = base;
+  }
+
+  #attachBody(base: Request | null, given: ConvertedInit | null, fields: string[]): void {
+    const body = given?.body ?? null;
+    const inherits = body === null && base !== null && base.#body() !== null;
+    if (body === null && !inherits) return;
+    if (this.#method === "GET" || this.#method === "HEAD") {
+      throw new TypeError(`Request: a ${this.#method} request can't have a body.`);
+    }
+    if (body === null) {
+      if (base !== null) this.#transfer(base);
+      return;
+    }
+    const { source, type } =
+      typeof body === "string" ? { source: body, type: TEXT_TYPE } : extractBody(body, this.#options.keepalive);
+    if (source instanceof ReadableStream) {
+      if (given?.duplex === undefined) throw new TypeError('Request: a stream as the body needs duplex: "half".');
+      if (this.#options.mode !== "same-origin" && this.#options.mode !== "cors") {
+        throw new TypeError('Request: a stream as the body needs mode "same-origin" or "cors".');
+      }
+      this.#stream = source;
+    }
+    this.#source = source;
+    if (type !== null && !fields.includes("content-type")) fields.push("content-type", type);
+  }
+
+  /** Takes the body out of another request, which is used up by it. */
+  #transfer(base: Request): void {
+    if (base.#unusable()) throw new TypeError("Request: the request's body has already been read, or it is locked.");
+    if (base.#stream !== null) {
+      this.#stream = base.#stream.pipeThrough(new TransformStream());
+      this.#source = this.#stream;
+    } else {
+      this.#source = base.#source;
+      this.#incoming = base.#incoming;
+    }
+    base.#used = true;
+  }
+
+  static {
+    requestFrom = (incoming) => {
+      const request = new Request(EMPTY);
+      request.#incoming = incoming;
+      request.#method = incoming.method;
+      request.#source = undefined;
+      return request;
+    };
+    takeForFetch = (input) => {
+      if (typeof input !== "object" || input === null || !(#options in input)) return null;
+      const { dispatcher, ...options } = input.#options;
+      const source = input.#take();
+      const init: RequestInit & { duplex?: string; dispatcher?: unknown } = {
+        ...options,
+        method: input.method,
+        headers: forwardable(input.headers),
+        signal: input.signal,
+      };
+      if (dispatcher !== undefined) init.dispatcher = dispatcher;
+      if (source !== null) {
+        // Bytes imply no content type: what the headers say, they say.
+        init.body = typeof source === "string" ? new TextEncoder().encode(source) : (source as BodyInit);
+        init.duplex = "half";
+      }
+      return { url: input.url, init };
+    };
+    requestIn = (input) => {
+      if (typeof input !== "object" || input === null) return null;
+      if (#options in input) return input as Request;
+      if (!isForeign(input, "Request")) return null;
+      // A stand-in for the host's (or npm undici's): its body stays there until somebody takes it.
+      const native = input as globalThis.Request;
+      const request = new Request(EMPTY);
+      request.#method = native.method;
+      request.#url = native.url;
+      request.#headers = headersOver(fieldsOf(native.headers), false);
+      request.#source = request.#stream = native.body ?? null;
+      request.#follows = native.signal ?? null;
+      request.#options = optionsOf(native);
+      return request;
+    };
+    copyOfFields = (request) => fieldsIn(request.headers).slice();
+  }
+
+  /** Native instances are Requests too. */
+  static [Symbol.hasInstance](x: unknown): boolean {
+    if (typeof x !== "object" || x === null) return false;
+    if (this !== Request) return Function.prototype[Symbol.hasInstance].call(this, x);
+    return #options in x || Object.prototype.isPrototypeOf.call(Request.prototype, x) || isForeign(x, "Request");
+  }
+
+  get method(): string {
+    return this.#method;
+  }
+
+  get url(): string {
+    return (this.#url ??= this.#incoming?.url() ?? "");
+  }
+
+  get headers(): Headers {
+    return (this.#headers ??=
+      this.#incoming === null ? new Headers() : headersOfHead(this.#incoming.head, this.#incoming.fieldsStart));
+  }
+
+  get destination(): RequestDestination {
+    this.#options;
+    return "";
+  }
+
+  get referrer(): string {
+    return this.#options.referrer;
+  }
+
+  get referrerPolicy(): ReferrerPolicy {
+    return this.#options.referrerPolicy;
+  }
+
+  get mode(): RequestMode {
+    return this.#options.mode;
+  }
+
+  get credentials(): RequestCredentials {
+    return this.#options.credentials;
+  }
+
+  get cache(): RequestCache {
+    return this.#options.cache;
+  }
+
+  get redirect(): RequestRedirect {
+    return this.#options.redirect;
+  }
+
+  get integrity(): string {
+    return this.#options.integrity;
+  }
+
+  get keepalive(): boolean {
+    return this.#options.keepalive;
+  }
+
+  get isReloadNavigation(): boolean {
+    this.#options;
+    return false;
+  }
+
+  get isHistoryNavigation(): boolean {
+    this.#options;
+    return false;
+  }
+
+  get duplex(): "half" {
+    this.#options;
+    return "half";
+  }
+
+  /** Aborts when the client goes away, or with the signal that the request was made with. */
+  get signal(): AbortSignal {
+    return (this.#signal ??= this.#makeSignal());
+  }
+
+  #makeSignal(): AbortSignal {
+    const follows = this.#follows;
+    if (follows !== null) return AbortSignal.any([follows instanceof AbortSignal ? follows : follows.signal]);
+    return this.#incoming === null ? new AbortController().signal : this.#incoming.signal();
+  }
+
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    const source = this.#body();
+    if (source === null) return null;
+    this.#stream ??= this.#used ? spentStream() : isIncoming(source) ? source.openBody() : openStream(source);
+    return this.#stream as ReadableStream<Uint8Array<ArrayBuffer>>;
+  }
+
+  get bodyUsed(): boolean {
+    if (this.#body() === null) return false;
+    return this.#used || (this.#stream !== null && isDisturbed(this.#stream));
+  }
+
+  #body(): LightBody | IncomingRequest {
+    if (this.#source === undefined) this.#source = this.#incoming?.hasBody() ? this.#incoming : null;
+    return this.#source;
+  }
+
+  #unusable(): boolean {
+    return this.bodyUsed || (this.#stream?.locked ?? false);
+  }
+
+  /** The body for whoever reads it now; nobody can after that. */
+  #take(): LightBody {
+    const source = this.#body();
+    if (source === null) return null;
+    if (this.#unusable()) throw new TypeError("Body is unusable: it has already been read, or it is locked.");
+    const taken = this.#stream ?? (isIncoming(source) ? source.openBody() : source);
+    this.#used = true;
+    return taken;
+  }
+
+  /** The same, in one piece where it comes from the network: no stream is made. */
+  #takeAll(): LightBody | Promise<Uint8Array> {
+    const source = this.#source ?? this.#body();
+    if (source === null || !isIncoming(source) || this.#stream !== null || this.#used) return this.#take();
+    this.#used = true;
+    return source.readAll();
+  }
+
+  clone(): Request {
+    if (this.#unusable()) throw new TypeError("Request.clone: the body has already been read, or it is locked.");
+    const copy = new Request(EMPTY);
+    copy.#copy(this);
+    copy.#options = this.#options;
+    if (this.#incoming === null) copy.#headers = headersOver(copyOfFields(this), false);
+    else copy.#incoming = this.#incoming;
+    const source = this.#body();
+    if (source !== null && (this.#stream !== null || isIncoming(source))) {
+      [this.#stream, copy.#stream] = tee(this.body as ReadableStream<Uint8Array>);
+      this.#source = this.#stream;
+      copy.#source = copy.#stream;
+    } else {
+      copy.#source = source instanceof Uint8Array ? source.slice() : source;
+    }
+    return copy;
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return bufferOf(await asBytes(await this.#takeAll()));
+  }
+
+  async blob(): Promise<Blob> {
+    const source = await this.#takeAll();
+    const type = mimeTypeOf(this.headers.get("content-type"));
+    return new Blob([await asBytes(source)], { type });
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return asBytes(await this.#takeAll());
+  }
+
+  async formData(): Promise<FormData> {
+    const bytes = await asBytes(await this.#takeAll());
+    return parseForm(bytes, this.headers.get("content-type"));
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await asText(await this.#takeAll()));
+  }
+
+  async text(): Promise<string> {
+    return asText(await this.#takeAll());
+  }
+
+  textStream(): ReadableStream<string> {
+    if (this.#unusable()) throw new TypeError("Body is unusable: it has already been read, or it is locked.");
+    return textStreamOf(this.body);
+  }
+
+  [INSPECT](depth: number, options: object, inspect?: (value: unknown, options: object) => string): string {
+    const { method, url, headers, destination, referrer, referrerPolicy, mode, credentials, cache } = this;
+    const { redirect, integrity, keepalive, isReloadNavigation, isHistoryNavigation, signal } = this;
+    const shown = {
+      method,
+      url,
+      headers,
+      destination,
+      referrer,
+      referrerPolicy,
+      mode,
+      credentials,
+      cache,
+      redirect,
+      integrity,
+      keepalive,
+      isReloadNavigation,
+      isHistoryNavigation,
+      signal,
+    };
+    return describe("Request", shown, depth, options, inspect);
+  }
+}
+
+makeEnumerable(Request.prototype, "Request");
+
+function isIncoming(source: LightBody | IncomingRequest): source is IncomingRequest {
+  return typeof source === "object" && source !== null && "readAll" in source;
+}
+
+function checkUrl(input: string): string {
+  const url = URL.parse(input);
+  if (url === null) throw new TypeError(`Request: "${input}" is not an absolute URL.`);
+  if (url.username !== "" || url.password !== "") {
+    throw new TypeError(`Request: the URL has a user name or a password in it: ${url.origin}${url.pathname}`);
+  }
+  return url.href;
+}

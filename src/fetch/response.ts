@@ -1,0 +1,308 @@
+// biome-ignore-all lint/complexity/noArguments: Web IDL counts the arguments, whatever their values.
+// biome-ignore-all lint/complexity/noThisInStatic: a subclass inherits hasInstance and must not mean this class.
+/**
+ * `Response` of the Fetch standard (https://fetch.spec.whatwg.org/#response-class), light: one object, no stream,
+ * no Headers and no other allocation until someone asks for them.
+ *
+ * What the server wants to know it asks the functions below the class, which make nothing.
+ */
+import {
+  asBytes,
+  asText,
+  bufferOf,
+  extractBody,
+  isDisturbed,
+  type LightBody,
+  openStream,
+  spentStream,
+  TEXT_TYPE,
+  tee,
+  textStreamOf,
+} from "./body.ts";
+import { dropDecodedFields } from "./decoded.ts";
+import { parseForm } from "./form.ts";
+import { reasonPhrase } from "./header-syntax.ts";
+import { fieldsOf, type Headers, headersOver } from "./headers.ts";
+import { describe, INSPECT } from "./inspect.ts";
+import { makeEnumerable, required } from "./interface.ts";
+import { mimeTypeOf } from "./mime.ts";
+import { isForeign } from "./native.ts";
+
+const USED = 1;
+const IMMUTABLE = 2;
+const ERROR = 4;
+
+// The functions that see the private fields; assigned in the class's static block, so that a call costs a field read.
+
+/** True for a Response of ours, false for a native one and everything else. */
+export let isLightResponse: (x: unknown) => x is Response;
+export let responseStatus: (response: globalThis.Response) => number;
+export let responseStatusText: (response: globalThis.Response) => string;
+/** The body, neither consumed nor marked. Strings, bytes and Blobs can be sent as they are. */
+export let responseBody: (response: globalThis.Response) => LightBody;
+/** True if the body was read, or is locked by a reader: it can't be sent. */
+export let responseBodyUsed: (response: globalThis.Response) => boolean;
+/** The server took the body. */
+export let markBodyUsed: (response: globalThis.Response) => void;
+/** The content type that the body implies; null where the headers say it, or nobody does. */
+export let responseContentType: (response: globalThis.Response) => string | null;
+/** The explicit fields: name, value, name, value …; names in lower case, each set-cookie by itself. Not a copy. */
+export let responseFields: (response: globalThis.Response) => readonly string[] | null;
+
+export class Response implements globalThis.Response {
+  #source: LightBody = null;
+  /** The content type that the body implies, until it stands in the fields. */
+  #type: string | null = null;
+  /** Flat list of the explicit fields; #headers, once there, works on the same list. */
+  #fields: string[] | null = null;
+  #headers: Headers | null = null;
+  #status = 200;
+  #statusText = "";
+  /** What `body` has shown. */
+  #stream: ReadableStream<Uint8Array> | null = null;
+  #flags = 0;
+
+  constructor(body?: BodyInit | null, init?: ResponseInit) {
+    if (typeof body === "string") {
+      this.#source = body;
+      this.#type = TEXT_TYPE;
+    } else if (body !== null && body !== undefined) {
+      const { source, type } = extractBody(body);
+      this.#source = source;
+      this.#type = type;
+      if (source instanceof ReadableStream) this.#stream = source;
+    }
+    if (init !== undefined && init !== null) this.#initialize(init);
+  }
+
+  #initialize(init: ResponseInit): void {
+    if (typeof init !== "object" && typeof init !== "function") throw new TypeError("Response: init is not an object.");
+    const { headers, status, statusText } = init;
+    if (status !== undefined) this.#status = checkStatus(status);
+    if (statusText !== undefined) this.#statusText = reasonPhrase(statusText);
+    if (headers !== undefined) {
+      const fields = fieldsOf(headers);
+      if (this.#stream !== null) dropDecodedFields(fields, this.#stream, init);
+      this.#fields = fields;
+      if (this.#type !== null && hasContentType(fields)) this.#type = null;
+    }
+    if (this.#source !== null && isNullBodyStatus(this.#status)) {
+      throw new TypeError(`Response: a response with status ${this.#status} can't have a body.`);
+    }
+  }
+
+  /** A network error: what `fetch` answers where nothing could be had. */
+  static error(): Response {
+    const response = new Response();
+    response.#status = 0;
+    response.#flags = IMMUTABLE | ERROR;
+    return response;
+  }
+
+  /** `Response.json({ ok: true })`: the value as JSON, with its content type. */
+  static json(data: unknown, init?: ResponseInit): Response {
+    required(arguments.length, 1, "Response.json");
+    const text: unknown = JSON.stringify(data);
+    if (typeof text !== "string") throw new TypeError("Response.json: the value can't be written as JSON.");
+    const response = new Response(text, init);
+    if (response.#type !== null) response.#type = "application/json";
+    return response;
+  }
+
+  /** `Response.redirect("https://example.com/", 303)`. */
+  static redirect(url: string | URL, status = 302): Response {
+    required(arguments.length, 1, "Response.redirect");
+    const location = parseUrl(String(url)).href;
+    const code = unsignedShort(status);
+    if (code !== 301 && code !== 302 && code !== 303 && code !== 307 && code !== 308) {
+      throw new RangeError(`Response.redirect: ${code} is not a redirect status (301, 302, 303, 307 or 308).`);
+    }
+    const response = new Response();
+    response.#status = code;
+    response.#fields = ["location", location];
+    response.#flags = IMMUTABLE;
+    return response;
+  }
+
+  static {
+    isLightResponse = (x): x is Response => typeof x === "object" && x !== null && #source in x;
+    responseStatus = (r) => (r as Response).#status;
+    responseStatusText = (r) => (r as Response).#statusText;
+    responseBody = (r) => (r as Response).#stream ?? (r as Response).#source;
+    responseBodyUsed = (r) => (r as Response).#unusable();
+    markBodyUsed = (r) => {
+      (r as Response).#flags |= USED;
+    };
+    responseContentType = (r) => (r as Response).#type;
+    responseFields = (r) => {
+      const fields = (r as Response).#fields;
+      return fields === null || fields.length === 0 ? null : fields;
+    };
+  }
+
+  /** Native instances are Responses too. */
+  static [Symbol.hasInstance](x: unknown): boolean {
+    if (typeof x !== "object" || x === null) return false;
+    if (this !== Response) return Function.prototype[Symbol.hasInstance].call(this, x);
+    return #source in x || Object.prototype.isPrototypeOf.call(Response.prototype, x) || isForeign(x, "Response");
+  }
+
+  get type(): ResponseType {
+    return (this.#flags & ERROR) !== 0 ? "error" : "default";
+  }
+
+  /** Always empty: what `fetch` answers stays the host's Response. */
+  get url(): string {
+    this.#flags;
+    return "";
+  }
+
+  get redirected(): boolean {
+    this.#flags;
+    return false;
+  }
+
+  get status(): number {
+    return this.#status;
+  }
+
+  get ok(): boolean {
+    return this.#status >= 200 && this.#status <= 299;
+  }
+
+  get statusText(): string {
+    return this.#statusText;
+  }
+
+  get headers(): Headers {
+    return this.#headers ?? this.#openHeaders();
+  }
+
+  #openHeaders(): Headers {
+    const fields = (this.#fields ??= []);
+    if (this.#type !== null) fields.push("content-type", this.#type);
+    this.#type = null;
+    this.#headers = headersOver(fields, (this.#flags & IMMUTABLE) !== 0);
+    return this.#headers;
+  }
+
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    if (this.#source === null) return null;
+    this.#stream ??= (this.#flags & USED) !== 0 ? spentStream() : openStream(this.#source);
+    return this.#stream as ReadableStream<Uint8Array<ArrayBuffer>>;
+  }
+
+  get bodyUsed(): boolean {
+    if (this.#source === null) return false;
+    return (this.#flags & USED) !== 0 || (this.#stream !== null && isDisturbed(this.#stream));
+  }
+
+  #unusable(): boolean {
+    return this.bodyUsed || (this.#stream?.locked ?? false);
+  }
+
+  /** The body for whoever reads it now; nobody can after that. */
+  #take(): LightBody {
+    if (this.#source === null) return null;
+    if (this.#unusable()) throw new TypeError("Body is unusable: it has already been read, or it is locked.");
+    this.#flags |= USED;
+    return this.#stream ?? this.#source;
+  }
+
+  clone(): Response {
+    if (this.#unusable()) throw new TypeError("Response.clone: the body has already been read, or it is locked.");
+    const copy = new Response();
+    copy.#status = this.#status;
+    copy.#statusText = this.#statusText;
+    copy.#fields = this.#fields === null ? null : this.#fields.slice();
+    copy.#type = this.#type;
+    copy.#flags = this.#flags;
+    if (this.#stream !== null) {
+      [this.#stream, copy.#stream] = tee(this.#stream);
+      this.#source = this.#stream;
+      copy.#source = copy.#stream;
+    } else {
+      copy.#source = this.#source instanceof Uint8Array ? this.#source.slice() : this.#source;
+    }
+    return copy;
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return bufferOf(await asBytes(this.#take()));
+  }
+
+  async blob(): Promise<Blob> {
+    const source = this.#take();
+    const type = mimeTypeOf(this.#contentType());
+    return new Blob([await asBytes(source)], { type });
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return asBytes(this.#take());
+  }
+
+  async formData(): Promise<FormData> {
+    const source = this.#take();
+    return parseForm(await asBytes(source), this.#contentType());
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await asText(this.#take()));
+  }
+
+  async text(): Promise<string> {
+    return asText(this.#take());
+  }
+
+  textStream(): ReadableStream<string> {
+    if (this.#unusable()) throw new TypeError("Body is unusable: it has already been read, or it is locked.");
+    return textStreamOf(this.body);
+  }
+
+  #contentType(): string | null {
+    return this.#type ?? this.headers.get("content-type");
+  }
+
+  [INSPECT](depth: number, options: object, inspect?: (value: unknown, options: object) => string): string {
+    const { status, statusText, headers, body, bodyUsed, ok, redirected, type, url } = this;
+    const shown = { status, statusText, headers, body, bodyUsed, ok, redirected, type, url };
+    return describe("Response", shown, depth, options, inspect);
+  }
+}
+
+Object.defineProperties(Response, {
+  error: { enumerable: true },
+  json: { enumerable: true },
+  redirect: { enumerable: true },
+});
+makeEnumerable(Response.prototype, "Response");
+
+function hasContentType(fields: readonly string[]): boolean {
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === "content-type") return true;
+  return false;
+}
+
+function isNullBodyStatus(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
+}
+
+function checkStatus(input: unknown): number {
+  const status = unsignedShort(input);
+  if (status < 200 || status > 599) throw new RangeError(`Response: status ${status} is not in the range 200 to 599.`);
+  return status;
+}
+
+/** Web IDL's unsigned short: whatever it is, modulo 65536. */
+function unsignedShort(input: unknown): number {
+  if (typeof input === "number" && (input & 0xffff) === input) return input;
+  const number = Math.trunc(Number(input));
+  return Number.isFinite(number) ? ((number % 65536) + 65536) % 65536 : 0;
+}
+
+function parseUrl(url: string): URL {
+  try {
+    return new URL(url);
+  } catch (cause) {
+    throw new TypeError(`Response.redirect: "${url}" is not an absolute URL.`, { cause });
+  }
+}
