@@ -5,7 +5,10 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import type { CompileOptions } from "./compile.ts";
 import { die, SourceFailure, UsageError } from "./errors.ts";
+import type { NewOptions } from "./new.ts";
+import type { RunOptions } from "./run.ts";
 import { didYouMean } from "./suggestions.ts";
 
 /** Runs the command line in `argv` (without program and script names). */
@@ -50,7 +53,7 @@ function commandLine(): Command {
     .option("-t, --template <template>", "http, tcp or minimal", "http")
     .option("-f, --force", "write into a folder that is not empty, overwriting files of the same name")
     .addHelpText("after", examples("slipway new shop", "slipway new talk --template tcp", "slipway new ."))
-    .action(async (name, options) => (await import("./new.ts")).newProject(name, options));
+    .action(async (name: string, options: NewOptions) => (await import("./new.ts")).newProject(name, options));
 
   listenFlags(verb(program, "run", "serve a handler file"))
     .usage("<file> [options] [-- args…]")
@@ -65,7 +68,9 @@ function commandLine(): Command {
         "slipway run tool.ts -- --its-own flag",
       ),
     )
-    .action(async (file, args, options) => (await import("./run.ts")).run(file, args, options));
+    .action(async (file: string, args: string[], options: RunOptions) =>
+      (await import("./run.ts")).run(file, options, args),
+    );
 
   verb(program, "compile", "make one executable of a handler file")
     .usage("<file> [options]")
@@ -81,7 +86,7 @@ function commandLine(): Command {
         "./shop --port 8080",
       ),
     )
-    .action(async (file, options) => {
+    .action(async (file: string, options: Partial<CompileOptions>) => {
       const { entryFile, outputName } = await import("./entry.ts");
       const entry = entryFile(file, "compile");
       const { compile } = await import("./compile.ts");
@@ -92,7 +97,9 @@ function commandLine(): Command {
     .usage("[--verbose]")
     .option("-v, --verbose", "and that of every part, and the poller that was chosen")
     .addHelpText("after", examples("slipway version", "slipway version --verbose"))
-    .action(async (options) => (await import("./version.ts")).printVersion(options.verbose === true));
+    .action(async (options: { verbose?: boolean }) =>
+      (await import("./version.ts")).printVersion(options.verbose === true),
+    );
 
   verb(program, "help", "show help for a verb")
     .usage("[verb]")

@@ -113,12 +113,11 @@ function boundAddress(listener: Listener, asked: Address): Address {
 async function expectListening(exports: readonly string[], settings: StartSettings): Promise<void> {
   // A turn, for programs that open their listener in a promise.
   await new Promise((resolve) => setImmediate(resolve));
-  const { listenersOpened } = await import("./listening.ts");
-  if (listenersOpened() > 0) return;
+  const { isListening } = await import("./listening.ts");
+  if (await isListening()) return;
   const failure = nothingServed(exports, settings.file);
   if (exports.length > 0) throw failure;
   process.once("beforeExit", () => {
-    if (listenersOpened() > 0) return;
     process.stderr.write(`${errorText(failure, settings.program)}\n`);
     process.exit(1);
   });
