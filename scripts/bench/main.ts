@@ -18,6 +18,7 @@ import type { Question } from "./question.ts";
 import { table, writeResult } from "./report.ts";
 import { ask, choosePeers } from "./rounds.ts";
 import { canPin } from "./server.ts";
+import { goAhead } from "./urgent.ts";
 
 const questionsAt = new URL("questions/", import.meta.url);
 const questionNames = readdirSync(questionsAt)
@@ -36,6 +37,7 @@ const help = `npm run bench -- [question…] [options]
                        (http: our server without the command line; compiled: by dist/slipway)
   --cmd name='…{port}' a server of your own; {handler} is a module with a fetch export (repeatable)
   --cores S,L          cores for the server and the load generator
+  --urgent             ahead of everything else on the machine (needs root)
   --out DIR            where the JSON goes (dist/bench)
 `;
 
@@ -71,6 +73,7 @@ export async function main(args: readonly string[]): Promise<number> {
       peers: { type: "string" },
       cmd: { type: "string", multiple: true },
       cores: { type: "string" },
+      urgent: { type: "boolean" },
       out: { type: "string" },
       help: { type: "boolean", short: "h" },
     },
@@ -88,6 +91,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const extra = (values.cmd ?? []).map(commandPeer);
   const out = values.out ?? fileURLToPath(new URL("../../dist/bench", import.meta.url));
 
+  if (values.urgent) goAhead();
   if (serverCore === null) console.log("not pinned: needs two cores and taskset; figures will be noisier");
   if (!compiled("load")) console.log("no C compiler: the load generator runs on node:net and may be the bottleneck");
   const directory = mkdtempSync(join(tmpdir(), "slipway-bench-"));
