@@ -1,0 +1,134 @@
+/**
+ * The chunked transfer coding of requests (RFC 9112, 7.1), decoded as it arrives and as strictly as the head:
+ * sizes are hex digits and nothing else, every line ends in CRLF, extensions and trailers are bounded and dropped.
+ */
+
+/** Bytes of extensions in one body, and of its trailer section: far more than any client sends. */
+const MAX_EXTENSIONS = 16 * 1024;
+const MAX_TRAILERS = 16 * 1024;
+
+/*
+ * SIZE → (EXTENSION) → SIZE_LF → DATA → DATA_CR → DATA_LF → SIZE …, and after a chunk of size 0:
+ * TRAILER_START → (TRAILER_NAME → TRAILER_VALUE → TRAILER_LF → TRAILER_START)* → END_LF → DONE
+ */
+const SIZE = 0;
+const EXTENSION = 1;
+const SIZE_LF = 2;
+const DATA = 3;
+const DATA_CR = 4;
+const DATA_LF = 5;
+const TRAILER_START = 6;
+const TRAILER_NAME = 7;
+const TRAILER_VALUE = 8;
+const TRAILER_LF = 9;
+const END_LF = 10;
+const DONE = 11;
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+export class ChunkedDecoder {
+  #state = SIZE;
+  #remaining = 0;
+  #digits = 0;
+  #extensions = 0;
+  #trailers = 0;
+
+  /** True when the last chunk and the trailer section have been read. */
+  get done(): boolean {
+    return this.#state === DONE;
+  }
+
+  /**
+   * Decodes `bytes[start, end)`, giving payload to `take`; `take` returns false to stop there. Returns the index
+   * behind what was used, or -1 when the coding is malformed.
+   */
+  decode(bytes: Uint8Array, start: number, end: number, take: (from: number, to: number) => boolean): number {
+    let i = start;
+    while (i < end && this.#state !== DONE) {
+      if (this.#state === DATA) {
+        const to = Math.min(end, i + this.#remaining);
+        this.#remaining -= to - i;
+        if (this.#remaining === 0) this.#state = DATA_CR;
+        const goOn = take(i, to);
+        i = to;
+        if (!goOn) return i;
+      } else if (!this.#byte(bytes[i++])) return -1;
+    }
+    return i;
+  }
+
+  #byte(c: number): boolean {
+    switch (this.#state) {
+      case SIZE: {
+        const digit = hexDigit(c);
+        if (digit >= 0) {
+          // 13 hex digits stay below 2^53.
+          if (++this.#digits > 13) return false;
+          this.#remaining = this.#remaining * 16 + digit;
+          return true;
+        }
+        if (this.#digits === 0) return false;
+        if (c === CR) this.#state = SIZE_LF;
+        else if (c === 0x3b) this.#state = EXTENSION;
+        else return false;
+        return true;
+      }
+      case EXTENSION:
+        if (c === CR) this.#state = SIZE_LF;
+        else if (!isText(c) || ++this.#extensions > MAX_EXTENSIONS) return false;
+        return true;
+      case SIZE_LF:
+        this.#digits = 0;
+        this.#state = this.#remaining > 0 ? DATA : TRAILER_START;
+        return c === LF;
+      case DATA_CR:
+        this.#state = DATA_LF;
+        return c === CR;
+      case DATA_LF:
+        this.#state = SIZE;
+        return c === LF;
+      case TRAILER_START:
+        if (c === CR) {
+          this.#state = END_LF;
+          return true;
+        }
+        this.#state = TRAILER_NAME;
+        return isToken(c) && ++this.#trailers <= MAX_TRAILERS;
+      case TRAILER_NAME:
+        if (c === 0x3a) this.#state = TRAILER_VALUE;
+        else if (!isToken(c)) return false;
+        return ++this.#trailers <= MAX_TRAILERS;
+      case TRAILER_VALUE:
+        if (c === CR) this.#state = TRAILER_LF;
+        else if (!isText(c)) return false;
+        return ++this.#trailers <= MAX_TRAILERS;
+      case TRAILER_LF:
+        this.#state = TRAILER_START;
+        return c === LF;
+      default: // END_LF
+        this.#state = DONE;
+        return c === LF;
+    }
+  }
+}
+
+function hexDigit(c: number): number {
+  if (c >= 0x30 && c <= 0x39) return c - 0x30;
+  const lower = c | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+/** VCHAR, obs-text, SP and HTAB. */
+function isText(c: number): boolean {
+  return (c >= 0x20 && c !== 0x7f) || c === 0x09;
+}
+
+/** RFC 9110, 5.6.2: tchar. */
+function isToken(c: number): boolean {
+  return (
+    (c >= 0x30 && c <= 0x39) ||
+    ((c | 0x20) >= 0x61 && (c | 0x20) <= 0x7a && c < 0x7b) ||
+    (c > 0x20 && c < 0x7f && "!#$%&'*+-.^_`|~".includes(String.fromCharCode(c)))
+  );
+}

@@ -1,0 +1,367 @@
+/**
+ * A connection that is not idle: part of a head has come, a handler is at work, a body moves, or the client does not
+ * read. While none of that holds there is no such object, only the server's row of numbers.
+ */
+import type { Handle, Poller } from "../../ffi/poller.ts";
+import { SENDING } from "../../ffi/poller.ts";
+import { errnoError } from "../runtime/errno.ts";
+import type { Exchange } from "./exchange.ts";
+import { type BodyOwner, bodyCutShort, IncomingBody } from "./incoming-body.ts";
+import type { Limits } from "./limits.ts";
+import { ResponseSender } from "./response-sender.ts";
+
+/** What a connection asks of its server. */
+export interface ConnectionHost {
+  readonly poller: Poller;
+  readonly limits: Limits;
+  /** The server wants to end: no connection persists. */
+  readonly draining: boolean;
+  /** Serves requests from `bytes[start, end)`, returns the index behind what was used. */
+  serve(handle: Handle, connection: HttpConnection, bytes: Uint8Array, start: number, end: number): number;
+  /** Nothing waits any more: drop the object. */
+  becameIdle(connection: HttpConnection): void;
+  /** Close now; `clean` says that the client has nothing more to say, so that FIN alone will do. */
+  finish(connection: HttpConnection, clean: boolean): void;
+  /** The client is gone: close at once. */
+  abandon(connection: HttpConnection): void;
+  /** Answers with an error and closes. */
+  refuse(connection: HttpConnection, status: number, reason: string): void;
+  /** Turns what a handler threw into a response. */
+  failure(error: unknown): unknown;
+  setDeadline(handle: Handle, inMs: number): void;
+}
+
+/** After the client's FIN, a response that waits for its producer gets this long before it is cancelled. */
+const HALF_CLOSED_GRACE_MS = 1000;
+const CR = 0x0d;
+const LF = 0x0a;
+
+export class HttpConnection implements BodyOwner {
+  readonly handle: Handle;
+  readonly host: ConnectionHost;
+  /** The request being answered, if any. */
+  exchange: Exchange | undefined;
+  /** The body still moving; it may outlive its exchange, to be dropped. */
+  body: IncomingBody | undefined;
+  /** Whether the connection persists after this exchange. */
+  keepAlive = true;
+  /** HTTP/1.0 must be told that it does. */
+  minor = 1;
+  #expectContinue = false;
+  #closed = false;
+  #peerEnded = false;
+  /** Full send buffer: nothing is served until `sent`. */
+  #blocked = false;
+  #closeWhenSent = false;
+  #looping = false;
+  #drained: PromiseWithResolvers<void> | undefined;
+  #sender: ResponseSender | undefined;
+  /** Bytes that came too early, or part of a head. */
+  #input: Uint8Array<ArrayBuffer> | undefined;
+  #inputStart = 0;
+  #inputEnd = 0;
+  /** Input bytes that the parser has seen in vain. */
+  #tried = 0;
+
+  constructor(host: ConnectionHost, handle: Handle) {
+    this.host = host;
+    this.handle = handle;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+  get peerEnded(): boolean {
+    return this.#peerEnded;
+  }
+  /** No further request may be looked at now. */
+  get busy(): boolean {
+    return this.#closed || this.exchange !== undefined || this.body !== undefined || this.#blocked;
+  }
+  get expectsContinue(): boolean {
+    return this.#expectContinue;
+  }
+
+  /** A request begins. `length` is its Content-Length, -1 for chunked, 0 for no body. */
+  begin(exchange: Exchange, length: number, keepAlive: boolean, minor: number, expectContinue: boolean): void {
+    this.exchange = exchange;
+    this.keepAlive = keepAlive;
+    this.minor = minor;
+    this.#expectContinue = expectContinue && length !== 0;
+    this.host.setDeadline(this.handle, 0);
+    if (length === 0) return;
+    this.body = new IncomingBody(this, length, this.host.limits.bodyHighWater);
+    exchange.body = this.body;
+  }
+
+  /** Gives the body what belongs to it; returns the index behind, or -1 after having refused a malformed one. */
+  feedBody(bytes: Uint8Array, start: number, end: number): number {
+    const { body } = this;
+    if (body === undefined) return start;
+    const at = body.feed(bytes, start, end);
+    if (at < 0) this.#malformedBody(body);
+    return at;
+  }
+
+  received(bytes: Uint8Array, start: number, end: number): void {
+    const { body } = this;
+    if (body !== undefined && !body.complete) {
+      start = this.feedBody(bytes, start, end);
+      if (start < 0) return;
+      if (this.exchange === undefined) this.#discarded(body);
+      if (start === end || this.#closed) return;
+    }
+    this.keep(bytes, start, end);
+    if (!this.busy) this.#pump();
+  }
+
+  /** Copies bytes that can't be served now. */
+  keep(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    const kept = this.#inputEnd - this.#inputStart;
+    if (this.#input === undefined || this.#inputEnd + length > this.#input.length) {
+      const larger = new Uint8Array(Math.max(kept + length, Math.min(kept * 2, 1 << 20)));
+      if (this.#input !== undefined) larger.set(this.#input.subarray(this.#inputStart, this.#inputEnd));
+      this.#input = larger;
+      this.#inputStart = 0;
+      this.#inputEnd = kept;
+    }
+    this.#input.set(bytes.subarray(start, end), this.#inputEnd);
+    this.#inputEnd += length;
+    if (this.busy && kept + length > this.host.limits.maxPipelinedBytes) this.host.poller.pause(this.handle);
+  }
+
+  /** The parser has seen all that was kept, and wants more. */
+  triedInVain(): void {
+    this.#tried = this.#inputEnd - this.#inputStart;
+  }
+
+  /** What the handler returned, or the promise of it. */
+  settle(exchange: Exchange, result: unknown): void {
+    if (isThenable(result)) {
+      result.then(
+        (response) => this.#respond(exchange, response),
+        (error: unknown) => this.settle(exchange, this.host.failure(error)),
+      );
+    } else this.#respond(exchange, result);
+  }
+
+  /** A send met a full buffer: `sent` will follow. With `close`, the connection ends then. */
+  block(close: boolean): void {
+    this.#blocked = true;
+    this.#closeWhenSent ||= close;
+    this.host.poller.pause(this.handle);
+  }
+
+  /** Resolves when the poller has sent all that it kept. */
+  drained(): Promise<void> {
+    return (this.#drained ??= Promise.withResolvers()).promise;
+  }
+
+  sent(): void {
+    const drained = this.#drained;
+    if (drained !== undefined) {
+      this.#drained = undefined;
+      drained.resolve();
+    }
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    if (this.#closeWhenSent) return this.host.finish(this, false);
+    this.#next();
+  }
+
+  /** The client's FIN: the handler is told; what is being answered may still reach a half-closed client. */
+  ended(): void {
+    this.#peerEnded = true;
+    const { exchange, body } = this;
+    if (body !== undefined && !body.complete) body.fail(bodyCutShort());
+    if (exchange === undefined) {
+      if (this.#blocked) return;
+      return this.host.abandon(this);
+    }
+    exchange.abort(clientGone());
+    this.keepAlive = false;
+    this.host.setDeadline(this.handle, HALF_CLOSED_GRACE_MS);
+  }
+
+  /** The client hung up while we were not receiving. */
+  hungUp(): void {
+    this.exchange?.abort(clientGone());
+    if (this.exchange === undefined && this.#blocked) this.host.setDeadline(this.handle, HALF_CLOSED_GRACE_MS);
+  }
+
+  /** The connection broke, or is being cut: everybody who works for it is told. The server closes the handle. */
+  closeWith(reason: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { exchange, body } = this;
+    this.exchange = undefined;
+    this.body = undefined;
+    this.#input = undefined;
+    exchange?.abort(reason);
+    exchange?.fail(reason);
+    body?.fail(reason);
+    this.#sender?.cancel(reason);
+    this.#sender = undefined;
+    const drained = this.#drained;
+    this.#drained = undefined;
+    drained?.promise.catch(() => {});
+    drained?.reject(reason);
+  }
+
+  /** Its deadline passed. Returns false when it is the server's to close an idle connection. */
+  expired(): void {
+    if (this.exchange !== undefined) {
+      // The client is half closed, and the producer still silent.
+      if (this.#sender?.waiting) this.host.abandon(this);
+      return;
+    }
+    this.host.abandon(this);
+  }
+
+  /** The response is out. */
+  finished(exchange: Exchange): void {
+    if (this.exchange !== exchange) return;
+    exchange.finish();
+    this.exchange = undefined;
+    this.#sender = undefined;
+    const { body } = this;
+    if (body !== undefined) {
+      const { maxDiscardedBytes } = this.host.limits;
+      // Whether a body follows a final answer that came before "100 Continue" is the client's choice: no guessing.
+      const hopeless = this.#expectContinue || (body.outstanding > maxDiscardedBytes && body.outstanding < Infinity);
+      if (!body.complete && (hopeless || this.#peerEnded)) this.keepAlive = false;
+      body.discard();
+      if (this.keepAlive && !body.complete) {
+        this.host.poller.receive(this.handle);
+        return this.#discarded(body);
+      }
+      if (!this.keepAlive) return this.host.finish(this, body.complete);
+      this.body = undefined;
+    }
+    this.#next();
+  }
+
+  pauseBody(): void {
+    this.host.poller.pause(this.handle);
+  }
+  resumeBody(): void {
+    if (!this.#closed && !this.#peerEnded) this.host.poller.receive(this.handle);
+  }
+  bodyWanted(): void {
+    if (!this.#expectContinue || this.#closed || this.#sender !== undefined) return;
+    this.#expectContinue = false;
+    const result = this.host.poller.send(this.handle, CONTINUE, 0, CONTINUE.length);
+    if (result < 0) this.broken(result);
+  }
+
+  /** A send returned an errno. */
+  broken(result: number): void {
+    const { constants } = this.host.poller;
+    this.closeWith(errnoError(constants, -result, "sending a response"));
+    this.host.abandon(this);
+  }
+
+  #respond(exchange: Exchange, response: unknown): void {
+    if (this.exchange !== exchange) {
+      ResponseSender.drop(response);
+      return;
+    }
+    const sender = new ResponseSender(this, exchange);
+    this.#sender = sender;
+    sender.send(response);
+  }
+
+  #next(): void {
+    if (this.#closed) return;
+    const waiting = this.#inputEnd - this.#inputStart;
+    const last = !this.keepAlive || this.host.draining || (this.#peerEnded && waiting === 0);
+    if (last) return this.host.finish(this, waiting === 0);
+    if (!this.#peerEnded) this.host.poller.receive(this.handle);
+    if (!this.#looping) this.#pump();
+  }
+
+  /** Serves what was kept, until more bytes or a handler must be waited for. */
+  #pump(): void {
+    while (!this.busy && this.#inputEnd > this.#inputStart && this.#input !== undefined) {
+      if (!this.#worthTrying(this.#input)) break;
+      const before = this.#inputStart;
+      this.#looping = true;
+      const at = this.host.serve(this.handle, this, this.#input, this.#inputStart, this.#inputEnd);
+      this.#looping = false;
+      if (this.#closed) return;
+      this.#inputStart = at;
+      if (at === before) {
+        this.triedInVain();
+        break;
+      }
+      this.#tried = 0;
+    }
+    if (this.busy) return;
+    if (this.#inputEnd > this.#inputStart) {
+      if (this.#peerEnded) this.host.abandon(this);
+      return;
+    }
+    this.#input = undefined;
+    this.#inputStart = this.#inputEnd = 0;
+    this.host.becameIdle(this);
+  }
+
+  /** Parsing anew for each dripped byte would cost the square of the head: wait for its end, or twice the bytes. */
+  #worthTrying(input: Uint8Array): boolean {
+    if (this.#tried === 0) return true;
+    const size = this.#inputEnd - this.#inputStart;
+    if (size >= this.#tried * 2) return true;
+    for (let i = Math.max(this.#inputStart, this.#inputStart + this.#tried - 3); i + 3 < this.#inputEnd; i++) {
+      if (input[i] === CR && input[i + 1] === LF && input[i + 2] === CR && input[i + 3] === LF) return true;
+    }
+    this.#tried = Math.max(this.#tried, 1);
+    return false;
+  }
+
+  #discarded(body: IncomingBody): void {
+    if (body.complete) {
+      this.body = undefined;
+      this.#next();
+    } else if (body.received > this.host.limits.maxDiscardedBytes + this.host.limits.bodyHighWater) {
+      this.host.finish(this, false);
+    }
+  }
+
+  #malformedBody(body: IncomingBody): void {
+    const error = new TypeError("the request's body is malformed: bad chunked coding");
+    const { exchange } = this;
+    if (exchange === undefined || this.#sender !== undefined) {
+      this.closeWith(error);
+      return this.host.finish(this, false);
+    }
+    // The answer is ours now, not the handler's.
+    this.exchange = undefined;
+    this.body = undefined;
+    body.fail(error);
+    exchange.abort(error);
+    exchange.fail(error);
+    this.host.refuse(this, 400, "malformed chunked body");
+  }
+}
+
+const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
+
+/** Why `request.signal` aborts when the connection ends. */
+export function clientGone(): DOMException {
+  return new DOMException("the client went away before the response was sent", "AbortError");
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    (typeof value === "object" || typeof value === "function") &&
+    value !== null &&
+    "then" in value &&
+    typeof value.then === "function"
+  );
+}
+
+/** The result of a send: true when everything is out. */
+export function isSending(result: number): boolean {
+  return result === SENDING;
+}

@@ -1,0 +1,213 @@
+/**
+ * The body of a request on its way to the handler, with back-pressure: at most `bodyHighWater` bytes wait here, then
+ * the connection stops receiving until the handler reads on. Bytes are copied out of the poller's lent memory once.
+ */
+import { BadResource, ConnectionReset } from "../runtime/errors.ts";
+import { ChunkedDecoder } from "./chunked.ts";
+
+/** What a body asks of its connection. */
+export interface BodyOwner {
+  /** The body has room: go on receiving. */
+  resumeBody(): void;
+  /** Too much waits: stop receiving until `resumeBody`. */
+  pauseBody(): void;
+  /** The handler asks for the body for the first time: time for "100 Continue" (RFC 9110, 10.1.1). */
+  bodyWanted(): void;
+}
+
+export class IncomingBody {
+  /** All bytes have arrived, whether or not the handler has read them. */
+  complete = false;
+
+  readonly #owner: BodyOwner;
+  readonly #highWater: number;
+  /** Bytes still to come, for a body with a length; -1 for a chunked one. */
+  #remaining: number;
+  readonly #decoder: ChunkedDecoder | undefined;
+  #chunks: Uint8Array<ArrayBuffer>[] = [];
+  #buffered = 0;
+  #received = 0;
+  #paused = false;
+  #wanted = false;
+  #discarding = false;
+  #error: unknown;
+  #controller: ReadableByteStreamController | undefined;
+  /** The promise of a pull that waits for bytes. */
+  #pulled: (() => void) | undefined;
+  #all: { resolve(bytes: Uint8Array<ArrayBuffer>): void; reject(error: unknown): void } | undefined;
+
+  /** `length` is the Content-Length, or -1 for the chunked coding. */
+  constructor(owner: BodyOwner, length: number, highWater: number) {
+    this.#owner = owner;
+    this.#remaining = length;
+    this.#highWater = highWater;
+    this.#decoder = length < 0 ? new ChunkedDecoder() : undefined;
+  }
+
+  /** Bytes that have arrived so far. */
+  get received(): number {
+    return this.#received;
+  }
+  /** Bytes that must still come; Infinity when that is not known. */
+  get outstanding(): number {
+    if (this.complete) return 0;
+    return this.#remaining < 0 ? Number.POSITIVE_INFINITY : this.#remaining;
+  }
+
+  /** Takes what belongs to the body from `bytes[start, end)`. Returns the index behind it, or -1 if malformed. */
+  feed(bytes: Uint8Array, start: number, end: number): number {
+    let at: number;
+    if (this.#decoder === undefined) {
+      at = Math.min(end, start + this.#remaining);
+      this.#remaining -= at - start;
+      if (at > start) this.#take(bytes, start, at);
+      if (this.#remaining === 0) this.complete = true;
+    } else {
+      at = this.#decoder.decode(bytes, start, end, (from, to) => {
+        this.#take(bytes, from, to);
+        return true;
+      });
+      if (at < 0) return -1;
+      if (this.#decoder.done) this.complete = true;
+    }
+    this.#deliver();
+    return at;
+  }
+
+  /** The body can't arrive whole: whoever reads it is told. */
+  fail(error: unknown): void {
+    if (!this.complete) this.#failReader(error);
+  }
+
+  /** The handler is done: what still comes is dropped, and a reader that is left over is told. */
+  discard(): void {
+    if (this.#discarding) return;
+    if (!this.complete || this.#buffered > 0) {
+      this.#failReader(new BadResource("the request was answered before its body was read"));
+    }
+    this.#discarding = true;
+    this.#resume();
+  }
+
+  /** The body as a byte stream. Call it, or `readAll`, once. */
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return new ReadableStream(
+      {
+        type: "bytes",
+        start: (controller) => {
+          this.#controller = controller;
+          if (this.#error !== undefined) controller.error(this.#error);
+        },
+        pull: (controller) => {
+          this.#want();
+          if (this.#error !== undefined) return;
+          if (this.#buffered > 0 || this.complete) return this.#give(controller);
+          return new Promise<void>((resolve) => {
+            this.#pulled = resolve;
+          });
+        },
+        cancel: () => {
+          this.#controller = undefined;
+          this.discard();
+        },
+      },
+      // Bytes wait here, where they are counted, and not in the stream's own queue.
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** The body as one array. Call it, or `stream`, once. */
+  readAll(): Promise<Uint8Array<ArrayBuffer>> {
+    return new Promise((resolve, reject) => {
+      if (this.#error !== undefined) return reject(this.#error);
+      this.#all = { resolve, reject };
+      this.#want();
+      this.#resume();
+      this.#deliver();
+    });
+  }
+
+  #want(): void {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    if (!this.complete) this.#owner.bodyWanted();
+  }
+
+  #take(bytes: Uint8Array, from: number, to: number): void {
+    this.#received += to - from;
+    if (this.#discarding || this.#error !== undefined) return;
+    this.#chunks.push(bytes.slice(from, to) as Uint8Array<ArrayBuffer>);
+    this.#buffered += to - from;
+  }
+
+  #deliver(): void {
+    if (this.#all !== undefined) {
+      if (!this.complete) return;
+      const { resolve } = this.#all;
+      this.#all = undefined;
+      resolve(this.#joined());
+      return;
+    }
+    if (this.#pulled !== undefined && this.#controller !== undefined && (this.#buffered > 0 || this.complete)) {
+      const pulled = this.#pulled;
+      this.#pulled = undefined;
+      this.#give(this.#controller);
+      pulled();
+    }
+    if (this.#buffered >= this.#highWater && !this.complete && !this.#paused) {
+      this.#paused = true;
+      this.#owner.pauseBody();
+    }
+  }
+
+  #give(controller: ReadableByteStreamController): void {
+    if (this.#buffered > 0) controller.enqueue(this.#joined());
+    if (this.complete) {
+      this.#controller = undefined;
+      controller.close();
+      // A reader that brought its own buffer is answered with 0 bytes (Streams, 4.7.3).
+      controller.byobRequest?.respond(0);
+      return;
+    }
+    this.#resume();
+  }
+
+  #failReader(error: unknown): void {
+    if (this.#error !== undefined) return;
+    this.#error = error;
+    this.#chunks = [];
+    this.#buffered = 0;
+    this.#all?.reject(error);
+    this.#all = undefined;
+    this.#controller?.error(error);
+    this.#controller = undefined;
+    this.#pulled?.();
+    this.#pulled = undefined;
+  }
+
+  #joined(): Uint8Array<ArrayBuffer> {
+    const chunks = this.#chunks;
+    const length = this.#buffered;
+    this.#chunks = [];
+    this.#buffered = 0;
+    if (chunks.length === 1) return chunks[0];
+    const joined = new Uint8Array(length);
+    let at = 0;
+    for (const chunk of chunks) {
+      joined.set(chunk, at);
+      at += chunk.length;
+    }
+    return joined;
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#owner.resumeBody();
+  }
+}
+
+/** The error that a half-received body ends with. */
+export function bodyCutShort(): Error {
+  return new ConnectionReset("the client went away before the request's body was complete");
+}

@@ -1,0 +1,28 @@
+/** The absolute URL of a request, from its target and Host (RFC 9112, 3.3), as `new URL(…).href` would write it. */
+
+/** Targets that the URL parser would leave as they are: no dot segments, nothing to encode. */
+const PLAIN_TARGET = /^\/[\w\-.~!$&()*+,;=:@/?%]*$/;
+const DOT_SEGMENT = /\/\.|%2e/i;
+/** Hosts that it would leave as they are: lower case, no punycode, not the scheme's own port. */
+const PLAIN_HOST =
+  /^(?:\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}|(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*)(?::(?!80$|443$)[1-9]\d{0,4})?$/;
+
+let lastHost = "";
+let lastOrigin = "";
+
+/** `host` comes from the Host field or the absolute form and was validated by the parser. */
+export function requestUrl(scheme: "http" | "https", host: string, target: string): string {
+  const origin = originOf(scheme, host);
+  if (PLAIN_TARGET.test(target) && !DOT_SEGMENT.test(target)) return origin + target;
+  if (target === "*") return `${origin}/*`;
+  const url = target.startsWith("/") ? origin + target : target;
+  return URL.canParse(url) ? new URL(url).href : `${origin}/`;
+}
+
+function originOf(scheme: string, host: string): string {
+  if (host === lastHost && lastOrigin.startsWith(`${scheme}:`)) return lastOrigin;
+  const plain = PLAIN_HOST.test(host) && !host.includes("xn--");
+  lastOrigin = plain ? `${scheme}://${host}` : new URL(`${scheme}://${host}`).origin;
+  lastHost = host;
+  return lastOrigin;
+}

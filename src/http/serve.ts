@@ -1,0 +1,108 @@
+/** `serve`: from a handler and options to a running HTTP server, in the shape of `Deno.serve`. */
+import { type Addr, type Listener, type ListenOptions, listen } from "../net/mod.ts";
+import { logError } from "../runtime/log.ts";
+import { type ErrorHandler, type Handler, HttpService } from "./service.ts";
+
+export interface ServeOptions {
+  /** The port to listen on; 0 takes a free one. @default {8000} */
+  port?: number;
+  /** The address to listen on. @default {"0.0.0.0"} */
+  hostname?: string;
+  /** A Unix socket to listen on, instead of a port. */
+  path?: string;
+  /** A listener to serve from, instead of opening one; the server owns it from here on. */
+  listener?: Listener;
+  /** Several sockets may share the port; the kernel spreads connections over them. */
+  reusePort?: boolean;
+  /** Connections that may wait to be accepted. */
+  backlog?: number;
+  /** Ends the server gracefully, as `shutdown` does. */
+  signal?: AbortSignal;
+  /** Called once, with the address; without it a line is printed. */
+  onListen?: (addr: Addr) => void;
+  /** Makes a response of what the handler threw. Without it: one log line and a plain 500. */
+  onError?: ErrorHandler;
+}
+
+/** A running server. */
+export class HttpServer implements AsyncDisposable {
+  readonly #service: HttpService;
+
+  /** @internal Use `serve`. */
+  constructor(service: HttpService) {
+    this.#service = service;
+  }
+
+  /** Where it listens. */
+  get addr(): Addr {
+    return this.#service.listener.addr;
+  }
+  /** Resolves when the server and all its connections have ended. */
+  get finished(): Promise<void> {
+    return this.#service.finished;
+  }
+  /** Connections open now, idle ones included. */
+  get connections(): number {
+    return this.#service.connections;
+  }
+
+  /** Stops accepting, closes idle connections, and resolves when the running requests are answered. */
+  shutdown(): Promise<void> {
+    return this.#service.shutdown();
+  }
+  /** Closes the listener and every connection at once. */
+  close(): void {
+    this.#service.close();
+  }
+  ref(): void {
+    this.#service.listener.ref();
+  }
+  unref(): void {
+    this.#service.listener.unref();
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+}
+
+/**
+ * Serves HTTP/1.1.
+ *
+ * ```ts
+ * import { serve } from "slipway";
+ * const server = serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("hello"));
+ * await server.shutdown();
+ * ```
+ */
+export function serve(options: ServeOptions, handler: Handler): HttpServer {
+  if (typeof handler !== "function") throw new TypeError("serve needs a handler: a function from Request to Response");
+  const { signal, onListen } = options;
+  signal?.throwIfAborted();
+  const listener = options.listener ?? listen(listenOptions(options));
+  const server = new HttpServer(new HttpService(listener, handler, options.onError));
+  signal?.addEventListener("abort", () => void server.shutdown(), { once: true });
+  if (onListen === undefined) console.error(`Listening on ${showUrl(server.addr)}`);
+  else {
+    try {
+      onListen(server.addr);
+    } catch (error) {
+      logError("onListen failed", error);
+    }
+  }
+  return server;
+}
+
+function listenOptions(options: ServeOptions): ListenOptions {
+  const { backlog, path } = options;
+  if (path !== undefined) return { transport: "unix", path, backlog };
+  return { port: options.port ?? 8000, hostname: options.hostname, reusePort: options.reusePort, backlog };
+}
+
+/** The address as a person would type it into a browser. */
+export function showUrl(addr: Addr): string {
+  if (addr.transport === "unix") return `unix:${addr.path}`;
+  const { hostname, port } = addr as { hostname: string; port: number };
+  const everywhere = hostname === "0.0.0.0" || hostname === "::";
+  const host = everywhere ? "localhost" : hostname.includes(":") ? `[${hostname}]` : hostname;
+  return `http://${host}:${port}/`;
+}

@@ -1,0 +1,427 @@
+/**
+ * The HTTP/1.1 server proper: the one sink of all its connections. A request that arrives whole and is answered at
+ * once makes no object of ours but the handler's own Request: it is parsed where the kernel put it, and answered from
+ * the poller's outgoing memory, pipelined answers in one send. What takes longer gets an `HttpConnection`.
+ */
+import { type Handle, type Poller, SENDING, type Sink } from "../../ffi/poller.ts";
+import { isLightResponse, requestFrom } from "../fetch/mod.ts";
+import { decodeAddress, SOCKADDR_MAX } from "../net/address.ts";
+import { lingerClose } from "../net/linger.ts";
+import type { Addr, Listener } from "../net/mod.ts";
+import { errnoError } from "../runtime/errno.ts";
+import { logError } from "../runtime/log.ts";
+import { type Runtime, runtime } from "../runtime/turn.ts";
+import { type ConnectionHost, clientGone, HttpConnection, isThenable } from "./connection.ts";
+import { Exchange, type ExchangeHost, HandlerInfo, type ServeHandlerInfo } from "./exchange.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import { COMPLETE, HeadParser, INCOMPLETE } from "./parser.ts";
+import { outgoingBuffer } from "./response-sender.ts";
+import { writeError, writeSimple } from "./simple-response.ts";
+
+export type Handler = (request: Request, info: ServeHandlerInfo) => Response | Promise<Response>;
+export type ErrorHandler = (error: unknown) => Response | Promise<Response>;
+
+/** An arrow function without parameters can't see its arguments: it needs no Request at all. */
+const TAKES_NOTHING = /^(?:async\s*)?\(\s*\)\s*=>/;
+/** Room that `writeSimple` gets at least; below, what is written is sent first. */
+const ROOM = 4096;
+
+export class HttpService implements Sink, ConnectionHost, ExchangeHost {
+  readonly poller: Poller;
+  readonly limits: Limits;
+  readonly listener: Listener;
+  draining = false;
+  /** Resolves when the listener and every connection are closed. */
+  readonly finished: Promise<void>;
+
+  readonly #runtime: Runtime;
+  readonly #handler: Handler;
+  readonly #onError: ErrorHandler | undefined;
+  readonly #parser: HeadParser;
+  readonly #out: Buffer;
+  readonly #takesNothing: boolean;
+  readonly #finish: () => void;
+  #listening = true;
+  #count = 0;
+  /** By handle: the object of a connection that is not idle. */
+  readonly #active: (HttpConnection | undefined)[] = [];
+  /** By handle: 0, or the number that tells this connection from the handle's other owners. */
+  #serials = new Uint32Array(1024);
+  #serial = 0;
+
+  constructor(listener: Listener, handler: Handler, onError: ErrorHandler | undefined, limits: Limits = defaultLimits) {
+    this.#runtime = runtime();
+    this.poller = this.#runtime.poller;
+    this.limits = limits;
+    this.listener = listener;
+    this.#handler = handler;
+    this.#onError = onError;
+    this.#parser = new HeadParser(limits);
+    this.#out = outgoingBuffer(this.poller.outgoing);
+    this.#takesNothing = handler.length === 0 && TAKES_NOTHING.test(Function.prototype.toString.call(handler));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.finished = promise;
+    this.#finish = resolve;
+    listener.takeConnections((fd) => this.#open(fd));
+  }
+
+  /** Connections open now. */
+  get connections(): number {
+    return this.#count;
+  }
+
+  /** Stops accepting, closes idle connections, lets the others finish what they are at. */
+  shutdown(): Promise<void> {
+    if (!this.draining) {
+      this.draining = true;
+      this.#stopListening();
+      for (const handle of this.#handles()) {
+        const connection = this.#active[handle];
+        if (connection === undefined || !connection.busy) this.#close(handle);
+      }
+    }
+    return this.finished;
+  }
+
+  /** Closes everything at once. */
+  close(): void {
+    this.draining = true;
+    this.#stopListening();
+    const reason = new DOMException("the server was closed", "AbortError");
+    for (const handle of this.#handles()) {
+      this.#active[handle]?.closeWith(reason);
+      this.#close(handle);
+    }
+  }
+
+  // ---- what the poller tells
+
+  received(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+    const connection = this.#active[handle];
+    if (connection !== undefined) return connection.received(bytes, start, end);
+    const serial = this.#serials[handle];
+    const at = this.serve(handle, undefined, bytes, start, end);
+    if (at === end || this.#serials[handle] !== serial) return;
+    // Part of a head, or bytes behind a request that is still being answered.
+    const kept = this.#activate(handle);
+    kept.keep(bytes, at, end);
+    if (!kept.busy) kept.triedInVain();
+  }
+
+  ended(handle: Handle): void {
+    const connection = this.#active[handle];
+    if (connection === undefined) this.#close(handle);
+    else connection.ended();
+  }
+
+  hungUp(handle: Handle): void {
+    this.#active[handle]?.hungUp();
+  }
+
+  sent(handle: Handle): void {
+    this.#active[handle]?.sent();
+  }
+
+  failed(handle: Handle, errno: number): void {
+    const connection = this.#active[handle];
+    if (connection !== undefined) {
+      const cause = errnoError(this.poller.constants, errno, "the connection broke");
+      const reason = clientGone();
+      Object.defineProperty(reason, "cause", { value: cause, configurable: true, writable: true });
+      connection.closeWith(reason);
+    }
+    this.#close(handle);
+  }
+
+  expired(handle: Handle): void {
+    const connection = this.#active[handle];
+    if (connection === undefined) this.#close(handle);
+    else connection.expired();
+  }
+
+  connected(): void {}
+  accepted(): void {}
+  datagram(): void {}
+
+  // ---- the request's way
+
+  /**
+   * Serves the requests in `bytes[start, end)` one after the other, until one needs time. Returns the index behind
+   * what was used. Answers that can be given at once leave together, in one send.
+   */
+  serve(handle: Handle, connection: HttpConnection | undefined, bytes: Uint8Array, start: number, end: number): number {
+    const parser = this.#parser;
+    let at = start;
+    let written = 0;
+    while (at < end) {
+      const result = parser.parse(bytes, at, end);
+      if (result !== COMPLETE) {
+        if (result === INCOMPLETE) break;
+        written = writeError(this.#out, this.#room(handle, written), result, parser.reason);
+        this.#sendLast(handle, written, false);
+        return end;
+      }
+      const { keepAlive, minor } = parser;
+      const head = parser.end;
+      const length = parser.chunked ? -1 : Math.max(0, parser.contentLength);
+      const exchange = this.#takesNothing && length === 0 ? undefined : this.#exchange(handle, bytes);
+      let response: unknown;
+      if (length === 0) {
+        at = head;
+        response = this.#call(exchange);
+        // The handler may have closed the server.
+        if (this.#serials[handle] === 0) return end;
+        if (isLightResponse(response) && this.#simple(exchange, bytes, parser.start)) {
+          const persists = keepAlive && !this.draining;
+          const to = writeSimple(this.#out, this.#room(handle, written), response, persists, minor);
+          if (to > 0) {
+            written = to;
+            exchange?.finish();
+            if (persists) continue;
+            this.#sendLast(handle, written, at === end);
+            return end;
+          }
+        }
+      }
+      // It takes longer: a body, a promise, a stream, a large answer.
+      const { expectContinue } = parser;
+      const late = exchange ?? this.#exchange(handle, bytes);
+      if (written > 0 && !this.#send(handle, written)) return end;
+      written = 0;
+      connection = this.#activate(handle);
+      connection.begin(late, length, keepAlive, minor, expectContinue);
+      if (length !== 0) {
+        at = connection.feedBody(bytes, head, end);
+        if (at < 0) return end;
+        response = this.#call(late);
+        if (connection.closed) return end;
+      }
+      connection.settle(late, response);
+      if (connection.busy) return connection.closed ? end : at;
+    }
+    if (written > 0) this.#send(handle, written);
+    else if (connection === undefined) this.setDeadline(handle, this.limits.idleTimeout);
+    return at;
+  }
+
+  failure(error: unknown): Response | Promise<Response> {
+    if (this.#onError === undefined) {
+      logError("the handler failed", error);
+      return internalError();
+    }
+    try {
+      const response = this.#onError(error);
+      return isThenable(response)
+        ? Promise.resolve(response).then(sound, (failed: unknown) => doubleFault(failed))
+        : sound(response);
+    } catch (failed) {
+      return doubleFault(failed);
+    }
+  }
+
+  remoteAddress(handle: Handle, serial: number): Addr {
+    if (this.#serials[handle] === serial) {
+      const length = this.poller.system.getpeername(this.poller.fd(handle), scratch);
+      if (length > 0) return decodeAddress(this.poller.constants, scratch, length);
+    }
+    // Asked too late: the connection is gone, and the kernel has forgotten its peer.
+    return this.listener.addr.transport === "unix"
+      ? { transport: "unix", path: "" }
+      : { transport: "tcp", hostname: "0.0.0.0", port: 0 };
+  }
+
+  setDeadline(handle: Handle, inMs: number): void {
+    this.#runtime.setDeadline(handle, inMs === 0 ? 0 : this.#runtime.now + inMs);
+  }
+
+  // ---- what its connections ask
+
+  becameIdle(connection: HttpConnection): void {
+    this.#active[connection.handle] = undefined;
+    if (this.draining) this.#close(connection.handle);
+    else this.setDeadline(connection.handle, this.limits.idleTimeout);
+  }
+
+  finish(connection: HttpConnection, clean: boolean): void {
+    if (this.#active[connection.handle] !== connection) return;
+    this.#part(connection.handle, clean);
+  }
+
+  abandon(connection: HttpConnection): void {
+    if (this.#active[connection.handle] !== connection) return;
+    connection.closeWith(clientGone());
+    this.#close(connection.handle);
+  }
+
+  refuse(connection: HttpConnection, status: number, reason: string): void {
+    if (this.#active[connection.handle] !== connection) return;
+    this.#sendLast(connection.handle, writeError(this.#out, 0, status, reason), false);
+  }
+
+  // ---- helpers
+
+  #open(fd: number): void {
+    const handle = this.#runtime.open(fd, this);
+    if (handle < 0) {
+      logError("a connection was refused", errnoError(this.poller.constants, -handle, "epoll_ctl"));
+      return;
+    }
+    if (handle >= this.#serials.length) {
+      const larger = new Uint32Array(Math.max(handle + 1, this.#serials.length * 2));
+      larger.set(this.#serials);
+      this.#serials = larger;
+    }
+    this.#serial = (this.#serial % 0xffffffff) + 1;
+    this.#serials[handle] = this.#serial;
+    this.#count++;
+    this.setDeadline(handle, this.limits.idleTimeout);
+    this.poller.receive(handle);
+  }
+
+  #exchange(handle: Handle, bytes: Uint8Array): Exchange {
+    const parser = this.#parser;
+    const { start } = parser;
+    return new Exchange(
+      this,
+      handle,
+      this.#serials[handle],
+      methodName(bytes, start, parser.methodEnd),
+      latin1(bytes, start, parser.end - 4),
+      parser.targetStart - start,
+      parser.targetEnd - start,
+      parser.fieldsStart - start,
+      parser.hasHost ? parser.hostStart - start : 0,
+      parser.hasHost ? parser.hostEnd - start : 0,
+    );
+  }
+
+  #call(exchange: Exchange | undefined): unknown {
+    const handler = this.#handler; // called without our `this`
+    try {
+      return exchange === undefined
+        ? (handler as () => unknown)()
+        : handler(requestFrom(exchange), new HandlerInfo(exchange));
+    } catch (error) {
+      return this.failure(error);
+    }
+  }
+
+  /** HEAD is answered without a body, which is not for `writeSimple`. */
+  #simple(exchange: Exchange | undefined, bytes: Uint8Array, start: number): boolean {
+    if (exchange !== undefined) return exchange.method !== "HEAD";
+    return bytes[start] !== 0x48 || bytes[start + 1] !== 0x45 || bytes[start + 4] !== 0x20;
+  }
+
+  /** Where to write next: what would leave too little room is sent before. */
+  #room(handle: Handle, written: number): number {
+    if (written + ROOM <= this.#out.length) return written;
+    this.#send(handle, written);
+    return 0;
+  }
+
+  /** Sends what was written, and goes on; false when it can't go on now. */
+  #send(handle: Handle, end: number): boolean {
+    const result = this.poller.sendOutgoing(handle, 0, end);
+    if (result === SENDING) {
+      this.#activate(handle).block(false);
+      return false;
+    }
+    if (result < 0) {
+      this.#active[handle]?.closeWith(clientGone());
+      this.#close(handle);
+      return false;
+    }
+    if (this.#active[handle] === undefined) this.setDeadline(handle, this.limits.idleTimeout);
+    return true;
+  }
+
+  /** Sends what was written, and closes. */
+  #sendLast(handle: Handle, end: number, clean: boolean): void {
+    const result = this.poller.sendOutgoing(handle, 0, end);
+    if (result === SENDING) {
+      const connection = this.#activate(handle);
+      connection.keepAlive = false;
+      connection.block(true);
+    } else if (result < 0) this.#close(handle);
+    else this.#part(handle, clean);
+  }
+
+  #activate(handle: Handle): HttpConnection {
+    return (this.#active[handle] ??= new HttpConnection(this, handle));
+  }
+
+  #forget(handle: Handle): void {
+    this.#active[handle] = undefined;
+    this.#serials[handle] = 0;
+    this.#count--;
+    if (this.#count === 0 && !this.#listening) this.#finish();
+  }
+
+  #close(handle: Handle): void {
+    if (this.#serials[handle] === 0) return;
+    this.#runtime.close(handle);
+    this.#forget(handle);
+  }
+
+  /**
+   * Ends a connection after an answer. A close with unread bytes, or before bytes that still come, would answer them
+   * with a reset, which can eat the response on its way (RFC 9112, 9.6): then FIN goes first, and the rest is read.
+   */
+  #part(handle: Handle, clean: boolean): void {
+    if (this.#serials[handle] === 0) return;
+    this.#active[handle]?.closeWith(clientGone());
+    if (clean) return this.#close(handle);
+    this.#runtime.setDeadline(handle, 0);
+    lingerClose(handle);
+    this.#forget(handle);
+  }
+
+  #stopListening(): void {
+    if (!this.#listening) return;
+    this.#listening = false;
+    this.listener.close();
+    if (this.#count === 0) this.#finish();
+  }
+
+  *#handles(): Generator<Handle> {
+    for (let handle = 0; handle < this.#serials.length; handle++) if (this.#serials[handle] !== 0) yield handle;
+  }
+}
+
+const scratch = new Uint8Array(SOCKADDR_MAX);
+
+function internalError(): Response {
+  return new Response("Internal Server Error", { status: 500 });
+}
+
+function doubleFault(error: unknown): Response {
+  logError("onError failed itself", error);
+  return internalError();
+}
+
+function sound(response: unknown): Response {
+  if (isLightResponse(response) || response instanceof Response) return response as Response;
+  return doubleFault(new TypeError("onError must return a Response or a promise of one"));
+}
+
+/** The usual methods without making a string. */
+function methodName(bytes: Uint8Array, start: number, end: number): string {
+  const first = bytes[start];
+  if (end - start === 3) {
+    if (first === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) return "GET";
+    if (first === 0x50 && bytes[start + 1] === 0x55 && bytes[start + 2] === 0x54) return "PUT";
+  } else if (end - start === 4) {
+    if (first === 0x50 && bytes[start + 1] === 0x4f && bytes[start + 2] === 0x53 && bytes[start + 3] === 0x54) {
+      return "POST";
+    }
+  }
+  return latin1(bytes, start, end);
+}
+
+const { latin1Slice } = Buffer.prototype as unknown as {
+  latin1Slice(this: Uint8Array, start: number, end: number): string;
+};
+
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return latin1Slice.call(bytes, start, end);
+}

@@ -1,0 +1,66 @@
+/**
+ * Closing so that what was written arrives. close(2) on a socket with unread bytes sends a reset, and so does one that
+ * gets bytes afterwards; a reset makes the peer drop what it had not read yet (RFC 9112 section 9.6). So: FIN first, then
+ * read and forget what still comes until the peer's own FIN, for a bounded time and amount, and only then close.
+ *
+ * No object or timer a connection: one sink for all of a runtime, the deadline in the wheel, a count only for those that
+ * really still send.
+ */
+import type { Handle, Sink } from "../../ffi/poller.ts";
+import { monotonicNow } from "../runtime/clock.ts";
+import { type Runtime, runtime } from "../runtime/turn.ts";
+
+/** How long the peer may take to answer our FIN with its own. */
+const DRAIN_MS = 1000;
+/** How much it may still send. */
+const DRAIN_BYTES = 64 * 1024;
+/** How long it may take to read what waits to be sent, before the FIN. */
+const SEND_MS = 30_000;
+
+const sinks = new WeakMap<Runtime, Sink>();
+
+/**
+ * Takes over an open handle, whatever its sink, and closes it in the way above. `sending` says that its last send
+ * returned SENDING and `sent` has not come yet; then that is waited for first. The caller forgets the handle.
+ */
+export function lingerClose(handle: Handle, sending = false, rt: Runtime = runtime()): void {
+  let sink = sinks.get(rt);
+  if (sink === undefined) sinks.set(rt, (sink = makeSink(rt)));
+  rt.poller.setSink(handle, sink);
+  rt.setDeadline(handle, monotonicNow() + (sending ? SEND_MS : DRAIN_MS));
+  if (!sending) finish(rt, handle);
+}
+
+function finish(rt: Runtime, handle: Handle): void {
+  // ENOTCONN: the peer has reset it, nobody is left to be polite to.
+  if (rt.poller.shutdown(handle) < 0) rt.close(handle);
+  else rt.poller.receive(handle);
+}
+
+function makeSink(rt: Runtime): Sink {
+  const drained = new Map<Handle, number>();
+  const close = (handle: Handle): void => {
+    drained.delete(handle);
+    rt.close(handle);
+  };
+  const nothing = (): void => {};
+  return {
+    received(handle, _bytes, start, end) {
+      const total = (drained.get(handle) ?? 0) + end - start;
+      if (total > DRAIN_BYTES) close(handle);
+      else drained.set(handle, total);
+    },
+    sent(handle) {
+      rt.setDeadline(handle, rt.now + DRAIN_MS);
+      finish(rt, handle);
+    },
+    ended: close,
+    failed: close,
+    expired: close,
+    // While bytes wait to be sent nothing is received: the sending finds out by itself.
+    hungUp: nothing,
+    accepted: nothing,
+    connected: nothing,
+    datagram: nothing,
+  };
+}
