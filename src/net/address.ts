@@ -98,6 +98,17 @@ export function decodeAddress(
   return { transport: transports.unix, path: decodePath(bytes, 2, nul < 0 || nul > length ? length : nul) };
 }
 
+/** A sockaddr as a string of its bytes: the smallest thing that holds it, 32 bytes of heap for IPv4. */
+export function packAddress(bytes: Uint8Array, length: number): string {
+  return length <= 0 ? "" : String.fromCharCode(...bytes.subarray(0, length));
+}
+
+/** The `Addr` of a packed sockaddr; of "", when the peer was gone before it could be asked for, the unspecified one. */
+export function unpackAddress(constants: Constants, packed: string, transports: Transports = STREAM): Addr {
+  const bytes = Uint8Array.from(packed, (char) => char.charCodeAt(0));
+  return decodeAddress(constants, bytes, bytes.length, transports);
+}
+
 /** What `transport` says for each family. */
 export interface Transports {
   readonly ip: "tcp" | "udp";

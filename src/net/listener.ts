@@ -12,7 +12,7 @@ import type { System } from "../../ffi/system.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError, errnoName } from "../runtime/errno.ts";
 import { BadResource } from "../runtime/errors.ts";
-import { logLine } from "../runtime/log.ts";
+import { logError, logLine } from "../runtime/log.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
 import {
   type Addr,
@@ -267,7 +267,14 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     const fd = this.#early.shift();
     if (fd !== undefined) return Promise.resolve(this.#open(fd));
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve: (fd) => resolve(this.#open(fd)), reject });
+      const opened = (fd: number): void => {
+        try {
+          resolve(this.#open(fd));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#waiters.push({ resolve: opened, reject });
       if (this.#waiters.length === 1) this.#runtime.poller.accept(this.#handle);
       this.#hold();
     });
@@ -362,7 +369,14 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   }
 
   #accepted(fd: number): void {
-    if (this.#take !== undefined) return this.#take(fd);
+    if (this.#take !== undefined) {
+      try {
+        this.#take(fd);
+      } catch (error) {
+        logError(`a connection accepted on ${showAddress(this.addr)} was lost`, error);
+      }
+      return;
+    }
     const waiter = this.#waiters.shift();
     if (waiter === undefined) {
       this.#early.push(fd);

@@ -1,0 +1,38 @@
+/** What all connections of one runtime share, so that a parked one has nothing of it: the sink, and who has which handle. */
+import type { Handle, Sink } from "../../ffi/poller.ts";
+import type { Runtime } from "../runtime/turn.ts";
+import { packAddress, SOCKADDR_MAX } from "./address.ts";
+import type { Conn } from "./conn.ts";
+import { lingerClose } from "./linger.ts";
+
+export class ConnTable {
+  readonly runtime: Runtime;
+  readonly conns: (Conn | undefined)[] = [];
+  readonly sink: Sink;
+  readonly #scratch = new Uint8Array(SOCKADDR_MAX);
+
+  constructor(runtime: Runtime, sinkOf: (conns: ConnTable["conns"]) => Sink) {
+    this.runtime = runtime;
+    this.sink = sinkOf(this.conns);
+  }
+
+  localAddress(handle: Handle): string {
+    const { poller } = this.runtime;
+    return packAddress(this.#scratch, poller.system.getsockname(poller.fd(handle), this.#scratch));
+  }
+
+  remoteAddress(handle: Handle): string {
+    const { poller } = this.runtime;
+    return packAddress(this.#scratch, poller.system.getpeername(poller.fd(handle), this.#scratch));
+  }
+
+  close(handle: Handle): void {
+    this.conns[handle] = undefined;
+    this.runtime.close(handle);
+  }
+
+  linger(handle: Handle, sending: boolean): void {
+    this.conns[handle] = undefined;
+    lingerClose(handle, sending, this.runtime);
+  }
+}
