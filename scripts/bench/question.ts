@@ -44,6 +44,8 @@ export interface Question {
   readonly handlers: Handlers;
   /** Each sample starts its own server. */
   readonly fresh?: boolean;
+  /** Nothing carries over from one sample to the next, so the discarded first one is left out. */
+  readonly cold?: boolean;
   /** Asked when --peers does not say. */
   readonly peers?: readonly string[];
   readonly rounds?: number;

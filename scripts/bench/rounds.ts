@@ -92,7 +92,7 @@ export async function ask(question: Question, plan: Plan): Promise<Result> {
         samples.set(name, []);
       });
     }
-    for (const subject of subjects) {
+    for (const subject of question.cold ? [] : subjects) {
       plan.progress(`${question.name}: warming ${subject.peer}`);
       await attempt(subject.peer, async () => {
         await question.measure(subject, { ...plan.settings, seconds: plan.warmup });

@@ -65,6 +65,23 @@ test("one question, two peers: a table and a JSON file", async () => {
   assert.is(node.ratio.mine, median(ratios));
 });
 
+test("start: milliseconds to the first 200, each sample a process of its own", async () => {
+  const { code, out, err } = await bench("start", "--peers", "commonjs,node", ...tiny);
+  assert.is(code, 0, err + out);
+  assert.match(out, /^start: from exec to the first 200/m);
+  const result = JSON.parse(readFileSync(join(directory, "start.json"), "utf8")) as Result;
+  assert.is(result.unit, "ms");
+  for (const peer of result.peers) assert.ok(peer.min > 1 && peer.extra.mebibytes > 10, JSON.stringify(peer));
+});
+
+test("idle: thousands of connections stay open, and memory and CPU are told", async () => {
+  const { code, out, err } = await bench("idle", "--peers", "node", "--rounds", "1", "--out", directory);
+  assert.is(code, 0, err + out);
+  const [node] = (JSON.parse(readFileSync(join(directory, "idle.json"), "utf8")) as Result).peers;
+  assert.ok(node.median > 1000 && node.median < 100_000, `${node.median} bytes a connection`);
+  assert.ok(node.extra.mebibytes > 10 && node.extra.ticks >= 0);
+});
+
 test("a peer that answers with errors is named, and the others go on", async () => {
   const bad = join(directory, "bad.mjs");
   writeFileSync(

@@ -19,6 +19,7 @@ const question: Question = {
   digits: 0,
   handlers: plaintext.handlers,
   fresh: true,
+  cold: true,
   rounds: 3,
   extra: [
     { key: "ticks", label: "ticks", digits: 0 },
