@@ -10,11 +10,11 @@ import { createHash } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
-  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
@@ -22,14 +22,18 @@ import { dirname, join, relative, resolve } from "node:path";
 import { constants, zstdCompressSync } from "node:zlib";
 import { build, type Plugin } from "esbuild";
 import manifest from "../package.json" with { type: "json" };
-import { encodePayload, type PartInput } from "../src/bundle/executable.ts";
+import { BASE_SCRIPT, encodePayload, type PartInput } from "../src/bundle/executable.ts";
 import { bundle, stopEsbuild } from "../src/bundle/mod.ts";
 import { sha256, writeExecutable } from "../src/cli/compile.ts";
-import { loadedLength, stripElf } from "./elf.ts";
+import { stripElf } from "./elf.ts";
+import { licenses } from "./licenses.ts";
 
 const repository = resolve(import.meta.dirname, "..");
 const dist = join(repository, "dist");
 const require = createRequire(import.meta.url);
+
+/** Beside the results: what they were made of. */
+const STAMP = join(dist, "inputs.sha256");
 
 /** Builds both; `extra` lets tests and experiments change how sources are found. */
 export async function buildAll(extra: Plugin[] = []): Promise<void> {
@@ -43,7 +47,7 @@ export async function buildAll(extra: Plugin[] = []): Promise<void> {
   });
   const script = await baseScript(extra, [...used].sort());
   await stopEsbuild();
-  const base = makeBase(script);
+  const base = makeBase(...script);
   writeExecutable(join(dist, "base"), [base]);
 
   const parts: PartInput[] = [
@@ -52,8 +56,7 @@ export async function buildAll(extra: Plugin[] = []): Promise<void> {
     esbuildPart(),
     ...templates(),
   ];
-  const licenses = join(repository, "THIRD_PARTY_LICENSES");
-  if (existsSync(licenses)) parts.push({ name: "file:THIRD_PARTY_LICENSES", bytes: readFileSync(licenses) });
+  parts.push({ name: "file:THIRD_PARTY_LICENSES", bytes: Buffer.from(licenses()) });
   const meta = { entry: cli.entry, provided: cli.provided, slipway: manifest.version };
   writeExecutable(join(dist, "slipway"), [base, encodePayload(base.length, "cli", meta, parts, sha256)]);
 }
@@ -82,11 +85,12 @@ function sharing(inBase: ReadonlySet<string>, used: Set<string>): Plugin {
   };
 }
 
-async function baseScript(extra: Plugin[], shared: readonly string[]): Promise<string> {
+async function baseScript(extra: Plugin[], shared: readonly string[]): Promise<[script: string, map: string]> {
   const entries = shared.map((path) => `${JSON.stringify(path)}: () => require(${JSON.stringify(`./${path}`)})`);
   const contents = `import { start } from "./src/cli/base.ts"; start({ ${entries.join(", ")} });`;
   const result = await build({ ...baseOptions(extra), stdin: { contents, resolveDir: repository, loader: "ts" } });
-  return result.outputFiles[0].text;
+  const text = (ending: string) => result.outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? "";
+  return [text(".cjs"), text(".map")];
 }
 
 function baseOptions(extra: Plugin[]) {
@@ -101,6 +105,8 @@ function baseOptions(extra: Plugin[]) {
     // Names stay: stack traces of our own code are read by people.
     minifyWhitespace: true,
     minifySyntax: true,
+    sourcemap: "external",
+    sourcesContent: false,
     legalComments: "none",
     define: { "import.meta.url": "undefined", "import.meta.main": "false", "import.meta.dirname": "undefined" },
     plugins: extra,
@@ -108,37 +114,36 @@ function baseOptions(extra: Plugin[]) {
 }
 
 /** The pinned Node without its symbols, as a single executable with our script and koffi's addon in it. */
-function makeBase(script: string): Buffer {
-  const work = join(dist, "work");
-  rmSync(work, { recursive: true, force: true });
-  mkdirSync(work);
-  const addon = readFileSync(koffiAddon());
-  const at = (name: string) => join(work, name);
-  writeFileSync(at("base.cjs"), script);
-  writeFileSync(at("koffi.node"), addon);
-  writeFileSync(at("koffi.digest"), createHash("sha256").update(addon).digest("hex").slice(0, 16));
-  writeFileSync(at("node"), stripElf(readFileSync(process.execPath)), { mode: 0o755 });
-  const config = {
-    main: at("base.cjs"),
-    mainFormat: "commonjs",
-    executable: at("node"),
-    output: at("base"),
-    disableExperimentalSEAWarning: true,
-    useSnapshot: false,
-    useCodeCache: process.env.SLIPWAY_BUILD_CODE_CACHE === "1",
-    // NODE_OPTIONS of whoever starts a compiled server is not for it.
-    execArgvExtension: "none",
-    assets: { "koffi.node": at("koffi.node"), "koffi.digest": at("koffi.digest") },
-  };
-  writeFileSync(at("sea.json"), JSON.stringify(config));
-  execFileSync(process.execPath, ["--build-sea", at("sea.json")], { stdio: ["ignore", "ignore", "inherit"] });
-  // Section headers, which the writer may have put behind everything, are of no use to the loader.
-  const built = readFileSync(at("base"));
-  const length = loadedLength(built);
-  console.log(`base: ${built.length} bytes, ${length} of them loaded`);
-  if (length < built.length) truncateSync(at("base"), built.length);
-  rmSync(work, { recursive: true });
-  return stripElf(built);
+function makeBase(script: string, map: string): Buffer {
+  const work = mkdtempSync(join(dist, "work-"));
+  try {
+    const addon = readFileSync(koffiAddon());
+    const put = (name: string, content: string | Buffer) => writeFileSync(join(work, name), content, { mode: 0o755 });
+    // The script's name as configured is what stack traces show, so the names here are relative.
+    put(BASE_SCRIPT, script);
+    put("base.map", map);
+    put("koffi.node", addon);
+    put("koffi.digest", digest(addon));
+    put("node", stripElf(readFileSync(process.execPath)));
+    const config = {
+      main: BASE_SCRIPT,
+      mainFormat: "commonjs",
+      executable: "node",
+      output: "base",
+      disableExperimentalSEAWarning: true,
+      useSnapshot: false,
+      useCodeCache: process.env.SLIPWAY_BUILD_CODE_CACHE === "1",
+      // NODE_OPTIONS of whoever starts a compiled server is not for it.
+      execArgvExtension: "none",
+      assets: { "koffi.node": "koffi.node", "koffi.digest": "koffi.digest", "base.map": "base.map" },
+    };
+    put("sea.json", JSON.stringify(config));
+    execFileSync(process.execPath, ["--build-sea", "sea.json"], { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
+    // Again, for the writer added section headers behind everything.
+    return stripElf(readFileSync(join(work, "base")));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
 function koffiAddon(): string {
@@ -149,7 +154,12 @@ function koffiAddon(): string {
 function esbuildPart(): PartInput {
   const program = readFileSync(require.resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`));
   const bytes = zstdCompressSync(program, { params: { [constants.ZSTD_c_compressionLevel]: 19 } });
-  return { name: "esbuild", bytes, digest: createHash("sha256").update(program).digest("hex").slice(0, 16) };
+  return { name: "esbuild", bytes, digest: digest(program) };
+}
+
+/** Enough of a SHA-256 to tell versions apart. */
+function digest(bytes: Uint8Array): string {
+  return Buffer.from(sha256(bytes)).toString("hex", 0, 8);
 }
 
 function templates(): PartInput[] {
@@ -160,8 +170,36 @@ function templates(): PartInput[] {
     .map((path) => ({ name: `file:templates/${path}`, bytes: readFileSync(join(folder, path)) }));
 }
 
+/** True when dist holds what a build would make now. */
+export function isFresh(): boolean {
+  try {
+    return (
+      ["base", "slipway"].every((name) => existsSync(join(dist, name))) && readFileSync(STAMP, "utf8") === inputs()
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** A digest of everything that a build reads, dependencies by the lock file. */
+function inputs(): string {
+  const hash = createHash("sha256");
+  for (const folder of ["ffi", "src", "templates", "scripts"]) {
+    for (const path of (readdirSync(join(repository, folder), { recursive: true }) as string[]).sort()) {
+      const file = join(repository, folder, path);
+      if (folder === "scripts" && path.includes("/")) continue;
+      if (statSync(file).isFile()) hash.update(`${folder}/${path}\0`).update(readFileSync(file));
+    }
+  }
+  for (const file of ["package.json", "package-lock.json"]) hash.update(readFileSync(join(repository, file)));
+  return hash.digest("hex");
+}
+
 if (import.meta.main) {
+  rmSync(STAMP, { force: true });
+  const made = inputs();
   await buildAll();
+  writeFileSync(STAMP, made);
   for (const name of ["base", "slipway"]) {
     console.log(`dist/${name}  ${(statSync(join(dist, name)).size / 1e6).toFixed(1)} MB`);
   }

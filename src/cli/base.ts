@@ -4,8 +4,9 @@
  *
  * scripts/build.ts makes this file and all below it one CommonJS script: an ES module starts 1.6 times slower.
  */
-import { ownPayload, type Payload } from "../bundle/executable.ts";
+import { BASE_SCRIPT, ownPayload, type Payload } from "../bundle/executable.ts";
 import { loadProgram } from "../bundle/load.ts";
+import { mapStacks } from "../bundle/stack.ts";
 import { PROGRAM_ROOT, provideAssets } from "../runtime/assets.ts";
 import { runApp } from "./app.ts";
 
@@ -22,6 +23,7 @@ export async function start(shared: Readonly<Record<string, () => unknown>>): Pr
   if (payload === undefined)
     return fail(`${process.execPath}: this is only the base of executables, without a program in it`);
   const argv = process.argv.slice(2);
+  mapStacks(BASE_SCRIPT, "slipway:", ownMap);
   process.on("uncaughtException", uncaught);
   if (payload.kind === "cli") {
     await load(payload, shared);
@@ -52,6 +54,11 @@ async function load(
     { code, entry, provided },
     { root: PROGRAM_ROOT, sealed: true, shared, map: () => payload.read("map").toString() },
   );
+}
+
+/** The map of this very script. */
+function ownMap(): string {
+  return process.getBuiltinModule("node:sea").getAsset("base.map", "utf8");
 }
 
 /**
