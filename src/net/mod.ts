@@ -1,5 +1,10 @@
 /** Sockets in Deno's shape: listen, connect, Conn, Listener, datagrams. */
 export type { Addr, NetAddr, UnixAddr } from "./address.ts";
 export { Conn, TcpConn, UnixConn } from "./conn.ts";
-export type { ListenOptions, TcpListener, TcpListenOptions, UnixListener, UnixListenOptions } from "./listener.ts";
-export { Listener, listen, listenFd } from "./listener.ts";
+export type { ConnectOptions, TcpConnectOptions, UnixConnectOptions } from "./connect.ts";
+export { connect } from "./connect.ts";
+export type { ListenOptions, TcpListener, TcpListenOptions, UnixListener, UnixListenOptions } from "./listen.ts";
+export { listen, listenFd } from "./listen.ts";
+export { Listener } from "./listener.ts";
+export type { ConnHandler, ServeConnOptions } from "./serve_conn.ts";
+export { ConnServer, serveConn } from "./serve_conn.ts";

@@ -1,0 +1,137 @@
+/** A server of raw connections: one task for each, written straight down. */
+
+import { BrokenPipe, ConnectionReset } from "../runtime/errors.ts";
+import { logError } from "../runtime/log.ts";
+import { Task } from "../runtime/tasks.ts";
+import { runtime } from "../runtime/turn.ts";
+import { type Addr, showAddress } from "./address.ts";
+import { type Conn, closeGently, openConn } from "./conn.ts";
+import type { Listener } from "./listener.ts";
+
+export interface ServeConnOptions {
+  /** Shuts the server down when aborted, as `shutdown` does. */
+  signal?: AbortSignal;
+}
+
+/**
+ * What is done with a connection. It is closed when the function ends. `signal` is aborted when the server shuts down:
+ * a handler that waits for its peer should end then.
+ */
+export type ConnHandler<C extends Conn = Conn> = (conn: C, signal: AbortSignal) => unknown;
+
+/**
+ * Serves each connection in a task of its own. When the handler ends, the connection is closed so that everything it
+ * wrote arrives; when it throws, that is logged with the peer's address, and nobody else notices. A reset by the peer is
+ * not logged: anyone could fill the log with it.
+ *
+ * ```ts
+ * import { listen, serveConn } from "slipway";
+ * const server = serveConn(listen({ port: 0, hostname: "127.0.0.1" }), async (conn) => {
+ *   const buffer = new Uint8Array(1024);
+ *   for (let n = await conn.read(buffer); n !== null; n = await conn.read(buffer)) {
+ *     await conn.write(buffer.subarray(0, n));
+ *   }
+ * });
+ * await server.shutdown();
+ * ```
+ */
+export function serveConn<C extends Conn, A extends Addr>(
+  listener: Listener<C, A>,
+  handler: ConnHandler<C>,
+  options: ServeConnOptions = {},
+): ConnServer<C, A> {
+  if (typeof handler !== "function") throw new TypeError("serveConn takes a function for each connection");
+  return new ConnServer(listener, handler, options);
+}
+
+/** A running server. Made by `serveConn`. */
+export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements AsyncDisposable {
+  /** Resolves when the listener is closed and the last handler has ended. */
+  readonly finished: Promise<void>;
+  readonly #listener: Listener<C, A>;
+  readonly #handler: ConnHandler<C>;
+  readonly #name: string;
+  readonly #conns = new Set<C>();
+  readonly #controller = new AbortController();
+  #finish: () => void = () => {};
+  #closed = false;
+
+  /** @internal Use `serveConn`. */
+  constructor(listener: Listener<C, A>, handler: ConnHandler<C>, { signal }: ServeConnOptions) {
+    this.#listener = listener;
+    this.#handler = handler;
+    // One string for all tasks of a server: the peer's address is asked for only when there is something to say.
+    this.#name = `connection on ${showAddress(listener.addr)}`;
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    const rt = runtime();
+    const tcp = listener.addr.transport === "tcp";
+    listener.takeConnections(
+      (fd) => this.#begin(openConn(rt, fd, tcp) as Conn as C),
+      () => this.#listenerClosed(),
+    );
+    if (signal?.aborted) void this.shutdown();
+    else signal?.addEventListener("abort", () => void this.shutdown(), { once: true, signal: this.#controller.signal });
+  }
+
+  get addr(): A {
+    return this.#listener.addr;
+  }
+
+  /** How many connections are served now. */
+  get active(): number {
+    return this.#conns.size;
+  }
+
+  /** Stops listening, tells the handlers through their signal, and waits for them. */
+  shutdown(): Promise<void> {
+    this.#listener.close();
+    return this.finished;
+  }
+
+  /** Stops listening and closes every connection; handlers that wait on theirs get `Interrupted`. */
+  close(): void {
+    this.#listener.close();
+    for (const conn of this.#conns) conn.close();
+  }
+
+  /** Lets the listening server keep the process alive, as it does by default. */
+  ref(): void {
+    this.#listener.ref();
+  }
+
+  /** Lets the process end although the server listens. */
+  unref(): void {
+    this.#listener.unref();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  #listenerClosed(): void {
+    this.#closed = true;
+    this.#controller.abort(new DOMException("the server shuts down", "AbortError"));
+    if (this.#conns.size === 0) this.#finish();
+  }
+
+  #begin(conn: C): void {
+    this.#conns.add(conn);
+    new Task(this.#name, () => this.#serve(conn));
+  }
+
+  async #serve(conn: C): Promise<void> {
+    try {
+      await this.#handler(conn, this.#controller.signal);
+    } catch (error) {
+      const shutDown = this.#closed && error === this.#controller.signal.reason;
+      if (!shutDown && !(error instanceof ConnectionReset) && !(error instanceof BrokenPipe)) {
+        logError(`connection from ${showAddress(conn.remoteAddr) || "an unnamed peer"} failed`, error);
+      }
+    }
+    closeGently(conn);
+    this.#conns.delete(conn);
+    if (this.#closed && this.#conns.size === 0) this.#finish();
+  }
+}

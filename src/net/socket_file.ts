@@ -1,0 +1,25 @@
+/** The file of a Unix socket. */
+import { lstatSync, unlinkSync } from "node:fs";
+import { resolve } from "node:path";
+
+export interface SocketFile {
+  /** Removes the file, unless another has taken its place since. */
+  remove(): void;
+}
+
+/** The file that bind(2) has just made. It is removed at close, as Go and Deno do. */
+export function socketFile(relative: string): SocketFile {
+  // Absolute from here on: the file is found again even if the working directory changes.
+  const path = resolve(relative);
+  const made = lstatSync(path, { throwIfNoEntry: false });
+  return {
+    remove() {
+      try {
+        const now = lstatSync(path);
+        if (made !== undefined && now.ino === made.ino && now.dev === made.dev) unlinkSync(path);
+      } catch {
+        // It is gone already, or no longer ours to remove.
+      }
+    },
+  };
+}
