@@ -1,0 +1,64 @@
+/**
+ * `Deno.serve` with every way that Deno offers to call it, on top of our own HTTP server.
+ */
+import { type Handler, type HttpServer, type ServeOptions, serve as serveHttp } from "../http/mod.ts";
+import type { Addr } from "../net/mod.ts";
+
+/** What `Deno.serve` takes beside our server's own options. */
+export interface DenoServeOptions extends ServeOptions {
+  /** The handler, where it is not an argument of its own. */
+  handler?: Handler;
+  /** @default {"tcp"} */
+  transport?: "tcp" | "unix";
+}
+
+/**
+ * Serves HTTP: `serve(handler)`, `serve(options, handler)`, `serve({ ...options, handler })`.
+ *
+ * ```ts
+ * import { Deno } from "slipway";
+ * const server = Deno.serve({ port: 0, onListen() {} }, () => new Response("hello"));
+ * await server.shutdown();
+ * ```
+ */
+export function serve(handler: Handler): HttpServer;
+export function serve(options: DenoServeOptions, handler: Handler): HttpServer;
+export function serve(options: DenoServeOptions & { handler: Handler }): HttpServer;
+export function serve(first: Handler | DenoServeOptions, second?: Handler | DenoServeOptions): HttpServer {
+  const [options, handler] = readArguments(first, second);
+  if ("cert" in options || "key" in options) {
+    throw new TypeError(
+      "Deno.serve: TLS is not supported yet: leave out cert and key, and let a proxy in front of the server speak TLS",
+    );
+  }
+  return serveHttp({ ...options, onListen: options.onListen ?? announce }, handler);
+}
+
+function readArguments(
+  first: Handler | DenoServeOptions | undefined,
+  second: Handler | DenoServeOptions | undefined,
+): [DenoServeOptions, Handler] {
+  const functions = [first, second].filter((argument) => typeof argument === "function");
+  const objects = [first, second].filter((argument) => typeof argument === "object" && argument !== null);
+  const options = objects[0] ?? {};
+  if (first === undefined) {
+    throw new TypeError("Cannot serve HTTP requests: either a `handler` or `options` must be specified");
+  }
+  const handler = functions[0] ?? options.handler;
+  if (typeof handler !== "function") {
+    throw new TypeError(`Cannot serve HTTP requests: handler must be a function, received ${typeof handler}`);
+  }
+  return [options, handler];
+}
+
+/** Deno's own line, on standard error as there: scripts wait for it. */
+function announce(addr: Addr): void {
+  console.error(`Listening on ${describe(addr)}`);
+}
+
+function describe(addr: Addr): string {
+  if (addr.transport !== "tcp") return (addr as { path: string }).path;
+  const { hostname, port } = addr as { hostname: string; port: number };
+  const url = `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
+  return hostname === "0.0.0.0" || hostname === "::" ? `${url} (http://localhost:${port}/)` : url;
+}
