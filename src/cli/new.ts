@@ -29,6 +29,8 @@ export function newProject(name: string, options: NewOptions): void {
   checkName(projectName, name === ".");
   checkFolder(folder, name, options.force === true);
   try {
+    // Not recursive: where the system refuses with ENOENT, as /proc does, Node would try for ever.
+    if (!existsSync(folder)) mkdirSync(folder);
     for (const [path, content] of templateFiles(template)) {
       const target = join(folder, path);
       mkdirSync(dirname(target), { recursive: true });

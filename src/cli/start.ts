@@ -33,6 +33,8 @@ export interface StartSettings {
 }
 
 export interface RunningApp {
+  /** Accepts nothing more; what is accepted already goes on. Connections wait in the kernel's queue. */
+  stopAccepting(): void;
   /** Stops accepting, finishes what runs, resolves when all is done. */
   stop(): Promise<void>;
 }
@@ -86,13 +88,14 @@ async function serveHttp(offer: Offer & { kind: "fetch" }, listener: Listener): 
     { listener, onListen() {}, ...(typeof onError === "function" ? { onError: onError as never } : {}) },
     offer.handler,
   );
-  return { stop: () => server.shutdown() };
+  return { stopAccepting: () => listener.stopAccepting(), stop: () => server.shutdown() };
 }
 
 async function serveTcp(offer: Offer & { kind: "connect" }, listener: Listener): Promise<RunningApp> {
   const { serveConn } = await import("../net/mod.ts");
   const served = Promise.resolve(serveConn(listener, async (conn) => offer.handler(conn)));
   return {
+    stopAccepting: () => listener.stopAccepting(),
     stop() {
       listener.close();
       return served.then(() => {});

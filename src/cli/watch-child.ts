@@ -61,12 +61,21 @@ function claim(address: Address, given: readonly Address[]): Listener | Promise<
   return new Promise(() => {});
 }
 
+/**
+ * A connection that was accepted a moment ago has its request still on the way: closing it as idle would drop a client.
+ * So first nothing more is accepted, and only after this grace are connections without a request closed.
+ */
+const graceMs = 1000;
+
 function end(app: RunningApp | undefined): void {
   if (app === undefined) process.exit(0);
-  app.stop().then(
-    () => process.exit(0),
-    (error) => die(error, "slipway"),
-  );
+  app.stopAccepting();
+  setTimeout(() => {
+    app.stop().then(
+      () => process.exit(0),
+      (error) => die(error, "slipway"),
+    );
+  }, graceMs);
 }
 
 function tell(message: ToParent, sent?: () => void): void {

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { type Bundle, BundleError, bundle, render } from "../bundle/mod.ts";
 import type { Listener } from "../net/mod.ts";
 import { type Address, chooseAddress, type Wish, wishFromEnvironment } from "./address.ts";
-import { errorText } from "./errors.ts";
+import { die, errorText } from "./errors.ts";
 import { openListener } from "./listener.ts";
 import { shownName } from "./run.ts";
 import { SourceWatch } from "./source-watch.ts";
@@ -67,6 +67,8 @@ class Supervisor {
         await this.#round();
       }
     } catch (error) {
+      // Before anything was ever served, an address that cannot be had is an answer, not a thing to wait for.
+      if (this.#built === undefined) die(error, "slipway");
       say(errorText(error, "slipway"));
     } finally {
       this.#busy = false;
@@ -131,6 +133,7 @@ class Supervisor {
       await this.#openAddress(address);
       return true;
     } catch (error) {
+      if (this.#built === undefined) throw error;
       say(errorText(error, "slipway"));
       this.#sayWaiting();
       return false;

@@ -19,7 +19,7 @@ const curl = async (...args: string[]) =>
 
 write(
   "good.ts",
-  "export default { fetch(request: Request) { return new Response(`ok ${new URL(request.url).pathname}`); } };",
+  "export default { fetch: (request: Request) => new Response('ok ' + new URL(request.url).pathname) };",
 );
 
 /** Reads a socket until it has seen `pattern`. */
@@ -119,7 +119,7 @@ serves(
 );
 serves(
   "onError beside fetch",
-  "export default { fetch() { throw new Error('x'); }, onError: (error) => new Response(`caught ${error.message}`) };",
+  "export default { fetch() { throw new Error('x'); }, onError: (error) => new Response('caught ' + error.message) };",
   "caught x",
 );
 programs("connect", async () => {
