@@ -7,6 +7,7 @@
  *
  * A request's headers are a view of its head instead, until someone iterates over them.
  */
+import { isProxy } from "node:util/types";
 import { HeadFields } from "./head.ts";
 import { headerName, headerValue } from "./header-syntax.ts";
 import { describe, INSPECT } from "./inspect.ts";
@@ -31,7 +32,7 @@ export class Headers implements globalThis.Headers {
   #immutable = false;
   #sorted: [string, string][] | null = null;
 
-  constructor(init?: HeadersInit) {
+  constructor(init: HeadersInit | undefined = undefined) {
     this.#list = init === undefined ? [] : init === LENT ? NONE : fieldsOf(init);
   }
 
@@ -142,7 +143,10 @@ export class Headers implements globalThis.Headers {
 
   declare [Symbol.iterator]: () => HeadersIterator<[string, string]>;
 
-  forEach(callback: (value: string, key: string, parent: globalThis.Headers) => void, thisArg?: unknown): void {
+  forEach(
+    callback: (value: string, key: string, parent: globalThis.Headers) => void,
+    thisArg: unknown = undefined,
+  ): void {
     this.#list;
     required(arguments.length, 1, "Headers.forEach");
     if (typeof callback !== "function") throw new TypeError("Headers.forEach: argument 1 is not a function.");
@@ -251,6 +255,15 @@ function pairOf(pair: object): readonly unknown[] {
 
 function fieldsOfRecord(record: Record<string, unknown>): string[] {
   const list: string[] = [];
+  if (isProxy(record)) {
+    // A proxy sees which of its traps are called, and in what order: as Web IDL's record conversion calls them.
+    for (const key of Reflect.ownKeys(record)) {
+      if (!Reflect.getOwnPropertyDescriptor(record, key)?.enumerable) continue;
+      const name = headerName(key);
+      list.push(name, headerValue(record[key as string]));
+    }
+    return list;
+  }
   for (const key in record) {
     if (Object.hasOwn(record, key)) list.push(headerName(key), headerValue(record[key]));
   }

@@ -77,7 +77,7 @@ export class Request implements globalThis.Request {
   #signal: AbortSignal | null = null;
   #options: RequestOptions = DEFAULT_OPTIONS;
 
-  constructor(input: RequestInfo | URL, init?: RequestInit) {
+  constructor(input: RequestInfo | URL, init: RequestInit | undefined = undefined) {
     if (input === EMPTY) return;
     required(arguments.length, 1, "Request");
     const base = requestIn(input);

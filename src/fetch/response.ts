@@ -62,11 +62,12 @@ export class Response implements globalThis.Response {
   #stream: ReadableStream<Uint8Array> | null = null;
   #flags = 0;
 
-  constructor(body?: BodyInit | null, init?: ResponseInit) {
+  // Parameters with a default don't count in `Response.length`, which the standard says is 0.
+  constructor(body: BodyInit | null = null, init: ResponseInit | undefined = undefined) {
     if (typeof body === "string") {
       this.#source = body;
       this.#type = TEXT_TYPE;
-    } else if (body !== null && body !== undefined) {
+    } else if (body !== null) {
       const { source, type } = extractBody(body);
       this.#source = source;
       this.#type = type;
@@ -100,7 +101,7 @@ export class Response implements globalThis.Response {
   }
 
   /** `Response.json({ ok: true })`: the value as JSON, with its content type. */
-  static json(data: unknown, init?: ResponseInit): Response {
+  static json(data: unknown, init: ResponseInit | undefined = undefined): Response {
     required(arguments.length, 1, "Response.json");
     const text: unknown = JSON.stringify(data);
     if (typeof text !== "string") throw new TypeError("Response.json: the value can't be written as JSON.");
