@@ -28,7 +28,11 @@ export function importMeta(base: string, entry: string): Plugin {
         const loader = loaders[extname(path)];
         if (loader === undefined || Object.keys(attributes).length > 0) return undefined;
         const contents = await readFile(path, "utf8");
-        if (!/\bimport\s*\.\s*meta\b/.test(contents) || !isModule(path, contents)) return undefined;
+        if (!/\bimport\s*\.\s*meta\b/.test(contents) || !isModule(path, contents)) {
+          // A program such as `Deno.serve(…)` alone imports and exports nothing; esbuild would take it for CommonJS.
+          const plain = path === entry && !/\b(import|export|require|exports)\b/.test(contents);
+          return plain ? { contents: `${contents}\nexport {};`, loader, resolveDir: dirname(path) } : undefined;
+        }
         const specifier = JSON.stringify(`${META}:${path}`);
         return {
           contents: `${contents}\nimport { meta as __slipway_meta } from ${specifier};`,

@@ -10,6 +10,13 @@ interface Mapped {
   map?: SourceMap;
 }
 
+/** What SourceMap gives, or an empty object where nothing is mapped. */
+interface Entry {
+  readonly originalSource?: string;
+  readonly originalLine: number;
+  readonly originalColumn: number;
+}
+
 const scripts = new Map<string, Mapped>();
 
 /** From now on frames of the script `filename` are shown where its source map says; sources are relative to `root`. */
@@ -37,15 +44,12 @@ function describe(frame: NodeJS.CallSite): string {
   if (script === undefined || line === null || column === null) return text;
   try {
     script.map ??= new (process.getBuiltinModule("node:module").SourceMap)(JSON.parse(script.text()));
-    const origin = script.map.findOrigin(line, column) as {
-      fileName?: string;
-      lineNumber?: number;
-      columnNumber?: number;
-    };
-    if (origin.fileName === undefined) return text;
-    const packaged = origin.fileName.startsWith("node_modules/") || script.root === "";
-    const where = packaged ? origin.fileName : `${script.root}/${origin.fileName}`;
-    return text.replace(`${file}:${line}:${column}`, `${where}:${origin.lineNumber}:${origin.columnNumber}`);
+    // Not findOrigin(), which adds the distance from the start of the mapped piece and so points behind it.
+    const { originalSource, originalLine, originalColumn } = script.map.findEntry(line - 1, column - 1) as Entry;
+    if (originalSource === undefined) return text;
+    const whole = originalSource.startsWith("node_modules/") || script.root === "";
+    const where = whole ? originalSource : `${script.root}/${originalSource}`;
+    return text.replace(`${file}:${line}:${column}`, `${where}:${originalLine + 1}:${originalColumn + 1}`);
   } catch {
     return text;
   }
