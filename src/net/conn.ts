@@ -415,6 +415,8 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     this.#writes = undefined;
     this.#hold();
     for (let write: PendingWrite | undefined = writes; write !== undefined; write = dequeue(write)) {
+      // A closeWrite that timed out has not happened: it may be called again.
+      if (write.bytes === undefined) this.#state &= ~SHUT;
       write.reject(error());
     }
   }

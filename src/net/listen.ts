@@ -18,6 +18,7 @@ import {
   type UnixAddr,
 } from "./address.ts";
 import type { Conn, TcpConn, UnixConn } from "./conn.ts";
+import { handover } from "./handover.ts";
 import { Listener } from "./listener.ts";
 import { resolveSync } from "./names.ts";
 import { socketFile } from "./socket_file.ts";
@@ -74,6 +75,8 @@ export function listen(options: ListenOptions): TcpListener | UnixListener {
   if (typeof options !== "object" || options === null) {
     throw new TypeError("listen takes an object of options, for example listen({ port: 8000 })");
   }
+  const open = handover.open?.(options);
+  if (open !== undefined) return open as TcpListener | UnixListener;
   const { transport = "tcp" } = options;
   if (transport === "tcp") return listenTcp(options as TcpListenOptions);
   if (transport === "unix") return listenUnix(options as UnixListenOptions);

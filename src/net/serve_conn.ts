@@ -1,6 +1,6 @@
 /** A server of raw connections: one task for each, written straight down. */
 
-import { BrokenPipe, ConnectionReset } from "../runtime/errors.ts";
+import { BadResource, BrokenPipe, ConnectionReset, Interrupted } from "../runtime/errors.ts";
 import { logError } from "../runtime/log.ts";
 import { Task } from "../runtime/tasks.ts";
 import { runtime } from "../runtime/turn.ts";
@@ -55,6 +55,7 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
   readonly #controller = new AbortController();
   #finish: () => void = () => {};
   #closed = false;
+  #cut = false;
 
   /** @internal Use `serveConn`. */
   constructor(listener: Listener<C, A>, handler: ConnHandler<C>, { signal }: ServeConnOptions) {
@@ -92,6 +93,7 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
 
   /** Stops listening and closes every connection; handlers that wait on theirs get `Interrupted`. */
   close(): void {
+    this.#cut = true;
     this.#listener.close();
     for (const conn of this.#conns) conn.close();
   }
@@ -110,6 +112,13 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
     return this.shutdown();
   }
 
+  /** Whether a handler may fail so without anybody having to hear of it: the peer is gone, or we have said stop. */
+  #expected(error: unknown): boolean {
+    if (error instanceof ConnectionReset || error instanceof BrokenPipe) return true;
+    if (this.#cut && (error instanceof Interrupted || error instanceof BadResource)) return true;
+    return this.#closed && error === this.#controller.signal.reason;
+  }
+
   #listenerClosed(): void {
     this.#closed = true;
     this.#controller.abort(new DOMException("the server shuts down", "AbortError"));
@@ -125,9 +134,8 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
     try {
       await this.#handler(conn, this.#controller.signal);
     } catch (error) {
-      const shutDown = this.#closed && error === this.#controller.signal.reason;
-      if (!shutDown && !(error instanceof ConnectionReset) && !(error instanceof BrokenPipe)) {
-        logError(`connection from ${showAddress(conn.remoteAddr) || "an unnamed peer"} failed`, error);
+      if (!this.#expected(error)) {
+        logError(`connection from ${showAddress(conn.remoteAddr)} failed`, error);
       }
     }
     closeGently(conn);

@@ -1,0 +1,22 @@
+/**
+ * What the command line changes for programs that listen on their own (`Deno.serve`, `Deno.listen`): where a server
+ * goes that names no address, and listeners that are open already, which `run --watch` hands from version to version.
+ */
+import type { ListenOptions } from "./listen.ts";
+import type { Listener } from "./listener.ts";
+
+/** A server that can be told to finish. */
+interface Stoppable {
+  shutdown(): Promise<void>;
+}
+
+export interface Handover {
+  /** Asked before a socket is made: a listener that is open already, or undefined to open one. */
+  open?: (options: ListenOptions) => Listener | undefined;
+  /** The address of an HTTP server that names none: from flags and environment. */
+  serveDefaults?: { readonly port?: number; readonly hostname?: string; readonly path?: string };
+  /** Told of every HTTP server. */
+  serving?: (server: Stoppable) => void;
+}
+
+export const handover: Handover = {};
