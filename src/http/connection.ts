@@ -108,8 +108,10 @@ export class HttpConnection implements BodyOwner {
     if (body !== undefined && !body.complete) {
       start = this.feedBody(bytes, start, end);
       if (start < 0) return;
+      if (start < end) this.keep(bytes, start, end);
+      // Nobody wants this body any more; the next request may stand right behind it.
       if (this.exchange === undefined) this.#discarded(body);
-      if (start === end || this.#closed) return;
+      return;
     }
     this.keep(bytes, start, end);
     if (!this.busy) this.#pump();
@@ -167,7 +169,7 @@ export class HttpConnection implements BodyOwner {
     if (!this.#blocked) return;
     this.#blocked = false;
     if (this.#closeWhenSent) return this.host.finish(this, false);
-    this.#next();
+    if (this.exchange === undefined && this.body === undefined) this.#next();
   }
 
   /** The client's FIN: the handler is told; what is being answered may still reach a half-closed client. */
@@ -209,11 +211,12 @@ export class HttpConnection implements BodyOwner {
     drained?.reject(reason);
   }
 
-  /** Its deadline passed. Returns false when it is the server's to close an idle connection. */
+  /** Its deadline passed. */
   expired(): void {
     if (this.exchange !== undefined) {
-      // The client is half closed, and the producer still silent.
+      // The client is half closed: a producer that was silent for the whole grace is told that nobody listens.
       if (this.#sender?.waiting) this.host.abandon(this);
+      else this.host.setDeadline(this.handle, HALF_CLOSED_GRACE_MS);
       return;
     }
     this.host.abandon(this);
@@ -227,19 +230,26 @@ export class HttpConnection implements BodyOwner {
     this.#sender = undefined;
     const { body } = this;
     if (body !== undefined) {
-      const { maxDiscardedBytes } = this.host.limits;
-      // Whether a body follows a final answer that came before "100 Continue" is the client's choice: no guessing.
-      const hopeless = this.#expectContinue || (body.outstanding > maxDiscardedBytes && body.outstanding < Infinity);
-      if (!body.complete && (hopeless || this.#peerEnded)) this.keepAlive = false;
       body.discard();
-      if (this.keepAlive && !body.complete) {
+      if (!this.keepAlive) return this.host.finish(this, body.complete);
+      if (!body.complete) {
         this.host.poller.receive(this.handle);
         return this.#discarded(body);
       }
-      if (!this.keepAlive) return this.host.finish(this, body.complete);
       this.body = undefined;
     }
     this.#next();
+  }
+
+  /** Decides, before the head is written, whether the connection can go on after this response. */
+  decidePersistence(): void {
+    const { body } = this;
+    if (this.host.draining || this.#peerEnded) this.keepAlive = false;
+    if (body === undefined || body.complete) return;
+    // A client that waits for "100 Continue" may send the body after a final answer, or not: no guessing.
+    const { outstanding } = body;
+    const long = outstanding > this.host.limits.maxDiscardedBytes && outstanding < Number.POSITIVE_INFINITY;
+    if (this.#expectContinue || long) this.keepAlive = false;
   }
 
   pauseBody(): void {
@@ -267,9 +277,14 @@ export class HttpConnection implements BodyOwner {
       ResponseSender.drop(response);
       return;
     }
-    const sender = new ResponseSender(this, exchange);
-    this.#sender = sender;
-    sender.send(response);
+    try {
+      const sender = new ResponseSender(this, exchange);
+      this.#sender = sender;
+      sender.send(response);
+    } catch (error) {
+      // Ours, not the handler's: nothing may escape into a promise that nobody watches.
+      this.host.poller.onSinkError(this.handle, error);
+    }
   }
 
   #next(): void {

@@ -18,6 +18,7 @@ import {
 import { logError } from "../runtime/log.ts";
 import type { HttpConnection } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
+import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import { CHUNKED, UNFRAMED, writeHead } from "./response-head.ts";
 import { isBodiless, persistence, writeChunkSize, writeSimple } from "./simple-response.ts";
 
@@ -33,7 +34,7 @@ type Bytes = Uint8Array<ArrayBufferLike>;
 export class ResponseSender {
   readonly #connection: HttpConnection;
   readonly #exchange: Exchange;
-  readonly #out: Buffer;
+  readonly #out: Outgoing;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #begun = false;
   /** A stream is being waited for. */
@@ -68,12 +69,12 @@ export class ResponseSender {
       this.#connection.settle(this.#exchange, this.#connection.host.failure(error));
       return;
     }
+    this.#connection.decidePersistence();
     const { keepAlive, minor, host } = this.#connection;
     const head = this.#exchange.method === "HEAD";
     if (!head) {
-      const end = writeSimple(this.#out, 0, response, keepAlive && !host.draining, minor);
+      const end = writeSimple(this.#out, 0, response, keepAlive, minor);
       if (end > 0) {
-        if (host.draining) this.#connection.keepAlive = false;
         this.#begun = true;
         const result = host.poller.sendOutgoing(this.#connection.handle, 0, end);
         if (result < 0) return this.#connection.broken(result);
@@ -98,7 +99,7 @@ export class ResponseSender {
     const announced = announcedLength(fields);
     const none = head || isBodiless(status);
     const connection = this.#connection;
-    if (asksToClose(fields) || connection.host.draining) connection.keepAlive = false;
+    if (asksToClose(fields)) connection.keepAlive = false;
 
     let framing: number;
     if (isBodiless(status)) framing = status === 304 && announced >= 0 ? announced : UNFRAMED;
@@ -244,16 +245,4 @@ function asksToClose(fields: readonly string[] | null): boolean {
     if (fields[i] === "connection" && /(?:^|,)\s*close\s*(?:,|$)/i.test(fields[i + 1])) return true;
   }
   return false;
-}
-
-const buffers = new WeakMap<Uint8Array, Buffer>();
-
-/** The poller's outgoing memory as a Buffer, whose string writers are the fastest there are. */
-export function outgoingBuffer(outgoing: Uint8Array<ArrayBuffer>): Buffer {
-  let buffer = buffers.get(outgoing);
-  if (buffer === undefined) {
-    buffer = Buffer.from(outgoing.buffer, outgoing.byteOffset, outgoing.byteLength);
-    buffers.set(outgoing, buffer);
-  }
-  return buffer;
 }

@@ -14,8 +14,8 @@ import { type Runtime, runtime } from "../runtime/turn.ts";
 import { type ConnectionHost, clientGone, HttpConnection, isThenable } from "./connection.ts";
 import { Exchange, type ExchangeHost, HandlerInfo, type ServeHandlerInfo } from "./exchange.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
+import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import { COMPLETE, HeadParser, INCOMPLETE } from "./parser.ts";
-import { outgoingBuffer } from "./response-sender.ts";
 import { writeError, writeSimple } from "./simple-response.ts";
 
 export type Handler = (request: Request, info: ServeHandlerInfo) => Response | Promise<Response>;
@@ -38,7 +38,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   readonly #handler: Handler;
   readonly #onError: ErrorHandler | undefined;
   readonly #parser: HeadParser;
-  readonly #out: Buffer;
+  readonly #out: Outgoing;
   readonly #takesNothing: boolean;
   readonly #finish: () => void;
   #listening = true;
@@ -154,10 +154,15 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     let at = start;
     let written = 0;
     while (at < end) {
+      if (written + ROOM > this.#out.length) {
+        // A client that does not read its answers is served no further.
+        if (!this.#send(handle, written)) return this.#serials[handle] === 0 ? end : at;
+        written = 0;
+      }
       const result = parser.parse(bytes, at, end);
       if (result !== COMPLETE) {
         if (result === INCOMPLETE) break;
-        written = writeError(this.#out, this.#room(handle, written), result, parser.reason);
+        written = writeError(this.#out, written, result, parser.reason);
         this.#sendLast(handle, written, false);
         return end;
       }
@@ -173,7 +178,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
         if (this.#serials[handle] === 0) return end;
         if (isLightResponse(response) && this.#simple(exchange, bytes, parser.start)) {
           const persists = keepAlive && !this.draining;
-          const to = writeSimple(this.#out, this.#room(handle, written), response, persists, minor);
+          const to = writeSimple(this.#out, written, response, persists, minor);
           if (to > 0) {
             written = to;
             exchange?.finish();
@@ -186,8 +191,9 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
       // It takes longer: a body, a promise, a stream, a large answer.
       const { expectContinue } = parser;
       const late = exchange ?? this.#exchange(handle, bytes);
-      if (written > 0 && !this.#send(handle, written)) return end;
+      if (written > 0) this.#send(handle, written);
       written = 0;
+      if (this.#serials[handle] === 0) return end;
       connection = this.#activate(handle);
       connection.begin(late, length, keepAlive, minor, expectContinue);
       if (length !== 0) {
@@ -310,13 +316,6 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   #simple(exchange: Exchange | undefined, bytes: Uint8Array, start: number): boolean {
     if (exchange !== undefined) return exchange.method !== "HEAD";
     return bytes[start] !== 0x48 || bytes[start + 1] !== 0x45 || bytes[start + 4] !== 0x20;
-  }
-
-  /** Where to write next: what would leave too little room is sent before. */
-  #room(handle: Handle, written: number): number {
-    if (written + ROOM <= this.#out.length) return written;
-    this.#send(handle, written);
-    return 0;
   }
 
   /** Sends what was written, and goes on; false when it can't go on now. */

@@ -11,6 +11,7 @@ import {
   responseStatus,
   responseStatusText,
 } from "../fetch/mod.ts";
+import type { Outgoing } from "./outgoing.ts";
 import { CLOSE, KEEP_ALIVE, PERSIST, writeHead } from "./response-head.ts";
 
 const CR = 0x0d;
@@ -33,7 +34,7 @@ export function isBodiless(status: number): boolean {
  * Writes a response to a request that was not HEAD. Returns the index behind it, or -1 when it is not simple or does
  * not fit; then nothing is marked as used. Fields that frame the message are the caller's to have looked for.
  */
-export function writeSimple(out: Buffer, at: number, response: Response, keepAlive: boolean, minor: number): number {
+export function writeSimple(out: Outgoing, at: number, response: Response, keepAlive: boolean, minor: number): number {
   const body = responseBody(response);
   const status = responseStatus(response);
   if (isBodiless(status) || status === 0) return -1;
@@ -87,7 +88,7 @@ function writeAscii(out: Uint8Array, at: number, text: string): number {
 }
 
 /** A whole error answer of our own, after which the connection is closed. Returns the index behind it. */
-export function writeError(out: Buffer, at: number, status: number, reason: string): number {
+export function writeError(out: Outgoing, at: number, status: number, reason: string): number {
   const head = writeHead(out, at, status, "", "text/plain;charset=UTF-8", null, reason.length + 1, CLOSE);
   const end = head + out.latin1Write(reason, head);
   out[end] = LF;
@@ -95,7 +96,7 @@ export function writeError(out: Buffer, at: number, status: number, reason: stri
 }
 
 /** The line before a chunk (RFC 9112, 7.1): its size in hex. */
-export function writeChunkSize(out: Buffer, at: number, size: number): number {
+export function writeChunkSize(out: Outgoing, at: number, size: number): number {
   at += out.latin1Write(size.toString(16), at);
   out[at] = CR;
   out[at + 1] = LF;

@@ -35,7 +35,13 @@ export class Runtime {
     poller.onPending = () => this.schedule();
     poller.onSinkError = (handle, error) => {
       logError("a connection was closed after an internal error", error);
-      this.close(handle);
+      const sink = poller.sink(handle);
+      try {
+        sink?.failed(handle, poller.constants.errno.ECANCELED);
+      } catch (again) {
+        logError("and its owner failed to let go of it", again);
+      }
+      if (poller.sink(handle) === sink) this.close(handle);
     };
     this.#watch = watch(poller.descriptor, this.schedule);
   }
