@@ -24,7 +24,9 @@ export function table(question: Question, result: Result): string {
   const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => row[i].length)));
   const line = (row: readonly string[]): string =>
     row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join("  ");
-  const lines = [`${result.question}: ${result.title} (${result.rounds} rounds of ${result.seconds} s)`];
+  const lines = [
+    `${result.question}: ${result.title} (${result.rounds} rounds${question.fresh ? "" : ` of ${result.seconds} s`})`,
+  ];
   lines.push(line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line));
   for (const [peer, why] of Object.entries(result.missing)) lines.push(`left out: ${peer}: ${why}`);
   for (const [peer, why] of Object.entries(result.failed)) lines.push(`failed: ${peer}: ${why}`);
