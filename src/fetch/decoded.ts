@@ -9,27 +9,31 @@ const decoded = new WeakSet<ReadableStream>();
 
 /** Remembers the body of a response that our `fetch` got, if it was decompressed. */
 export function rememberDecoded(response: globalThis.Response): void {
-  if (isDecoded(response.headers.get("content-encoding")) && response.body !== null) decoded.add(response.body);
+  if (isDecompressed(response) && response.body !== null) decoded.add(response.body);
+}
+
+/**
+ * True if the body of this response is no longer in the coding that its headers name: it has come over a network
+ * (a response that was constructed has no URL), through a `fetch` that knows the coding.
+ */
+export function isDecompressed(response: globalThis.Response): boolean {
+  return response.body !== null && response.url !== "" && isDecoded(response.headers.get("content-encoding"));
 }
 
 /** Takes the two fields out of a flat list, if `body` came decompressed from a `fetch`. */
 export function dropDecodedFields(fields: string[], body: ReadableStream, init: unknown): void {
-  if (!decoded.has(body) && !isFetched(init, body)) return;
-  let coding: string | null = null;
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i] === "content-encoding") coding = coding === null ? fields[i + 1] : `${coding}, ${fields[i + 1]}`;
-  }
-  if (!isDecoded(coding)) return;
-  for (let i = fields.length - 2; i >= 0; i -= 2) {
-    if (fields[i] === "content-encoding" || fields[i] === "content-length") fields.splice(i, 2);
-  }
+  if (!decoded.has(body) && !isOf(init, body)) return;
+  for (let i = fields.length - 2; i >= 0; i -= 2) if (UNTRUE.includes(fields[i])) fields.splice(i, 2);
 }
 
-/** True if `init` is the response of someone else's `fetch` (npm's undici, one captured earlier), with this body. */
-function isFetched(init: unknown, body: ReadableStream): boolean {
+/** The fields that are untrue of a decompressed body. */
+export const UNTRUE: readonly string[] = ["content-encoding", "content-length"];
+
+/** True if `init` is the decompressed response of someone else's `fetch` (captured earlier, npm's), with this body. */
+function isOf(init: unknown, body: ReadableStream): boolean {
   if (!isForeign(init, "Response")) return false;
   const response = init as globalThis.Response;
-  return response.type !== "default" && response.body === body;
+  return response.body === body && isDecompressed(response);
 }
 
 /** fetch decodes if it knows all the codings, and else none. */

@@ -1,5 +1,5 @@
 /** Responses that are not ours: the host's (`return fetch(…)`), npm undici's, node-fetch's. */
-import { rememberDecoded } from "./decoded.ts";
+import { isDecompressed, UNTRUE } from "./decoded.ts";
 import { forwardable } from "./headers.ts";
 import { isForeign } from "./native.ts";
 import { Response } from "./response.ts";
@@ -17,7 +17,7 @@ export function isForeignResponse(x: unknown): x is globalThis.Response {
 export function toLightResponse(native: globalThis.Response): Response {
   if (native.bodyUsed) throw new TypeError("The response's body has already been read.");
   const { status, statusText } = native;
-  // Only what came over a network has another type; our own `fetch` has noted it already, others' hasn't.
-  if (native.type !== "default") rememberDecoded(native);
-  return new Response(native.body, { status, statusText, headers: forwardable(native.headers) });
+  const fields = forwardable(native.headers);
+  const headers = isDecompressed(native) ? fields.filter(([name]) => !UNTRUE.includes(name)) : fields;
+  return new Response(native.body, { status, statusText, headers });
 }

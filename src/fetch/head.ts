@@ -92,6 +92,8 @@ function sameName(head: string, start: number, name: string): boolean {
     const b = name.charCodeAt(i);
     // Letters differ in bit 5 between their cases; other characters must be the same.
     if (a !== b && ((a ^ b) !== 32 || (a | 32) < 97 || (a | 32) > 122)) return false;
+    // No name has a colon in it: this one reaches into the next line.
+    if (a === 58) return false;
   }
   return true;
 }

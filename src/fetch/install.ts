@@ -35,7 +35,10 @@ function hostIsLazy(): boolean {
 }
 
 /** The host's `fetch`, which takes Requests and Headers of ours as well. What it answers stays the host's. */
-export function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<globalThis.Response> {
+export function fetch(
+  input: RequestInfo | URL,
+  init: RequestInit | undefined = undefined,
+): Promise<globalThis.Response> {
   const host = nativeFetch();
   let answer: Promise<globalThis.Response>;
   try {
