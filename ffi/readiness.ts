@@ -6,6 +6,7 @@
  * (epoll(7), Q9) unless a hang-up was reported, whose end of file must still be read.
  */
 import type { Constants } from "./constants.ts";
+import { HandleTable } from "./handles.ts";
 import { type Handle, type Poller, SENDING, SENT, type Sink } from "./poller.ts";
 import type { System } from "./system.ts";
 
@@ -80,14 +81,7 @@ export class ReadinessPoller implements Poller {
   readonly #fromLength = new Uint32Array(1);
   readonly #int = new Int32Array(1);
 
-  #fds = new Int32Array(1024);
-  #generations = new Int32Array(1024);
-  #state = new Uint16Array(1024);
-  #sinks: (Sink | undefined)[] = [];
-  /** Free handles, a stack; handles from `#high` on were never used. */
-  #free: Handle[] = [];
-  #high = 0;
-  #count = 0;
+  readonly #table = new HandleTable();
   /** What a full send buffer left over; only stalled readers have one. */
   readonly #rest = new Map<Handle, Rest>();
   /** Handles with work that no edge will announce, as handle and generation; the ones that wait for resources. */
@@ -109,7 +103,7 @@ export class ReadinessPoller implements Poller {
   }
 
   get openCount(): number {
-    return this.#count;
+    return this.#table.count;
   }
   get pending(): boolean {
     return this.#queue.length > 0;
@@ -119,33 +113,18 @@ export class ReadinessPoller implements Poller {
   }
 
   open(fd: number, sink: Sink): Handle {
-    const handle = this.#free.pop() ?? this.#high;
-    if (handle === this.#fds.length) this.#grow();
-    const failed = this.#backend.open(fd, handle, this.#generations[handle]);
-    if (failed < 0) {
-      if (handle !== this.#high) this.#free.push(handle);
-      return failed;
-    }
-    if (handle === this.#high) this.#high++;
-    this.#fds[handle] = fd;
-    this.#state[handle] = OPEN;
-    this.#sinks[handle] = sink;
-    this.#count++;
-    return handle;
+    const handle = this.#table.next();
+    const failed = this.#backend.open(fd, handle, this.#table.generations[handle]);
+    return failed < 0 ? failed : this.#table.take(fd, OPEN, sink);
   }
 
   close(handle: Handle): void {
-    const state = this.#state[handle];
+    const state = this.#table.state[handle];
     if ((state & OPEN) === 0) return;
-    const fd = this.#fds[handle];
+    const fd = this.#table.fds[handle];
     if (state & LISTENER) this.#backend.forget(fd);
     if (state & BLOCKED) this.#rest.delete(handle);
-    // From here on an event that carries the old generation is dropped.
-    this.#generations[handle]++;
-    this.#state[handle] = 0;
-    this.#sinks[handle] = undefined;
-    this.#free.push(handle);
-    this.#count--;
+    this.#table.release(handle);
     // EINTR after close(2) on Linux means closed (man 2 close); a second try could hit the descriptor's next owner.
     this.system.close(fd);
     if (this.#stalled.length > 0) this.retry();
@@ -157,7 +136,7 @@ export class ReadinessPoller implements Poller {
     const { handles, generations, events } = this.#backend;
     for (let i = 0; i < count; i++) {
       const handle = handles[i];
-      if (this.#generations[handle] !== generations[i]) continue; // an event of a former life
+      if (this.#table.generations[handle] !== generations[i]) continue; // an event of a former life
       try {
         this.#ready(handle, events[i]);
       } catch (error) {
@@ -168,8 +147,8 @@ export class ReadinessPoller implements Poller {
     this.#queue = [];
     for (let i = 0; i < queued.length; i += 2) {
       const handle = queued[i];
-      if (this.#generations[handle] !== queued[i + 1]) continue;
-      this.#state[handle] &= ~QUEUED;
+      if (this.#table.generations[handle] !== queued[i + 1]) continue;
+      this.#table.state[handle] &= ~QUEUED;
       try {
         this.#ready(handle, 0);
       } catch (error) {
@@ -188,8 +167,8 @@ export class ReadinessPoller implements Poller {
     this.#stalled = [];
     for (let i = 0; i < stalled.length; i += 2) {
       const handle = stalled[i];
-      if (this.#generations[handle] !== stalled[i + 1]) continue;
-      this.#state[handle] &= ~STALLED;
+      if (this.#table.generations[handle] !== stalled[i + 1]) continue;
+      this.#table.state[handle] &= ~STALLED;
       this.#enqueue(handle);
     }
   }
@@ -199,17 +178,17 @@ export class ReadinessPoller implements Poller {
   }
 
   fd(handle: Handle): number {
-    return this.#fds[handle];
+    return this.#table.fds[handle];
   }
   sink(handle: Handle): Sink | undefined {
-    return this.#sinks[handle];
+    return this.#table.sinks[handle];
   }
   setSink(handle: Handle, sink: Sink): void {
-    this.#sinks[handle] = sink;
+    this.#table.sinks[handle] = sink;
   }
 
   accept(listener: Handle): void {
-    this.#state[listener] |= LISTENER;
+    this.#table.state[listener] |= LISTENER;
     this.#read(listener, ACCEPTING);
   }
   receive(handle: Handle): void {
@@ -219,24 +198,24 @@ export class ReadinessPoller implements Poller {
     this.#read(handle, DATAGRAMS);
   }
   pause(handle: Handle): void {
-    this.#state[handle] &= ~READING;
+    this.#table.state[handle] &= ~READING;
   }
 
   connect(handle: Handle, address: Uint8Array): number {
     const { EINTR, EINPROGRESS } = this.constants.errno;
-    const result = this.system.connect(this.#fds[handle], address);
+    const result = this.system.connect(this.#table.fds[handle], address);
     // An interrupted connect goes on by itself; calling it again would say EALREADY (man 2 connect).
     if (result < 0 && result !== -EINPROGRESS && result !== -EINTR) return result;
-    this.#state[handle] |= CONNECTING;
+    this.#table.state[handle] |= CONNECTING;
     if (result === 0) this.#enqueue(handle);
     return 0;
   }
 
   send(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
-    if (this.#state[handle] & BLOCKED) return this.#append(handle, bytes, start, end);
+    if (this.#table.state[handle] & BLOCKED) return this.#append(handle, bytes, start, end);
     while (start < end) {
       const whole = start === 0 && end === bytes.length;
-      const n = this.system.send(this.#fds[handle], whole ? bytes : bytes.subarray(start, end));
+      const n = this.system.send(this.#table.fds[handle], whole ? bytes : bytes.subarray(start, end));
       if (n < 0) {
         const wait = this.#sendFailed(handle, n);
         if (wait < 0) return wait;
@@ -249,9 +228,9 @@ export class ReadinessPoller implements Poller {
   }
 
   sendOutgoing(handle: Handle, start: number, end: number): number {
-    if (this.#state[handle] & BLOCKED) return this.#append(handle, this.outgoing, start, end);
+    if (this.#table.state[handle] & BLOCKED) return this.#append(handle, this.outgoing, start, end);
     while (start < end) {
-      const n = this.system.sendAt(this.#fds[handle], this.#outgoingAddress + start, end - start);
+      const n = this.system.sendAt(this.#table.fds[handle], this.#outgoingAddress + start, end - start);
       if (n < 0) {
         const wait = this.#sendFailed(handle, n);
         if (wait < 0) return wait;
@@ -266,11 +245,11 @@ export class ReadinessPoller implements Poller {
   sendTo(handle: Handle, bytes: Uint8Array, to: Uint8Array): number {
     const { EINTR, EAGAIN, ENOBUFS } = this.constants.errno;
     for (;;) {
-      const n = this.system.sendTo(this.#fds[handle], bytes, to);
+      const n = this.system.sendTo(this.#table.fds[handle], bytes, to);
       if (n === -EINTR) continue;
-      if (n === -EAGAIN) this.#state[handle] |= BLOCKED;
+      if (n === -EAGAIN) this.#table.state[handle] |= BLOCKED;
       else if (n === -ENOBUFS) {
-        this.#state[handle] |= BLOCKED;
+        this.#table.state[handle] |= BLOCKED;
         this.#stall(handle);
         return -EAGAIN;
       }
@@ -279,57 +258,58 @@ export class ReadinessPoller implements Poller {
   }
 
   shutdown(handle: Handle): number {
-    return this.system.shutdown(this.#fds[handle], this.constants.SHUT_WR);
+    return this.system.shutdown(this.#table.fds[handle], this.constants.SHUT_WR);
   }
 
   /** An edge came (or, with no events, the queue): do what the handle is there for. */
   #ready(handle: Handle, events: number): void {
-    const generation = this.#generations[handle];
-    if (this.#state[handle] & CONNECTING) {
+    const generation = this.#table.generations[handle];
+    if (this.#table.state[handle] & CONNECTING) {
       this.#finishConnect(handle, events);
-      if (this.#generations[handle] !== generation) return;
-    } else if (this.#state[handle] & BLOCKED && (events & WRITABLE || events === 0)) {
+      if (this.#table.generations[handle] !== generation) return;
+    } else if (this.#table.state[handle] & BLOCKED && (events & WRITABLE || events === 0)) {
       this.#flush(handle);
-      if (this.#generations[handle] !== generation) return;
+      if (this.#table.generations[handle] !== generation) return;
     }
-    if (events & HANGUP) this.#state[handle] |= HUNG_UP;
-    if (events & (READABLE | HANGUP)) this.#state[handle] |= MORE;
-    const state = this.#state[handle];
+    if (events & HANGUP) this.#table.state[handle] |= HUNG_UP;
+    if (events & (READABLE | HANGUP)) this.#table.state[handle] |= MORE;
+    const state = this.#table.state[handle];
     if ((state & MORE) === 0) return;
     if (state & RECEIVING) this.#receiveAll(handle, generation);
     else if (state & ACCEPTING) this.#acceptAll(handle, generation);
     else if (state & DATAGRAMS) this.#datagramsAll(handle, generation);
-    else if (events & HANGUP && (state & CONNECTING) === 0) this.#sinks[handle]?.hungUp(handle);
+    else if (events & HANGUP && (state & CONNECTING) === 0) this.#table.sinks[handle]?.hungUp(handle);
   }
 
   #read(handle: Handle, how: number): void {
-    this.#state[handle] |= how;
+    this.#table.state[handle] |= how;
     // An edge that came while it was paused will not come again.
-    if (this.#state[handle] & MORE) this.#enqueue(handle);
+    if (this.#table.state[handle] & MORE) this.#enqueue(handle);
   }
 
   #receiveAll(handle: Handle, generation: number): void {
     const { EINTR, EAGAIN } = this.constants.errno;
-    const sink = this.#sinks[handle];
+    const sink = this.#table.sinks[handle];
     if (sink === undefined) return;
     for (let reads = 0; reads < READS_A_TURN; reads++) {
-      const n = this.system.receive(this.#fds[handle], this.#scratchAddress, SCRATCH);
+      const n = this.system.receive(this.#table.fds[handle], this.#scratchAddress, SCRATCH);
       if (n > 0) {
-        const bottom = n < SCRATCH && (this.#state[handle] & HUNG_UP) === 0;
-        if (bottom) this.#state[handle] &= ~MORE;
+        const bottom = n < SCRATCH && (this.#table.state[handle] & HUNG_UP) === 0;
+        if (bottom) this.#table.state[handle] &= ~MORE;
         sink.received(handle, this.#scratch, 0, n);
         // The sink may have closed or paused it. A pause leaves MORE set for the next `receive`.
-        if (this.#generations[handle] !== generation || bottom || (this.#state[handle] & RECEIVING) === 0) return;
+        if (this.#table.generations[handle] !== generation || bottom || (this.#table.state[handle] & RECEIVING) === 0)
+          return;
       } else if (n === 0) {
-        this.#state[handle] &= ~(MORE | RECEIVING);
+        this.#table.state[handle] &= ~(MORE | RECEIVING);
         sink.ended(handle);
         return;
       } else if (n === -EAGAIN) {
-        this.#state[handle] &= ~MORE;
+        this.#table.state[handle] &= ~MORE;
         return;
       } else if (n !== -EINTR) {
         if (this.#waits(n)) return this.#stall(handle);
-        this.#state[handle] &= ~(MORE | RECEIVING);
+        this.#table.state[handle] &= ~(MORE | RECEIVING);
         sink.failed(handle, -n);
         return;
       }
@@ -339,21 +319,27 @@ export class ReadinessPoller implements Poller {
 
   #datagramsAll(handle: Handle, generation: number): void {
     const { EINTR, EAGAIN } = this.constants.errno;
-    const sink = this.#sinks[handle];
+    const sink = this.#table.sinks[handle];
     if (sink === undefined) return;
     for (let reads = 0; reads < READS_A_TURN * 8; reads++) {
-      const n = this.system.receiveFrom(this.#fds[handle], this.#scratchAddress, SCRATCH, this.#from, this.#fromLength);
+      const n = this.system.receiveFrom(
+        this.#table.fds[handle],
+        this.#scratchAddress,
+        SCRATCH,
+        this.#from,
+        this.#fromLength,
+      );
       if (n >= 0) {
         sink.datagram(handle, this.#scratch, 0, n, this.#from.subarray(0, this.#fromLength[0]));
-        if (this.#generations[handle] !== generation || (this.#state[handle] & DATAGRAMS) === 0) return;
+        if (this.#table.generations[handle] !== generation || (this.#table.state[handle] & DATAGRAMS) === 0) return;
       } else if (n === -EAGAIN) {
-        this.#state[handle] &= ~MORE;
+        this.#table.state[handle] &= ~MORE;
         return;
       } else if (n !== -EINTR) {
         if (this.#waits(n)) return this.#stall(handle);
         // A refused earlier datagram is reported on the next read (ICMP, man 7 udp): the socket itself is sound.
         sink.failed(handle, -n);
-        if (this.#generations[handle] !== generation || (this.#state[handle] & DATAGRAMS) === 0) return;
+        if (this.#table.generations[handle] !== generation || (this.#table.state[handle] & DATAGRAMS) === 0) return;
       }
     }
     this.#enqueue(handle);
@@ -361,15 +347,15 @@ export class ReadinessPoller implements Poller {
 
   #acceptAll(listener: Handle, generation: number): void {
     const { EINTR, EAGAIN, EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP } = this.constants.errno;
-    const sink = this.#sinks[listener];
+    const sink = this.#table.sinks[listener];
     if (sink === undefined) return;
     for (let accepts = 0; accepts < ACCEPTS_A_TURN; accepts++) {
-      const fd = this.system.accept(this.#fds[listener]);
+      const fd = this.system.accept(this.#table.fds[listener]);
       if (fd >= 0) {
         sink.accepted(listener, fd);
-        if (this.#generations[listener] !== generation || (this.#state[listener] & ACCEPTING) === 0) return;
+        if (this.#table.generations[listener] !== generation || (this.#table.state[listener] & ACCEPTING) === 0) return;
       } else if (fd === -EAGAIN) {
-        this.#state[listener] &= ~MORE;
+        this.#table.state[listener] &= ~MORE;
         return;
       } else if (fd !== -EINTR) {
         if (this.#waits(fd)) {
@@ -379,7 +365,7 @@ export class ReadinessPoller implements Poller {
           return;
         }
         if (fd === -EBADF || fd === -EINVAL || fd === -ENOTSOCK || fd === -EOPNOTSUPP) {
-          this.#state[listener] &= ~(MORE | ACCEPTING);
+          this.#table.state[listener] &= ~(MORE | ACCEPTING);
           sink.failed(listener, -fd);
           return;
         }
@@ -390,14 +376,14 @@ export class ReadinessPoller implements Poller {
   }
 
   #finishConnect(handle: Handle, events: number): void {
-    const sink = this.#sinks[handle];
+    const sink = this.#table.sinks[handle];
     if (sink === undefined) return;
     if ((events & (WRITABLE | HANGUP)) === 0 && events !== 0) return;
     const { SOL_SOCKET, SO_ERROR, errno } = this.constants;
-    const asked = this.system.getsockopt(this.#fds[handle], SOL_SOCKET, SO_ERROR, this.#int);
+    const asked = this.system.getsockopt(this.#table.fds[handle], SOL_SOCKET, SO_ERROR, this.#int);
     const error = asked < 0 ? -asked : this.#int[0];
     if (error === errno.EINTR || error === errno.EAGAIN) return this.#enqueue(handle);
-    this.#state[handle] &= ~CONNECTING;
+    this.#table.state[handle] &= ~CONNECTING;
     if (error === 0) sink.connected(handle);
     else sink.failed(handle, error);
   }
@@ -419,7 +405,7 @@ export class ReadinessPoller implements Poller {
   }
 
   #keep(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
-    this.#state[handle] |= BLOCKED;
+    this.#table.state[handle] |= BLOCKED;
     this.#rest.set(handle, { bytes: bytes.slice(start, end), start: 0 });
     return SENDING;
   }
@@ -440,46 +426,35 @@ export class ReadinessPoller implements Poller {
     const rest = this.#rest.get(handle);
     if (rest !== undefined) {
       while (rest.start < rest.bytes.length) {
-        const n = this.system.send(this.#fds[handle], rest.bytes.subarray(rest.start));
+        const n = this.system.send(this.#table.fds[handle], rest.bytes.subarray(rest.start));
         if (n < 0) {
           const wait = this.#sendFailed(handle, n);
           if (wait === 0) continue;
           if (wait > 0) return;
           this.#rest.delete(handle);
-          this.#state[handle] &= ~BLOCKED;
-          this.#sinks[handle]?.failed(handle, -wait);
+          this.#table.state[handle] &= ~BLOCKED;
+          this.#table.sinks[handle]?.failed(handle, -wait);
           return;
         }
         rest.start += n;
       }
       this.#rest.delete(handle);
     }
-    this.#state[handle] &= ~BLOCKED;
-    this.#sinks[handle]?.sent(handle);
+    this.#table.state[handle] &= ~BLOCKED;
+    this.#table.sinks[handle]?.sent(handle);
   }
 
   #enqueue(handle: Handle): void {
-    if (this.#state[handle] & (QUEUED | STALLED)) return;
-    this.#state[handle] |= QUEUED;
-    this.#queue.push(handle, this.#generations[handle]);
+    if (this.#table.state[handle] & (QUEUED | STALLED)) return;
+    this.#table.state[handle] |= QUEUED;
+    this.#queue.push(handle, this.#table.generations[handle]);
     if (this.#queue.length === 2) this.onPending();
   }
 
   #stall(handle: Handle): void {
-    if (this.#state[handle] & STALLED) return;
-    this.#state[handle] |= STALLED;
-    this.#stalled.push(handle, this.#generations[handle]);
+    if (this.#table.state[handle] & STALLED) return;
+    this.#table.state[handle] |= STALLED;
+    this.#stalled.push(handle, this.#table.generations[handle]);
     if (this.#stalled.length === 2) this.onPending();
-  }
-
-  #grow(): void {
-    const size = this.#fds.length * 2;
-    const grown = <T extends Int32Array | Uint16Array>(old: T, fresh: T): T => {
-      fresh.set(old);
-      return fresh;
-    };
-    this.#fds = grown(this.#fds, new Int32Array(size));
-    this.#generations = grown(this.#generations, new Int32Array(size));
-    this.#state = grown(this.#state, new Uint16Array(size));
   }
 }
