@@ -235,7 +235,9 @@ export class HeadParser {
     // A last label that starts with a digit may be an IPv4 address, which has rules of its own.
     let label = nameEnd;
     while (label > value && bytes[label - 1] !== 0x2e) label--;
-    if (bytes[label] >= 0x30 && bytes[label] <= 0x39 && !this.#dottedQuad(value, nameEnd)) plain = false;
+    // Behind a last dot there is none, though the label before it may be one all the same.
+    if (label === nameEnd) plain = false;
+    else if (bytes[label] >= 0x30 && bytes[label] <= 0x39 && !this.#dottedQuad(value, nameEnd)) plain = false;
     if (plain && nameEnd > value && this.#port(colon, end)) return COMPLETE;
     const host = String.fromCharCode(...bytes.subarray(value, end));
     if (host.endsWith(":") || !URL.canParse(`http://${host}/`)) return this.#refuse(400, "invalid Host");
@@ -305,7 +307,7 @@ export class HeadParser {
   /** RFC 9112, 6.1: a coding we do not know is 501; one that does not end in chunked has no end: 400. */
   #transferCoding(value: number, end: number): number {
     const value_ = String.fromCharCode(...this.#bytes.subarray(value, Math.min(end, value + 256))).toLowerCase();
-    const codings = value_.split(",").map((coding) => coding.trim());
+    const codings = value_.split(/[\t ]*,[\t ]*/);
     const wellFormed = codings.every((coding) => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(coding));
     const chunkedOnce = codings.filter((coding) => coding === "chunked").length === 1;
     if (wellFormed && chunkedOnce && codings.at(-1) === "chunked") {

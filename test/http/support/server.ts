@@ -1,0 +1,55 @@
+/** Servers for tests: in this process, on a free port, cut off when the test is over whatever it left running. */
+import { install } from "../../../src/fetch/mod.ts";
+import { type Handler, type HttpServer, type ServeOptions, serve } from "../../../src/http/mod.ts";
+
+install();
+
+export interface TestServer {
+  readonly server: HttpServer;
+  readonly port: number;
+  readonly url: string;
+  [Symbol.dispose](): void;
+}
+
+export function start(handler: Handler, options: ServeOptions = {}): TestServer {
+  const server = serve({ port: 0, hostname: "127.0.0.1", onListen() {}, ...options }, handler);
+  const { addr } = server;
+  const port = "port" in addr ? Number(addr.port) : 0;
+  return {
+    server,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    [Symbol.dispose]() {
+      server.close();
+    },
+  };
+}
+
+/** Runs `work` and returns what was logged meanwhile, one string a call of `console.error`. */
+export async function logged(work: () => Promise<void>): Promise<string[]> {
+  const lines: string[] = [];
+  const before = console.error;
+  console.error = (...values: unknown[]) => {
+    lines.push(values.map(String).join(" "));
+  };
+  try {
+    await work();
+  } finally {
+    console.error = before;
+  }
+  return lines;
+}
+
+/** Waits until `holds`, looking once a turn of the host's loop. */
+export async function eventually(holds: () => boolean, what: string): Promise<void> {
+  const until = performance.now() + 20_000;
+  while (!holds()) {
+    if (performance.now() > until) throw new Error(`waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** Gives the server `count` turns to do what it should not do. */
+export async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+}
