@@ -1,22 +1,30 @@
 /**
  * The `Deno` namespace: programs written for Deno find what they call. `serve`, `listen`, `connect`, `errors` and what
- * a server touches at its start are our own; everything else comes from @deno/shim-deno, loaded when first touched.
+ * a server touches at its start are our own; the rest, files above all, comes from @deno/shim-deno, loaded when first
+ * touched; and what we can't do says so in one sentence.
  */
-import * as net from "../net/mod.ts";
-import { errors } from "../runtime/errors.ts";
-import { serve } from "./serve.ts";
+import { makeNamespace } from "./namespace.ts";
+import { type AddressOverride, overrideServeAddress } from "./serve.ts";
 
-/** Puts `globalThis.Deno` in place, unless there is one: a real Deno stays what it is. */
-export function installDeno(): void {
+export type { AddressOverride, DenoServeOptions } from "./serve.ts";
+export { serve } from "./serve.ts";
+
+/**
+ * Puts `globalThis.Deno` in place, unless there is one: a real Deno stays what it is. `address` is where the program's
+ * first `Deno.serve` listens, whatever it asks for itself: the command line's wish.
+ */
+export function installDeno(address?: AddressOverride): void {
+  if (address !== undefined) overrideServeAddress(address);
   if ("Deno" in globalThis) return;
+  const define = (value: object) => {
+    Object.defineProperty(globalThis, "Deno", { value, writable: true, enumerable: true, configurable: true });
+    return value;
+  };
+  // Most handlers never look at it: it is made when the first one does.
   Object.defineProperty(globalThis, "Deno", {
-    value: { serve, errors, listen: net.listen, connect: (net as Record<string, unknown>).connect, env, args },
-    writable: true,
+    get: () => define(makeNamespace()),
+    set: define,
+    enumerable: true,
     configurable: true,
   });
 }
-
-const args = process.argv.slice(2);
-const env = {
-  get: (name: string): string | undefined => process.env[name],
-};

@@ -1,0 +1,80 @@
+/**
+ * From an error of Node's, or of the shim's (which keeps Node's sentence and loses the code), to the one that Deno
+ * throws in its place: "No such file or directory (os error 2): readfile 'notes.txt'", a `Deno.errors.NotFound`.
+ */
+import { errors } from "../runtime/errors.ts";
+
+type ErrorClass = new (message?: string) => Error;
+
+/** The classes and sentences of Rust's std::io on Linux. What is missing is an Error with libuv's sentence. */
+const table: Readonly<Record<string, readonly [Class: ErrorClass, sentence: string]>> = {
+  ENOENT: [errors.NotFound, "No such file or directory"],
+  EEXIST: [errors.AlreadyExists, "File exists"],
+  EACCES: [errors.PermissionDenied, "Permission denied"],
+  EPERM: [errors.PermissionDenied, "Operation not permitted"],
+  EISDIR: [errors.IsADirectory, "Is a directory"],
+  ENOTDIR: [errors.NotADirectory, "Not a directory"],
+  ELOOP: [errors.FilesystemLoop, "Too many levels of symbolic links"],
+  EBADF: [errors.BadResource, "Bad resource ID"],
+  EBUSY: [errors.Busy, "Device or resource busy"],
+  ETXTBSY: [errors.Busy, "Text file busy"],
+  ENOTEMPTY: [Error, "Directory not empty"],
+  EROFS: [Error, "Read-only file system"],
+  ENOSPC: [Error, "No space left on device"],
+  EIO: [Error, "Input/output error"],
+  EINVAL: [TypeError, "Invalid argument"],
+};
+
+/** What Deno calls an operation in its messages, where that is not its name in small letters without "Text" or "Sync". */
+const operations: Readonly<Record<string, string>> = { copyfile: "copy", create: "open" };
+
+/** The operations with a source and a target. */
+const twoPaths: ReadonlySet<string> = new Set(["rename", "copyfile", "link", "symlink"]);
+
+/** The error that Deno throws when `name` is called with `args`. Errors of other kinds are returned as they are. */
+export function toDenoError(error: unknown, name: string, args: readonly unknown[]): unknown {
+  if (!(error instanceof Error)) return error;
+  const code = codeOf(error);
+  if (code === undefined) return fromShimClass(error);
+  const [Class, sentence] = table[code] ?? [Error, sentenceOf(error)];
+  const lower = name.replace(/Text|Sync$/g, "").toLowerCase();
+  const number = errnoOf(code);
+  const at = where(twoPaths.has(lower) ? args.slice(0, 2) : args.slice(0, 1));
+  const converted = new Class(
+    `${sentence}${number === undefined ? "" : ` (os error ${number})`}: ${operations[lower] ?? lower}${at}`,
+  );
+  return Object.assign(converted, { code });
+}
+
+function codeOf(error: Error & { code?: unknown }): string | undefined {
+  const said = /^(E[A-Z0-9]+): /.exec(error.message)?.[1];
+  if (said !== undefined) return said;
+  // The shim's own sentences: "No such file or directory (os error 2), chdir 'x'", "File not found, copy …".
+  if (/\(os error 2\)|^File not found/.test(error.message)) return "ENOENT";
+  if (/\(os error 17\)/.test(error.message)) return "EEXIST";
+  return typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
+}
+
+/** Of "EXDEV: cross-device link not permitted, rename 'a' -> 'b'" the middle. */
+function sentenceOf(error: Error): string {
+  const text = /^E[A-Z0-9]+: ([^,]*)/.exec(error.message)?.[1] ?? error.message;
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function errnoOf(code: string): number | undefined {
+  return (process.getBuiltinModule("node:os").constants.errno as Record<string, number>)[code];
+}
+
+/** The paths that the call was about. */
+function where(args: readonly unknown[]): string {
+  const paths = args.filter((arg) => typeof arg === "string" || arg instanceof URL) as (string | URL)[];
+  const shown = paths.map((path) => `'${typeof path === "string" ? path : decodeURIComponent(path.pathname)}'`);
+  return shown.length === 0 ? "" : ` ${shown.join(" -> ")}`;
+}
+
+/** The shim has error classes of its own, by the same names. */
+function fromShimClass(error: Error): Error {
+  const Class = (errors as Record<string, ErrorClass>)[error.constructor.name];
+  if (Class === undefined || error.constructor === Class) return error;
+  return new Class(error.message);
+}

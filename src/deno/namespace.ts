@@ -1,0 +1,89 @@
+/**
+ * The members of `Deno`, each made when it is first touched. The list is Deno 2.9's own (`Object.keys(Deno)`), and a
+ * test holds the two against each other.
+ */
+import * as net from "../net/mod.ts";
+import { errors } from "../runtime/errors.ts";
+import * as command from "./command.ts";
+import { environment } from "./environment.ts";
+import * as program from "./program.ts";
+import { serve } from "./serve.ts";
+import { fromShim, shimMembers } from "./shim.ts";
+import * as signals from "./signals.ts";
+import * as system from "./system.ts";
+import { unsupported, unsupportedMembers } from "./unsupported.ts";
+
+/** A fresh namespace. */
+export function makeNamespace(): object {
+  const namespace = {
+    serve,
+    listen: net.listen,
+    connect: net.connect,
+    listenDatagram: net.listenDatagram,
+    errors,
+    env: environment,
+    exit: program.exit,
+    pid: process.pid,
+    cwd: () => process.cwd(),
+    execPath: () => process.execPath,
+    memoryUsage: program.memoryUsage,
+    cpuUsage: () => process.cpuUsage(),
+    inspect: program.inspect,
+    consoleSize: program.consoleSize,
+    Command: command.Command,
+    ChildProcess: command.ChildProcess,
+    spawn: command.spawn,
+    spawnAndWait: command.spawnAndWait,
+    spawnAndWaitSync: command.spawnAndWaitSync,
+    addSignalListener: signals.addSignalListener,
+    removeSignalListener: signals.removeSignalListener,
+    kill: signals.kill,
+    hostname: system.hostname,
+    osRelease: system.osRelease,
+    osUptime: system.osUptime,
+    loadavg: system.loadavg,
+    systemMemoryInfo: system.systemMemoryInfo,
+    networkInterfaces: system.networkInterfaces,
+    resolveDns: system.resolveDns,
+    uid: () => process.getuid?.() ?? null,
+    gid: () => process.getgid?.() ?? null,
+    umask: (mask?: number) => (mask === undefined ? process.umask() : process.umask(mask)),
+    refTimer: (timer: unknown) => program.holdTimer(timer, true),
+    unrefTimer: (timer: unknown) => program.holdTimer(timer, false),
+    // As under `deno run`: only `deno test` and `deno bench` look at what is registered.
+    test: program.registersNothing(),
+    bench: program.registersNothing(),
+    get ppid() {
+      return process.ppid;
+    },
+    get exitCode() {
+      return program.exitCode();
+    },
+    set exitCode(code: unknown) {
+      program.setExitCode(code);
+    },
+  };
+  lazy(namespace, "args", program.args);
+  lazy(namespace, "mainModule", program.mainModule);
+  lazy(namespace, "build", program.build);
+  lazy(namespace, "version", program.version);
+  lazy(namespace, "noColor", () => Boolean(process.env.NO_COLOR));
+  for (const name of shimMembers) lazy(namespace, name, () => fromShim(name));
+  for (const [name, instead] of Object.entries(unsupportedMembers)) {
+    lazy(namespace, name, () => unsupported(name, instead));
+  }
+  return namespace;
+}
+
+function lazy(namespace: object, name: string, make: () => unknown): void {
+  const define = (value: unknown): unknown => {
+    Object.defineProperty(namespace, name, { value, writable: true, enumerable: true, configurable: true });
+    return value;
+  };
+  Object.defineProperty(namespace, name, {
+    get: () => define(make()),
+    set: define,
+    enumerable: true,
+    configurable: true,
+  });
+}

@@ -1,0 +1,103 @@
+/**
+ * What comes from @deno/shim-deno: files, standard streams, permissions. It is loaded when the first of its members is
+ * touched (its modules would add 8 ms to every start), and each of its functions is called through a wrapper that
+ * turns Node's errors and the shim's own into the classes and sentences of Deno's.
+ */
+import { createRequire } from "node:module";
+import { isEmbedded, listAssets } from "../runtime/assets.ts";
+import { toDenoError } from "./file-errors.ts";
+
+type Callable = (this: unknown, ...args: unknown[]) => unknown;
+type Path = string | URL;
+
+/** Members of Deno 2 that the shim has and that we don't have better. */
+export const shimMembers = [
+  ...["FsFile", "SeekMode", "Permissions", "PermissionStatus", "permissions"],
+  ...["stdin", "stdout", "stderr", "isatty", "chdir"],
+  ...["open", "openSync", "create", "createSync", "readFile", "readFileSync", "readTextFile", "readTextFileSync"],
+  ...["writeFile", "writeFileSync", "writeTextFile", "writeTextFileSync", "copyFile", "copyFileSync"],
+  ...["stat", "statSync", "lstat", "lstatSync", "realPath", "realPathSync", "readLink", "readLinkSync"],
+  ...["readDir", "readDirSync", "mkdir", "mkdirSync", "remove", "removeSync", "rename", "renameSync"],
+  ...["makeTempDir", "makeTempDirSync", "makeTempFile", "makeTempFileSync", "watchFs"],
+  ...["chmod", "chmodSync", "chown", "chownSync", "truncate", "truncateSync", "utime", "utimeSync"],
+  ...["link", "linkSync", "symlink", "symlinkSync"],
+] as const;
+
+type Shim = Record<string, unknown>;
+let loaded: Shim | undefined;
+
+/** One member of the shim, its errors made Deno's. */
+export function fromShim(name: (typeof shimMembers)[number]): unknown {
+  loaded ??= load();
+  const member = loaded[name];
+  if (name === "readDir") return (path: Path) => readDir(path, member as DirReader);
+  return typeof member === "function" && !/^class\b/.test(Function.prototype.toString.call(member))
+    ? withDenoErrors(name, member as Callable)
+    : member;
+}
+
+function load(): Shim {
+  // The bundler of our executable understands only the first form, Node's ES modules only the second.
+  const { Deno } = (
+    typeof require === "function" ? require("@deno/shim-deno") : createRequire(import.meta.url)("@deno/shim-deno")
+  ) as typeof import("@deno/shim-deno");
+  const file = Deno.FsFile.prototype as unknown as Record<string, unknown>;
+  for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(file))) {
+    if (name !== "constructor" && typeof value === "function") file[name] = withDenoErrors(name, value);
+  }
+  return Deno as unknown as Shim;
+}
+
+/** The same function, throwing or rejecting with Deno's errors. */
+function withDenoErrors(name: string, original: Callable): Callable {
+  const wrapper: Callable = function (...args) {
+    try {
+      const result = Reflect.apply(original, this, args);
+      if (result instanceof Promise) return result.catch(fail);
+      return isIterator(result) ? guarded(result, fail) : result;
+    } catch (error) {
+      return fail(error);
+    }
+    function fail(error: unknown): never {
+      throw toDenoError(error, name, args);
+    }
+  };
+  return Object.defineProperty(wrapper, "name", { value: name });
+}
+
+function isIterator(value: unknown): value is Iterator<unknown> & Iterable<unknown> {
+  return typeof value === "object" && value !== null && "next" in value && Symbol.iterator in value;
+}
+
+/** What a generator throws comes while it is walked. */
+function* guarded(iterator: Iterable<unknown>, fail: (error: unknown) => never): Generator<unknown> {
+  try {
+    yield* iterator;
+  } catch (error) {
+    fail(error);
+  }
+}
+
+interface DirEntry {
+  readonly name: string;
+  readonly isFile: boolean;
+  readonly isDirectory: boolean;
+  readonly isSymlink: boolean;
+}
+
+type DirReader = (path: Path) => AsyncIterable<DirEntry>;
+
+/** The shim walks with opendir, which knows nothing of the files inside a compiled program. */
+async function* readDir(path: Path, read: DirReader): AsyncGenerator<DirEntry> {
+  if (isEmbedded(path)) {
+    for (const { name, isFile } of listAssets(path) ?? []) {
+      yield { name, isFile, isDirectory: !isFile, isSymlink: false };
+    }
+    return;
+  }
+  try {
+    yield* read(path);
+  } catch (error) {
+    throw toDenoError(error, "readDir", [path]);
+  }
+}

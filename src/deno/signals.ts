@@ -1,0 +1,49 @@
+/** Signals in Deno's shape: a listener takes the signal's default action away, as in Node. */
+import { NotFound, PermissionDenied } from "../runtime/errors.ts";
+
+type Listener = () => void;
+
+/** Node calls listeners with arguments, Deno without: each of Deno's gets one of Node's, found again at removal. */
+const wrapped = new Map<string, Map<Listener, Listener>>();
+
+export function addSignalListener(signal: NodeJS.Signals, listener: Listener): void {
+  check(signal);
+  let listeners = wrapped.get(signal);
+  if (listeners === undefined) wrapped.set(signal, (listeners = new Map()));
+  // Deno keeps a set: the same function twice is called once.
+  if (listeners.has(listener)) return;
+  const wrapper = () => listener();
+  listeners.set(listener, wrapper);
+  process.on(signal, wrapper);
+}
+
+export function removeSignalListener(signal: NodeJS.Signals, listener: Listener): void {
+  check(signal);
+  const wrapper = wrapped.get(signal)?.get(listener);
+  if (wrapper === undefined) return;
+  wrapped.get(signal)?.delete(listener);
+  process.off(signal, wrapper);
+}
+
+export function kill(pid: number, signal: NodeJS.Signals | number = "SIGTERM"): void {
+  if (typeof signal === "string" && !isSignal(signal)) throw new TypeError(`Invalid signal: ${signal}`);
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ESRCH") throw new NotFound("ESRCH: No such process");
+    if (code === "EPERM") throw new PermissionDenied("EPERM: Operation not permitted");
+    throw error;
+  }
+}
+
+/** Not imported: most programs never ask, and every start would pay for it. */
+function isSignal(name: string): boolean {
+  return name in process.getBuiltinModule("node:os").constants.signals;
+}
+
+function check(signal: string): void {
+  if (!isSignal(signal)) throw new TypeError(`Invalid signal: ${signal}`);
+  // signal(7): these two can be neither caught nor ignored.
+  if (signal === "SIGKILL" || signal === "SIGSTOP") throw new TypeError(`Binding to signal '${signal}' is not allowed`);
+}
