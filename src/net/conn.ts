@@ -139,6 +139,8 @@ export class Conn<A extends Addr = Addr> implements Disposable {
   closeWrite(): Promise<void> {
     if (this.#handle < 0) return Promise.reject(closedError());
     if (this.#state & SHUT) return Promise.resolve();
+    if (this.#writeDeadline !== 0 && this.#writeDeadline <= monotonicNow())
+      return Promise.reject(timedOut("closeWrite"));
     this.#state |= SHUT;
     if (this.#writes === undefined && (this.#state & SENDING) === 0) {
       this.#table.runtime.poller.shutdown(this.#handle);
@@ -310,8 +312,9 @@ export class Conn<A extends Addr = Addr> implements Disposable {
         (read.resolve as (chunk: Uint8Array) => void)(bytes.slice(start, end));
         start = end;
       } else {
+        // A buffer that was transferred away meanwhile has length 0, and setting even nothing in it throws.
         const n = Math.min(read.buffer.length, end - start);
-        read.buffer.set(bytes.subarray(start, start + n));
+        if (n > 0) read.buffer.set(bytes.subarray(start, start + n));
         (read.resolve as (count: number) => void)(n);
         start += n;
       }
@@ -539,7 +542,7 @@ function interruptedError(why: string): Interrupted {
   return Object.assign(new Interrupted(`operation canceled: ${why}`), { code: "EINTR" });
 }
 
-function timedOut(what: "read" | "write"): TimedOut {
+function timedOut(what: "read" | "write" | "closeWrite"): TimedOut {
   return new TimedOut(`${what} timed out: its deadline passed`);
 }
 
