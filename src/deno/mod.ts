@@ -4,17 +4,12 @@
  * touched; and what we can't do says so in one sentence.
  */
 import { makeNamespace } from "./namespace.ts";
-import { type AddressOverride, overrideServeAddress } from "./serve.ts";
 
-export type { AddressOverride, DenoServeOptions } from "./serve.ts";
+export type { DenoServeOptions } from "./serve.ts";
 export { serve } from "./serve.ts";
 
-/**
- * Puts `globalThis.Deno` in place, unless there is one: a real Deno stays what it is. `address` is where the program's
- * first `Deno.serve` listens, whatever it asks for itself: the command line's wish.
- */
-export function installDeno(address?: AddressOverride): void {
-  if (address !== undefined) overrideServeAddress(address);
+/** Puts `globalThis.Deno` in place, unless there is one: a real Deno stays what it is. */
+export function installDeno(): void {
   if ("Deno" in globalThis) return;
   const define = (value: object) => {
     Object.defineProperty(globalThis, "Deno", { value, writable: true, enumerable: true, configurable: true });

@@ -12,20 +12,6 @@ export interface DenoServeOptions extends ServeOptions {
   transport?: "tcp" | "unix";
 }
 
-/** Where the command line, or the environment, wants a program to listen. */
-export interface AddressOverride {
-  readonly port?: number;
-  readonly hostname?: string;
-  readonly unix?: string;
-}
-
-let override: AddressOverride | undefined;
-
-/** The next server listens there, whatever the program says; those after it where they want, or they would collide. */
-export function overrideServeAddress(address: AddressOverride): void {
-  override = address;
-}
-
 /**
  * Serves HTTP: `serve(handler)`, `serve(options, handler)`, `serve({ ...options, handler })`.
  *
@@ -41,18 +27,7 @@ export function serve(first: Handler | DenoServeOptions, second?: Handler | Deno
       "Deno.serve: TLS is not supported yet: leave out cert and key, and let a proxy in front of the server speak TLS",
     );
   }
-  return serveHttp({ ...options, ...overridden(), onListen: options.onListen ?? announce }, handler);
-}
-
-function overridden(): ServeOptions {
-  const { port, hostname, unix } = override ?? {};
-  override = undefined;
-  if (unix !== undefined) return { path: unix };
-  return {
-    ...(port === undefined && hostname === undefined ? {} : { path: undefined }),
-    ...(port === undefined ? {} : { port }),
-    ...(hostname === undefined ? {} : { hostname }),
-  };
+  return serveHttp({ ...options, onListen: options.onListen ?? announce }, handler);
 }
 
 function readArguments(
