@@ -28,6 +28,8 @@ export interface ConnectionHost {
   refuse(connection: HttpConnection, status: number, reason: string): void;
   /** Turns what a handler threw into a response. */
   failure(error: unknown): unknown;
+  /** A response that cannot fail, for when what `failure` gave can't be sent either. */
+  lastResort(error: unknown): Response;
   setDeadline(handle: Handle, inMs: number): void;
 }
 
@@ -47,6 +49,8 @@ export class HttpConnection implements BodyOwner {
   keepAlive = true;
   /** HTTP/1.0 must be told that it does. */
   minor = 1;
+  /** The client said that this is its last request. */
+  #clientCloses = false;
   #expectContinue = false;
   #closed = false;
   #peerEnded = false;
@@ -56,6 +60,8 @@ export class HttpConnection implements BodyOwner {
   #looping = false;
   #drained: PromiseWithResolvers<void> | undefined;
   #sender: ResponseSender | undefined;
+  /** The exchange that is answered with an error. */
+  #recovering: Exchange | undefined;
   /** Bytes that came too early, or part of a head. */
   #input: Uint8Array<ArrayBuffer> | undefined;
   #inputStart = 0;
@@ -86,9 +92,10 @@ export class HttpConnection implements BodyOwner {
   begin(exchange: Exchange, length: number, keepAlive: boolean, minor: number, expectContinue: boolean): void {
     this.exchange = exchange;
     this.keepAlive = keepAlive;
+    this.#clientCloses = !keepAlive;
     this.minor = minor;
     this.#expectContinue = expectContinue && length !== 0;
-    this.host.setDeadline(this.handle, 0);
+    this.host.setDeadline(this.handle, this.#peerEnded ? HALF_CLOSED_GRACE_MS : 0);
     if (length === 0) return;
     this.body = new IncomingBody(this, length, this.host.limits.bodyHighWater);
     exchange.body = this.body;
@@ -143,9 +150,16 @@ export class HttpConnection implements BodyOwner {
     if (isThenable(result)) {
       result.then(
         (response) => this.#respond(exchange, response),
-        (error: unknown) => this.settle(exchange, this.host.failure(error)),
+        (error: unknown) => this.recover(exchange, error),
       );
     } else this.#respond(exchange, result);
+  }
+
+  /** What should have become the response threw: the error handler answers, and when it fails as well, we do. */
+  recover(exchange: Exchange, error: unknown): void {
+    const again = this.#recovering === exchange;
+    this.#recovering = exchange;
+    this.settle(exchange, again ? this.host.lastResort(error) : this.host.failure(error));
   }
 
   /** A send met a full buffer: `sent` will follow. With `close`, the connection ends then. */
@@ -169,27 +183,32 @@ export class HttpConnection implements BodyOwner {
     if (!this.#blocked) return;
     this.#blocked = false;
     if (this.#closeWhenSent) return this.host.finish(this, false);
-    if (this.exchange === undefined && this.body === undefined) this.#next();
+    if (!this.busy) return this.#next();
+    // A request whose answer waits behind the others is under way: its body, or the client's end, may come now.
+    const tooMuch = this.#inputEnd - this.#inputStart > this.host.limits.maxPipelinedBytes;
+    if (!tooMuch && !this.#peerEnded && !this.body?.paused) this.host.poller.receive(this.handle);
   }
 
   /** The client's FIN: the handler is told; what is being answered may still reach a half-closed client. */
   ended(): void {
     this.#peerEnded = true;
     const { exchange, body } = this;
-    if (body !== undefined && !body.complete) body.fail(bodyCutShort());
+    if (body !== undefined && !body.complete) {
+      body.fail(bodyCutShort());
+      this.keepAlive = false;
+    }
     if (exchange === undefined) {
       if (this.#blocked) return;
       return this.host.abandon(this);
     }
     exchange.abort(clientGone());
-    this.keepAlive = false;
     this.host.setDeadline(this.handle, HALF_CLOSED_GRACE_MS);
   }
 
   /** The client hung up while we were not receiving. */
   hungUp(): void {
     this.exchange?.abort(clientGone());
-    if (this.exchange === undefined && this.#blocked) this.host.setDeadline(this.handle, HALF_CLOSED_GRACE_MS);
+    if (this.exchange !== undefined || this.#blocked) this.host.setDeadline(this.handle, HALF_CLOSED_GRACE_MS);
   }
 
   /** The connection broke, or is being cut: everybody who works for it is told. The server closes the handle. */
@@ -227,11 +246,12 @@ export class HttpConnection implements BodyOwner {
     if (this.exchange !== exchange) return;
     exchange.finish();
     this.exchange = undefined;
+    this.#recovering = undefined;
     this.#sender = undefined;
     const { body } = this;
     if (body !== undefined) {
       body.discard();
-      if (!this.keepAlive) return this.host.finish(this, body.complete);
+      if (!this.keepAlive) return this.host.finish(this, body.complete && this.#clientIsDone());
       if (!body.complete) {
         this.host.poller.receive(this.handle);
         return this.#discarded(body);
@@ -244,7 +264,9 @@ export class HttpConnection implements BodyOwner {
   /** Decides, before the head is written, whether the connection can go on after this response. */
   decidePersistence(): void {
     const { body } = this;
-    if (this.host.draining || this.#peerEnded) this.keepAlive = false;
+    // Requests that came before the client's FIN are still answered.
+    const last = this.#peerEnded && this.#inputEnd === this.#inputStart;
+    if (this.host.draining || last) this.keepAlive = false;
     if (body === undefined || body.complete) return;
     // A client that waits for "100 Continue" may send the body after a final answer, or not: no guessing.
     const { outstanding } = body;
@@ -291,13 +313,20 @@ export class HttpConnection implements BodyOwner {
     if (this.#closed) return;
     const waiting = this.#inputEnd - this.#inputStart;
     const last = !this.keepAlive || this.host.draining || (this.#peerEnded && waiting === 0);
-    if (last) return this.host.finish(this, waiting === 0);
+    if (last) return this.host.finish(this, this.#clientIsDone());
     if (!this.#peerEnded) this.host.poller.receive(this.handle);
     if (!this.#looping) this.#pump();
   }
 
+  /** True when nothing more can come, by the client's own word: then there is nothing to wait for after our FIN. */
+  #clientIsDone(): boolean {
+    return this.#inputEnd === this.#inputStart && (this.#clientCloses || this.#peerEnded);
+  }
+
   /** Serves what was kept, until more bytes or a handler must be waited for. */
   #pump(): void {
+    // Part of a head that goes on has its deadline already; drips don't move it.
+    let begins = this.#tried === 0;
     while (!this.busy && this.#inputEnd > this.#inputStart && this.#input !== undefined) {
       if (!this.#worthTrying(this.#input)) break;
       const before = this.#inputStart;
@@ -311,14 +340,17 @@ export class HttpConnection implements BodyOwner {
         break;
       }
       this.#tried = 0;
+      begins = true;
     }
     if (this.busy) return;
     if (this.#inputEnd > this.#inputStart) {
       if (this.#peerEnded) this.host.abandon(this);
+      else if (begins) this.host.setDeadline(this.handle, this.host.limits.idleTimeout);
       return;
     }
     this.#input = undefined;
     this.#inputStart = this.#inputEnd = 0;
+    if (this.#peerEnded) return this.host.finish(this, true);
     this.host.becameIdle(this);
   }
 
@@ -327,8 +359,11 @@ export class HttpConnection implements BodyOwner {
     if (this.#tried === 0) return true;
     const size = this.#inputEnd - this.#inputStart;
     if (size >= this.#tried * 2) return true;
-    for (let i = Math.max(this.#inputStart, this.#inputStart + this.#tried - 3); i + 3 < this.#inputEnd; i++) {
-      if (input[i] === CR && input[i + 1] === LF && input[i + 2] === CR && input[i + 3] === LF) return true;
+    for (let i = this.#inputStart + this.#tried; i < this.#inputEnd; i++) {
+      if (input[i] !== LF) continue;
+      // A bare LF is for the parser to refuse.
+      if (i === this.#inputStart || input[i - 1] !== CR) return true;
+      if (i - 3 >= this.#inputStart && input[i - 2] === LF && input[i - 3] === CR) return true;
     }
     this.#tried = Math.max(this.#tried, 1);
     return false;
@@ -340,7 +375,7 @@ export class HttpConnection implements BodyOwner {
       this.#next();
     } else if (body.received > this.host.limits.maxDiscardedBytes + this.host.limits.bodyHighWater) {
       this.host.finish(this, false);
-    }
+    } else this.host.setDeadline(this.handle, this.host.limits.idleTimeout);
   }
 
   #malformedBody(body: IncomingBody): void {

@@ -15,6 +15,9 @@ export interface BodyOwner {
   bodyWanted(): void;
 }
 
+/** Bytes that small pieces share. */
+const SHARED = 8 * 1024;
+
 export class IncomingBody {
   /** All bytes have arrived, whether or not the handler has read them. */
   complete = false;
@@ -25,6 +28,9 @@ export class IncomingBody {
   #remaining: number;
   readonly #decoder: ChunkedDecoder | undefined;
   #chunks: Uint8Array<ArrayBuffer>[] = [];
+  /** Where small pieces gather; it goes behind `#chunks` when it is full, or when a larger piece comes. */
+  #shared: Uint8Array<ArrayBuffer> | undefined;
+  #sharedEnd = 0;
   #buffered = 0;
   #received = 0;
   #paused = false;
@@ -47,6 +53,10 @@ export class IncomingBody {
   /** Bytes that have arrived so far. */
   get received(): number {
     return this.#received;
+  }
+  /** The owner was asked to stop receiving. */
+  get paused(): boolean {
+    return this.#paused;
   }
   /** Bytes that must still come; Infinity when that is not known. */
   get outstanding(): number {
@@ -136,8 +146,27 @@ export class IncomingBody {
   #take(bytes: Uint8Array, from: number, to: number): void {
     this.#received += to - from;
     if (this.#discarding || this.#error !== undefined) return;
+    const length = to - from;
+    this.#buffered += length;
+    // Behind other bytes, small pieces share memory: a client that sends chunks of one byte must not cost us an
+    // array for each.
+    if (this.#chunks.length > 0 && length < SHARED / 4) {
+      if (this.#shared === undefined || this.#sharedEnd + length > SHARED) {
+        this.#closeShared();
+        this.#shared = new Uint8Array(SHARED);
+      }
+      this.#shared.set(bytes.subarray(from, to), this.#sharedEnd);
+      this.#sharedEnd += length;
+      return;
+    }
+    this.#closeShared();
     this.#chunks.push(bytes.slice(from, to) as Uint8Array<ArrayBuffer>);
-    this.#buffered += to - from;
+  }
+
+  #closeShared(): void {
+    if (this.#shared !== undefined) this.#chunks.push(this.#shared.subarray(0, this.#sharedEnd));
+    this.#shared = undefined;
+    this.#sharedEnd = 0;
   }
 
   #deliver(): void {
@@ -176,6 +205,8 @@ export class IncomingBody {
     if (this.#error !== undefined) return;
     this.#error = error;
     this.#chunks = [];
+    this.#shared = undefined;
+    this.#sharedEnd = 0;
     this.#buffered = 0;
     this.#all?.reject(error);
     this.#all = undefined;
@@ -186,6 +217,7 @@ export class IncomingBody {
   }
 
   #joined(): Uint8Array<ArrayBuffer> {
+    this.#closeShared();
     const chunks = this.#chunks;
     const length = this.#buffered;
     this.#chunks = [];

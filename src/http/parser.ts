@@ -339,9 +339,11 @@ export class HeadParser {
   }
 
   #versionPrefix(i: number, end: number): boolean {
-    const wanted = "HTTP/";
-    for (let k = 0; i + k < end && k < wanted.length; k++) {
-      if (this.#bytes[i + k] !== wanted.charCodeAt(k)) return false;
+    const wanted = "HTTP/0.0\r\n";
+    for (let k = 0; i + k < end; k++) {
+      const c = this.#bytes[i + k];
+      const digit = c >= 0x30 && c <= 0x39;
+      if (k === 5 || k === 7 ? !digit : c !== wanted.charCodeAt(k)) return false;
     }
     return true;
   }

@@ -66,7 +66,7 @@ export class ResponseSender {
     try {
       response = lightResponse(value);
     } catch (error) {
-      this.#connection.settle(this.#exchange, this.#connection.host.failure(error));
+      this.#connection.recover(this.#exchange, error);
       return;
     }
     this.#connection.decidePersistence();
@@ -205,7 +205,7 @@ export class ResponseSender {
   #failed(error: unknown): void {
     const connection = this.#connection;
     if (connection.closed) return;
-    if (!this.#begun) return connection.settle(this.#exchange, connection.host.failure(error));
+    if (!this.#begun) return connection.recover(this.#exchange, error);
     // Half a response can't be taken back: cutting the connection is how the client learns of it (RFC 9112, 8).
     logError("a response was cut off", error);
     connection.closeWith(error);

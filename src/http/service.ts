@@ -183,7 +183,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
             written = to;
             exchange?.finish();
             if (persists) continue;
-            this.#sendLast(handle, written, at === end);
+            this.#sendLast(handle, written, at === end && !keepAlive);
             return end;
           }
         }
@@ -223,6 +223,11 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     } catch (failed) {
       return doubleFault(failed);
     }
+  }
+
+  lastResort(error: unknown): Response {
+    logError("onError gave a response that could not be sent", error);
+    return internalError();
   }
 
   remoteAddress(handle: Handle, serial: number): Addr {
