@@ -21,6 +21,12 @@ function form(): FormData {
   return data;
 }
 
+function detached(): Uint8Array {
+  const view = bytes(1, 2, 3);
+  structuredClone(view.buffer, { transfer: [view.buffer] });
+  return view;
+}
+
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
 /** Every kind of body; made anew for each call, since most can be read once. */
@@ -43,6 +49,14 @@ export const BODIES: [string, () => unknown][] = [
   ["a part of a buffer", () => bytes(1, 2, 3, 4).subarray(1, 3)],
   ["an ArrayBuffer", () => bytes(65, 66).buffer],
   ["a DataView", () => new DataView(bytes(65, 66, 67).buffer, 1)],
+  ["a SharedArrayBuffer", () => new SharedArrayBuffer(2)],
+  ["a view of a SharedArrayBuffer", () => new Uint8Array(new SharedArrayBuffer(2))],
+  ["a resizable ArrayBuffer", () => new ArrayBuffer(2, { maxByteLength: 8 })],
+  ["a detached ArrayBuffer", () => detached().buffer],
+  ["a view of a detached ArrayBuffer", () => detached()],
+  ["a File", () => new File(["f"], "f.txt", { type: "text/plain" })],
+  ["a String object", () => new String("boxed")],
+  ["an iterable", () => new Set(["a"])],
   ["a Float32Array", () => new Float32Array([1.5])],
   ["a Blob", () => new Blob(["blob"])],
   ["a Blob with a type", () => new Blob(['{"b":1}'], { type: "Application/JSON" })],
