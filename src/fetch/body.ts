@@ -132,7 +132,7 @@ export function openStream(source: Exclude<LightBody, null>): ReadableStream<Uin
   if (source instanceof ReadableStream) return source;
   if (source instanceof Blob) return source.stream();
   const chunk = typeof source === "string" ? encoder.encode(source) : source.slice();
-  return new ReadableStream({
+  const stream: ReadableStream<Uint8Array> = new ReadableStream({
     type: "bytes",
     pull(controller) {
       if (chunk.length > 0) controller.enqueue(chunk);
@@ -140,6 +140,19 @@ export function openStream(source: Exclude<LightBody, null>): ReadableStream<Uin
       controller.byobRequest?.respond(0);
     },
   });
+  opened.set(stream, source);
+  return stream;
+}
+
+/**
+ * What a stream was opened for. Frameworks write `new Response(res.body, res)` to change a header, or look whether
+ * there is a body: the server then still sends the string, 3 µs cheaper than reading the stream.
+ */
+const opened = new WeakMap<ReadableStream, string | Uint8Array>();
+
+/** The string or the bytes that an unread stream was made from; the stream itself, if it wasn't. */
+export function sourceOf(stream: ReadableStream<Uint8Array>): Exclude<LightBody, null> {
+  return opened.get(stream) ?? stream;
 }
 
 /** The stream that `body` shows once the source was read without one: closed, locked, disturbed. */

@@ -134,7 +134,6 @@ export class Request implements globalThis.Request {
       this.#source = this.#stream;
     } else {
       this.#source = base.#source;
-      this.#incoming = base.#incoming;
     }
     base.#used = true;
   }

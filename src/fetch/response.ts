@@ -14,6 +14,7 @@ import {
   isDisturbed,
   type LightBody,
   openStream,
+  sourceOf,
   spentStream,
   TEXT_TYPE,
   tee,
@@ -38,7 +39,7 @@ const ERROR = 4;
 export let isLightResponse: (x: unknown) => x is Response;
 export let responseStatus: (response: globalThis.Response) => number;
 export let responseStatusText: (response: globalThis.Response) => string;
-/** The body, neither consumed nor marked. Strings, bytes and Blobs can be sent as they are. */
+/** The body, neither consumed nor marked; ask `responseBodyUsed` first. Strings, bytes and Blobs can be sent as they are. */
 export let responseBody: (response: globalThis.Response) => LightBody;
 /** True if the body was read, or is locked by a reader: it can't be sent. */
 export let responseBodyUsed: (response: globalThis.Response) => boolean;
@@ -129,7 +130,10 @@ export class Response implements globalThis.Response {
     isLightResponse = (x): x is Response => typeof x === "object" && x !== null && #source in x;
     responseStatus = (r) => (r as Response).#status;
     responseStatusText = (r) => (r as Response).#statusText;
-    responseBody = (r) => (r as Response).#stream ?? (r as Response).#source;
+    responseBody = (r) => {
+      const stream = (r as Response).#stream;
+      return stream === null ? (r as Response).#source : sourceOf(stream);
+    };
     responseBodyUsed = (r) => (r as Response).#unusable();
     markBodyUsed = (r) => {
       (r as Response).#flags |= USED;

@@ -247,6 +247,21 @@ requests("new Request(request) takes its body, without a stream", async () => {
   assert.is(moved.signal.reason, "gone");
 });
 
+requests("a request that was made from one has its own headers, in its clone too", async () => {
+  const moved = new Request(requestFrom(post()), { headers: { a: "1" } });
+  const copy = moved.clone();
+  copy.headers.set("b", "2");
+  assert.equal(
+    [...copy.headers],
+    [
+      ["a", "1"],
+      ["b", "2"],
+    ],
+  );
+  assert.is(await copy.text(), "body");
+  assert.is(await moved.text(), "body");
+});
+
 requests("new Request(url, request), as proxies do it", async () => {
   const moved = new Request("http://b.example/", requestFrom(post()) as RequestInit);
   assert.is(moved.url, "http://b.example/");
@@ -331,10 +346,19 @@ responses("used by the handler, and used by the server", async () => {
   assert.not(responseBodyUsed(new Response()));
 });
 
-responses("a body that somebody looked at is the stream that he saw", () => {
+responses("a body that somebody looked at is still the string, until he reads from it", async () => {
   const response = new Response("x");
   const body = response.body;
-  assert.is(responseBody(response), body);
+  assert.is(responseBody(response), "x");
+  const again = new Response(body, response);
+  assert.is(responseBody(again), "x");
+  assert.is(again.body, body);
+  assert.not(responseBodyUsed(again));
+  const copy = again.clone();
+  assert.instance(responseBody(copy), ReadableStream);
+  assert.is(await copy.text(), "x");
+  assert.is(await again.text(), "x");
+  assert.ok(responseBodyUsed(response) && responseBodyUsed(again));
 });
 
 responses("others' responses become ours", async () => {
