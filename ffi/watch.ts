@@ -30,13 +30,14 @@ export function watch(fd: number, ready: () => void): Watch {
   };
   const handle = koffi.node.poll(fd, onReady);
   handle.unref();
-  return {
-    ref: () => handle.ref(),
-    unref: () => handle.unref(),
-    close() {
-      if (closed) return;
-      closed = true;
-      handle.close();
-    },
+  const close = (): void => {
+    if (closed) return;
+    closed = true;
+    process.off("exit", close);
+    handle.close();
   };
+  // Node runs its loop once more while it tears itself down. A callback then finds no JavaScript to call, and koffi
+  // aborts the process: a server that calls process.exit under traffic would end with SIGABRT.
+  process.on("exit", close);
+  return { ref: () => !closed && handle.ref(), unref: () => !closed && handle.unref(), close };
 }

@@ -280,14 +280,14 @@ closing("twice is once; using closes", async () => {
 
 closing("addresses are known after close and after a reset", async () => {
   using ends = await pair();
-  const port = ends.peer.localPort;
+  const { localPort: port, remotePort } = ends.peer;
   ends.peer.resetAndDestroy();
   await rejects(ends.conn.read(new Uint8Array(1)), ConnectionReset);
   assert.equal(ends.conn.remoteAddr, { transport: "tcp", hostname: "127.0.0.1", port });
   ends.conn.close();
   assert.equal(ends.conn.remoteAddr, { transport: "tcp", hostname: "127.0.0.1", port });
   assert.is(ends.conn.localAddr.hostname, "127.0.0.1");
-  assert.is(ends.conn.localAddr.port, ends.peer.remotePort);
+  assert.is(ends.conn.localAddr.port, remotePort);
 });
 
 closing("socket options work, and fail with BadResource after close", async () => {
