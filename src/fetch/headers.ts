@@ -11,7 +11,7 @@ import { isProxy } from "node:util/types";
 import { HeadFields } from "./head.ts";
 import { headerName, headerValue } from "./header-syntax.ts";
 import { describe, INSPECT } from "./inspect.ts";
-import { makeEnumerable, required } from "./interface.ts";
+import { exposeInterface, required } from "./interface.ts";
 import { isForeign } from "./native.ts";
 
 /** Says that the constructor is called from here, to be filled by hand. */
@@ -186,7 +186,7 @@ export class Headers implements globalThis.Headers {
   }
 }
 
-makeEnumerable(Headers.prototype, "Headers");
+exposeInterface(Headers, "Headers");
 Object.defineProperty(Headers.prototype, Symbol.iterator, {
   value: Headers.prototype.entries,
   writable: true,

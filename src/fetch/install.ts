@@ -53,6 +53,8 @@ export function fetch(
   return answer;
 }
 
+Object.defineProperty(fetch, "name", { value: "fetch" });
+
 /** A copy of the init (which may be a Request, whose members are getters) with plain headers. */
 function withPairs(init: RequestInit, headers: Headers): RequestInit {
   const copy: Record<string, unknown> = {};

@@ -1,11 +1,15 @@
 /** What Web IDL asks of every interface and a JavaScript class doesn't do by itself. */
 
-/** Methods and accessors are enumerable, and instances are tagged `[object Name]`. */
-export function makeEnumerable(prototype: object, name: string): void {
-  for (const key of Object.getOwnPropertyNames(prototype)) {
-    if (key !== "constructor") Object.defineProperty(prototype, key, { enumerable: true });
+/** Methods and accessors are enumerable, instances are tagged `[object Name]`, and bundlers don't rename the class. */
+export function exposeInterface(subject: { prototype: object }, name: string): void {
+  Object.defineProperty(subject, "name", { value: name });
+  for (const target of [subject, subject.prototype]) {
+    for (const [key, { value, get }] of Object.entries(Object.getOwnPropertyDescriptors(target))) {
+      if (key === "constructor" || key === "prototype") continue;
+      if (typeof value === "function" || get !== undefined) Object.defineProperty(target, key, { enumerable: true });
+    }
   }
-  Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
+  Object.defineProperty(subject.prototype, Symbol.toStringTag, { value: name, configurable: true });
 }
 
 /** Too few arguments are a TypeError. */

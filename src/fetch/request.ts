@@ -20,7 +20,7 @@ import {
 import { parseForm } from "./form.ts";
 import { fieldsIn, fieldsOf, forwardable, Headers, headersOfHead, headersOver } from "./headers.ts";
 import { describe, INSPECT } from "./inspect.ts";
-import { makeEnumerable, required } from "./interface.ts";
+import { exposeInterface, required } from "./interface.ts";
 import { mimeTypeOf } from "./mime.ts";
 import { isForeign } from "./native.ts";
 import {
@@ -378,7 +378,7 @@ export class Request implements globalThis.Request {
   }
 }
 
-makeEnumerable(Request.prototype, "Request");
+exposeInterface(Request, "Request");
 
 function isIncoming(source: LightBody | IncomingRequest): source is IncomingRequest {
   return typeof source === "object" && source !== null && "readAll" in source;

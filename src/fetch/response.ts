@@ -25,7 +25,7 @@ import { parseForm } from "./form.ts";
 import { reasonPhrase } from "./header-syntax.ts";
 import { fieldsOf, type Headers, headersOver } from "./headers.ts";
 import { describe, INSPECT } from "./inspect.ts";
-import { makeEnumerable, required } from "./interface.ts";
+import { exposeInterface, required } from "./interface.ts";
 import { mimeTypeOf } from "./mime.ts";
 import { isForeign } from "./native.ts";
 
@@ -275,12 +275,7 @@ export class Response implements globalThis.Response {
   }
 }
 
-Object.defineProperties(Response, {
-  error: { enumerable: true },
-  json: { enumerable: true },
-  redirect: { enumerable: true },
-});
-makeEnumerable(Response.prototype, "Response");
+exposeInterface(Response, "Response");
 
 function hasContentType(fields: readonly string[]): boolean {
   for (let i = 0; i < fields.length; i += 2) if (fields[i] === "content-type") return true;

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -55,6 +56,20 @@ test("a form is read by the host's parser, which gets loaded for it", () => {
     console.log(JSON.stringify([before, loaded(), form instanceof FormData, [...form]]));
   `);
   assert.equal(found, [false, true, true, [["a", "1"]]]);
+});
+
+test("a bundler's short names don't show", async () => {
+  const { buildSync } = await import("esbuild");
+  const entry = fileURLToPath(new URL("../../src/fetch/mod.ts", import.meta.url));
+  const options = { bundle: true, minify: true, platform: "node", format: "cjs", write: false } as const;
+  const code = buildSync({ entryPoints: [entry], ...options }).outputFiles[0].text;
+  const program = `${code};const m = module.exports; console.log([m.Request, m.Response, m.Headers, m.fetch].map((x) => x.name).join(" "))`;
+  const output = execFileSync(process.execPath, ["--input-type=commonjs"], {
+    input: program,
+    encoding: "utf8",
+    timeout: 30_000,
+  });
+  assert.is(output.trim(), "Request Response Headers fetch");
 });
 
 test("classes that somebody took first are known as the host's", () => {
