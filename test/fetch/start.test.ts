@@ -63,7 +63,7 @@ test("a bundler's short names don't show", async () => {
   const entry = fileURLToPath(new URL("../../src/fetch/mod.ts", import.meta.url));
   const options = { bundle: true, minify: true, platform: "node", format: "cjs", write: false } as const;
   const code = buildSync({ entryPoints: [entry], ...options }).outputFiles[0].text;
-  const program = `${code};const m = module.exports; console.log([m.Request, m.Response, m.Headers, m.fetch].map((x) => x.name).join(" "))`;
+  const program = `${code}; { const { Request, Response, Headers, fetch } = module.exports; console.log([Request, Response, Headers, fetch].map((x) => x.name).join(" ")); }`;
   const output = execFileSync(process.execPath, ["--input-type=commonjs"], {
     input: program,
     encoding: "utf8",
