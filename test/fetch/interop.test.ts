@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 // Code that took the host's classes before ours were in place.
+const captured = globalThis.fetch;
 const Captured = { Request: globalThis.Request, Response: globalThis.Response, Headers: globalThis.Headers };
 
 import {
@@ -253,6 +254,20 @@ ours("new NativeRequest(url, request)", async () => {
   assert.is(native.method, "POST");
   assert.is(native.headers.get("a"), "1");
   assert.is(await native.text(), "b");
+});
+
+ours("what can't work says so: fetch and Request of code that took the host's, given a Request of ours", async () => {
+  const request = new Request("http://127.0.0.1:9/");
+  assert.throws(() => new Captured.Request(request), TypeError);
+  for (const fetch of [captured, undici.fetch as unknown as typeof captured]) {
+    let error: unknown;
+    await fetch(request).catch((e: unknown) => {
+      error = e;
+    });
+    assert.instance(error, TypeError);
+  }
+  const inside = structuredClone({ response: new Response("x") });
+  assert.equal(inside, { response: {} as never });
 });
 
 ours("console.log shows what is in them", async () => {
