@@ -1,0 +1,261 @@
+/** Connecting: by address, by name, with rivals (RFC 8305), with a signal and a deadline, and in vain. */
+import { lookup } from "node:dns/promises";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import net from "node:net";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { openEpoll } from "../../ffi/epoll.ts";
+import { system } from "../../ffi/libc.ts";
+import { ReadinessPoller } from "../../ffi/readiness.ts";
+import type { System } from "../../ffi/system.ts";
+import { connect, listen, type TcpConn } from "../../src/net/mod.ts";
+import { ConnectionRefused, NotFound, TimedOut } from "../../src/runtime/errors.ts";
+import { Runtime, replaceRuntime } from "../../src/runtime/turn.ts";
+import { bytes, readExactly, rejects, text, turns, until } from "./pair.ts";
+
+const test = suite("connect");
+const server = net.createServer((socket) => socket.on("error", () => {}).end("hello"));
+let port = 0;
+const descriptors = (): number => readdirSync("/proc/self/fd").length;
+
+test.before(async () => {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  port = (server.address() as net.AddressInfo).port;
+});
+test.after(() => void server.close());
+
+test("to an address, a bracketed one, localhost, and the default", async () => {
+  for (const hostname of ["127.0.0.1", "localhost", undefined]) {
+    using conn = await connect(hostname === undefined ? { port } : { port, hostname });
+    assert.is(text(await readExactly(conn, 100)), "hello");
+    assert.equal(conn.remoteAddr, { transport: "tcp", hostname: "127.0.0.1", port });
+    assert.is(conn.localAddr.hostname, "127.0.0.1");
+    assert.ok(conn.localAddr.port > 0);
+  }
+});
+
+test("to a listener's own addr", async () => {
+  using listener = listen({ port: 0, hostname: "127.0.0.1" });
+  const [conn, other] = await Promise.all([connect(listener.addr as { port: number }), listener.accept()]);
+  await conn.write(bytes("x"));
+  assert.is(await other.read(new Uint8Array(1)), 1);
+  conn.close();
+  other.close();
+});
+
+test("to a Unix socket, and an abstract one", async () => {
+  for (const path of [`/tmp/slipway-connect-${process.pid}.sock`, `@slipway-connect-${process.pid}`]) {
+    using listener = listen({ transport: "unix", path });
+    const [conn, other] = await Promise.all([connect({ transport: "unix", path }), listener.accept()]);
+    assert.equal(conn.remoteAddr, { transport: "unix", path });
+    assert.equal(conn.localAddr, { transport: "unix", path: "" });
+    await other.write(bytes("over"));
+    assert.is(text(await readExactly(conn, 4)), "over");
+    conn.close();
+    other.close();
+  }
+});
+
+test("a Unix server whose queue is full is waited for", async () => {
+  const path = `@slipway-full-${process.pid}`;
+  using listener = listen({ transport: "unix", path, backlog: 1 });
+  const connects = Array.from({ length: 10 }, () => connect({ transport: "unix", path }));
+  await turns();
+  const conns = [];
+  for (let i = 0; i < 10; i++) conns.push(await listener.accept());
+  for (const conn of [...(await Promise.all(connects)), ...conns]) conn.close();
+});
+
+test("refused: the class, the errno, where, and what it means", async () => {
+  const error = await rejects(
+    connect({ port: 1 }),
+    ConnectionRefused,
+    /os error 111\): connect to 127\.0\.0\.1:1; nothing/,
+  );
+  assert.is((error as { code?: string }).code, "ECONNREFUSED");
+  await rejects(connect({ transport: "unix", path: "/nosuch/socket" }), NotFound, /unix:\/nosuch\/socket/);
+});
+
+test("refused on every address of a name: all are told", async () => {
+  const error = await rejects(connect({ port: 1, hostname: "localhost" }), Error, /127\.0\.0\.1:1.*\[::1\]:1/);
+  assert.instance(error.cause, AggregateError);
+  assert.is((error.cause as AggregateError).errors.length, 2);
+});
+
+test("a name without an address", async () => {
+  await rejects(
+    connect({ port: 1, hostname: "nosuch.invalid" }),
+    NotFound,
+    /no address for the name "nosuch\.invalid"/,
+  );
+});
+
+test("a name of this machine, through the system's lookup", async () => {
+  const { hostname } = await import("node:os");
+  const found = await lookup(hostname()).catch(() => undefined);
+  if (found === undefined) return;
+  using listener = listen({ port: 0, hostname: found.address });
+  const [conn, other] = await Promise.all([
+    connect({ port: listener.addr.port, hostname: hostname() }),
+    listener.accept(),
+  ]);
+  conn.close();
+  other.close();
+});
+
+test("wrong options are TypeErrors and RangeErrors", async () => {
+  for (const options of [undefined, {}, { port: "x" }, { port: 1, hostname: 1 }, { port: 1, transport: "udp" }]) {
+    await rejects(connect(options as never), TypeError);
+  }
+  await rejects(connect({ port: 65536 }), RangeError);
+  await rejects(connect({ transport: "unix" } as never), TypeError);
+});
+
+/** A kernel that answers connect(2) with an errno for the addresses that a test names. */
+function kernel(answers: Record<string, number>): { asked: string[]; restore: () => void } {
+  const asked: string[] = [];
+  const real = system();
+  const names = (address: Uint8Array): string =>
+    address[0] === real.constants.AF_INET ? address.subarray(4, 8).join(".") : `v6:${address[23]}`;
+  const faked: System = {
+    ...real,
+    connect(fd, address) {
+      const name = names(address);
+      asked.push(name);
+      const answer = answers[name];
+      return answer === undefined ? real.connect(fd, address) : -answer;
+    },
+  };
+  const restore = replaceRuntime(new Runtime(new ReadinessPoller(faked, openEpoll(faked))));
+  return { asked, restore };
+}
+
+test("Happy Eyeballs: a failure begins the next attempt at once", async () => {
+  const { asked, restore } = kernel({ "127.0.0.1": linuxErrno("ENETUNREACH") });
+  try {
+    using listener = listen({ port: 0, hostname: "::1" });
+    const started = performance.now();
+    const [conn, other] = await Promise.all([
+      connect({ port: listener.addr.port, hostname: "localhost" }),
+      listener.accept(),
+    ]);
+    assert.ok(performance.now() - started < 240, "it did not wait for the attempt delay");
+    assert.equal(asked, ["127.0.0.1", "v6:1"]);
+    assert.is(conn.remoteAddr.hostname, "::1");
+    conn.close();
+    other.close();
+  } finally {
+    restore();
+  }
+});
+
+test("Happy Eyeballs: the other family wins when the first is silent, and the loser is closed", async () => {
+  using silent = blackHole();
+  const before = descriptors();
+  using listener = listen({ port: silent.port, hostname: "::1" });
+  const accept = listener.accept();
+  // 127.0.0.1 has a listener whose queue is full: its SYNs are dropped, as a firewall drops them.
+  const conn = await connect({ port: silent.port, hostname: "localhost", autoSelectFamilyAttemptDelay: 20 });
+  assert.is(conn.remoteAddr.hostname, "::1");
+  conn.close();
+  (await accept).close();
+  listener.close();
+  await until(() => descriptors() <= before, "the loser's descriptor is closed");
+});
+
+test("Happy Eyeballs off: a silent address is waited for until the deadline", async () => {
+  using silent = blackHole();
+  using listener = listen({ port: silent.port, hostname: "::1" });
+  assert.ok(listener);
+  const options = { port: silent.port, hostname: "localhost", autoSelectFamily: false, deadline: Date.now() + 60 };
+  await rejects(connect(options), TimedOut, /connect to localhost:\d+ timed out/);
+});
+
+test("a signal ends it with its reason, and the socket is closed", async () => {
+  using silent = blackHole();
+  const before = descriptors();
+  const controller = new AbortController();
+  const connecting = connect({ port: silent.port, signal: controller.signal });
+  await turns();
+  assert.is(descriptors(), before + 1);
+  const reason = new Error("changed my mind");
+  controller.abort(reason);
+  assert.is(await connecting.catch((error) => error), reason);
+  assert.is(descriptors(), before);
+});
+
+test("a signal that is aborted already, or fires during the lookup", async () => {
+  const before = descriptors();
+  await rejects(connect({ port, signal: AbortSignal.abort() }), DOMException);
+  const controller = new AbortController();
+  const connecting = connect({ port, hostname: "nosuch.invalid", signal: controller.signal });
+  controller.abort();
+  await rejects(connecting, DOMException);
+  assert.is(descriptors(), before);
+});
+
+test("a signal that fires after the connection stands changes nothing", async () => {
+  const controller = new AbortController();
+  using conn: TcpConn = await connect({ port, signal: controller.signal });
+  controller.abort();
+  assert.is(text(await readExactly(conn, 5)), "hello");
+});
+
+test("deadlines: passed, ahead, as a Date", async () => {
+  using silent = blackHole();
+  await rejects(connect({ port: silent.port, deadline: Date.now() - 1 }), TimedOut);
+  await rejects(connect({ port: silent.port, deadline: new Date(Date.now() + 30) }), TimedOut);
+  using conn = await connect({ port, deadline: Date.now() + 60_000 });
+  assert.ok(conn);
+});
+
+test("a socket is never connected to itself", async () => {
+  // A free port of the range for outgoing connections, tried often enough that the kernel hands it out by itself.
+  const [low, high] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s+/).map(Number);
+  const target = low + Math.floor((high - low) / 2);
+  for (let i = 0; i < 200; i++) {
+    const conn = await connect({ port: target }).catch((error) => error as Error);
+    if (conn instanceof Error) continue;
+    const self = conn.localAddr.port === conn.remoteAddr.port;
+    conn.close();
+    assert.not(self);
+  }
+});
+
+/** A port on 127.0.0.1 that answers nothing: its queue of two is full, and the kernel drops what comes. */
+function blackHole(): { port: number } & Disposable {
+  const sys = system();
+  const c = sys.constants;
+  const listener = listen({ port: 0, hostname: "127.0.0.1", backlog: 1 });
+  const address = new Uint8Array([
+    c.AF_INET,
+    0,
+    listener.addr.port >> 8,
+    listener.addr.port & 255,
+    127,
+    0,
+    0,
+    1,
+    ...new Array(8).fill(0),
+  ]);
+  const fds = Array.from({ length: 4 }, () => {
+    const fd = sys.socket(c.AF_INET, c.SOCK_STREAM, 0);
+    sys.connect(fd, address);
+    return fd;
+  });
+  return {
+    port: listener.addr.port,
+    [Symbol.dispose]() {
+      listener.close();
+      for (const fd of fds) sys.close(fd);
+    },
+  };
+}
+
+function linuxErrno(name: "ENETUNREACH"): number {
+  return system().constants.errno[name];
+}
+
+test.run();
