@@ -3,7 +3,7 @@
  *
  * A body stays what it was given as: a string, bytes, a Blob. A stream is made only when someone asks for `body`,
  * which few do: the server sends strings and bytes directly. (A native Response makes a stream each time, most of
- * its 2.6 µs and 2 KB.)
+ * its 2.6 µs and 2.3 KB; ours takes 96 bytes.)
  */
 import { isArrayBuffer } from "node:util/types";
 import { formBody } from "./form.ts";
@@ -146,7 +146,7 @@ export function openStream(source: Exclude<LightBody, null>): ReadableStream<Uin
 
 /**
  * What a stream was opened for. Frameworks write `new Response(res.body, res)` to change a header, or look whether
- * there is a body: the server then still sends the string, 3 µs cheaper than reading the stream.
+ * there is a body: the server then still sends the string, 1–4 µs cheaper (by a noisy measurement) than reading the stream.
  */
 const opened = new WeakMap<ReadableStream, string | Uint8Array>();
 

@@ -1,5 +1,5 @@
 /**
- * Our own light `Request`, `Response` and `Headers`: the standard's behaviour at a tenth of the native cost, put in
+ * Our own light `Request`, `Response` and `Headers`: the standard's behaviour at a fraction of the native cost, put in
  * place by `install()`; and what the server needs to know of them (`src/http`).
  */
 export type { LightBody } from "./body.ts";
