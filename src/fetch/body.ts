@@ -146,7 +146,8 @@ export function openStream(source: Exclude<LightBody, null>): ReadableStream<Uin
 
 /**
  * What a stream was opened for. Frameworks write `new Response(res.body, res)` to change a header, or look whether
- * there is a body: the server then still sends the string, 1–4 µs cheaper (by a noisy measurement) than reading the stream.
+ * there is a body: the server then still sends the string, 1–4 µs cheaper (by a noisy measurement) than reading the
+ * stream.
  */
 const opened = new WeakMap<ReadableStream, string | Uint8Array>();
 

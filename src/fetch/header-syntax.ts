@@ -2,7 +2,8 @@
  * What may stand in a header field, as the Fetch standard reads it: names are RFC 9110 tokens and compare without
  * case, values are byte strings without NUL, CR or LF and without white space around them.
  *
- * Names repeat (a program uses a few dozen), so a name is checked once and remembered with its lower-case form: a look-up in the map costs some 3 ns, checking and lowering 38. Values hardly repeat, so they are scanned.
+ * Names repeat (a program uses a few dozen), so a name is checked once and remembered with its lower-case form: a
+ * look-up in the map costs some 3 ns, checking and lowering 38. Values hardly repeat, so they are scanned.
  */
 
 /** RFC 9110 section 5.6.2: what a token consists of. */
