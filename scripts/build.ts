@@ -124,7 +124,7 @@ function makeBase(script: string, map: string): Buffer {
     put("base.map", map);
     put("koffi.node", addon);
     put("koffi.digest", digest(addon));
-    put("node", stripElf(readFileSync(process.execPath)));
+    put("node", strip(readFileSync(process.execPath)));
     const config = {
       main: BASE_SCRIPT,
       mainFormat: "commonjs",
@@ -140,10 +140,15 @@ function makeBase(script: string, map: string): Buffer {
     put("sea.json", JSON.stringify(config));
     execFileSync(process.execPath, ["--build-sea", "sea.json"], { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
     // Again, for the writer added section headers behind everything.
-    return stripElf(readFileSync(join(work, "base")));
+    return strip(readFileSync(join(work, "base")));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** With SLIPWAY_BUILD_SYMBOLS=1 symbols stay, for perf(1) and gdb(1). */
+function strip(program: Buffer): Buffer {
+  return process.env.SLIPWAY_BUILD_SYMBOLS === "1" ? program : stripElf(program);
 }
 
 function koffiAddon(): string {
@@ -153,7 +158,7 @@ function koffiAddon(): string {
 
 function esbuildPart(): PartInput {
   const program = readFileSync(require.resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`));
-  const bytes = zstdCompressSync(program, { params: { [constants.ZSTD_c_compressionLevel]: 19 } });
+  const bytes = zstdCompressSync(program, { params: { [constants.ZSTD_c_compressionLevel]: 9 } });
   return { name: "esbuild", bytes, digest: digest(program) };
 }
 

@@ -21,11 +21,11 @@ export function includeFiles(paths: readonly string[], root: string): IncludedFi
     if (lstatSync(top, { throwIfNoEntry: false }) === undefined) {
       throw new BundleError([{ text: "--include: no such file or directory", file: path }]);
     }
-    walk(top, realpathSync(top));
+    walk(top, realpathSync(top), []);
   }
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 
-  function walk(path: string, inside: string): void {
+  function walk(path: string, inside: string, above: readonly string[]): void {
     // What was named itself may be a link to anywhere; a link found below it may not lead out: that is how a build
     // machine's /etc/passwd would get into an executable.
     const real = realpathSync(path);
@@ -39,9 +39,9 @@ export function includeFiles(paths: readonly string[], root: string): IncludedFi
     }
     const stat = statSync(path);
     if (stat.isDirectory()) {
-      // A link to a directory above it would never end.
-      if (lstatSync(path).isSymbolicLink() && real !== inside && path.startsWith(real + sep)) return;
-      for (const entry of readdirSync(path)) walk(join(path, entry), inside);
+      // A link to a directory that it lies in would never end.
+      if (above.includes(real)) return;
+      for (const entry of readdirSync(path)) walk(join(path, entry), inside, [...above, real]);
     } else if (stat.isFile()) {
       const name = moduleId(path, root);
       found.set(name, { name, bytes: readFileSync(path), executable: (stat.mode & 0o100) !== 0 });

@@ -3,7 +3,7 @@
  * machine, and `compile --include` puts files there too: `new URL("./public/logo.svg", import.meta.url)` names
  * one. Whoever reads files (src/deno, node:fs, fetch of file: URLs) asks here first.
  */
-import { BadResource, NotFound } from "./errors.ts";
+import { IsADirectory, NotFound } from "./errors.ts";
 
 /** Where a compiled program's modules and files are. No such directory exists on any disk that we know. */
 export const PROGRAM_ROOT = "/@slipway";
@@ -45,7 +45,7 @@ export function readAsset(path: string | URL): Uint8Array<ArrayBuffer> | undefin
   if (name === undefined) return undefined;
   const bytes = store?.read(name);
   if (bytes !== undefined) return new Uint8Array(bytes);
-  if (tree().has(name)) throw new BadResource(`read "${path}": Is a directory`);
+  if (tree().has(name)) throw new IsADirectory(`read "${path}": Is a directory`);
   throw missing("read", path);
 }
 
