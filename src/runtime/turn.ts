@@ -23,6 +23,7 @@ export class Runtime {
 
   readonly #watch: Watch;
   #scheduled = false;
+  #disposed = false;
   #holds = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -75,6 +76,15 @@ export class Runtime {
     if (--this.#holds === 0) this.#watch.unref();
   }
 
+  /** Frees what the runtime itself holds: for tests and threads that end. Every handle must have been closed. */
+  dispose(): void {
+    this.#disposed = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
+    this.#watch.close();
+    this.poller.dispose();
+  }
+
   /** Queues a turn, unless one is queued. */
   readonly schedule = (): void => {
     if (this.#scheduled) return;
@@ -84,6 +94,7 @@ export class Runtime {
 
   readonly #turn = (): void => {
     this.#scheduled = false;
+    if (this.#disposed) return;
     this.now = monotonicNow();
     this.poller.poll(0);
     if (this.deadlines.nearest <= this.now) this.#advance();
@@ -134,6 +145,11 @@ let current: Runtime | undefined;
 /** The runtime of this thread, with the best poller that works here; opened when first asked for. */
 export function runtime(): Runtime {
   return (current ??= new Runtime());
+}
+
+/** Whether anything in this thread has used the network, be it closed again by now. */
+export function runtimeStarted(): boolean {
+  return current !== undefined;
 }
 
 /** Puts another runtime in place, for tests (injected faults, another poller); returns a function that undoes it. */
