@@ -3,8 +3,9 @@
  * pass everything else on. Installed only in programs that carry files; each wrapper costs one prefix comparison.
  *
  * Covered: exists, access, stat, lstat, readFile, readdir, realpath (each with its Sync, callback and promise form as
- * far as Node has one), createReadStream, openAsBlob, and fetch of file: URLs. Not covered: open and descriptors, watch.
+ * far as Node has one), open (a descriptor of a copy in memory), createReadStream, openAsBlob, and fetch of file: URLs.
  */
+import { memoryFile } from "../../ffi/embedded.ts";
 import { isEmbedded, listAssets, readAsset, statAsset } from "../runtime/assets.ts";
 
 type Path = string | URL;
@@ -39,6 +40,7 @@ export function installEmbeddedFs(): void {
     });
     wrap(fs.promises, plain, async (...args: unknown[]) => (embedded as (...args: unknown[]) => unknown)(...args));
   }
+  installOpen(fs);
   wrap(fs, "createReadStream", (path: Path, options?: Encoding) => {
     const { start = 0, end = Number.POSITIVE_INFINITY } =
       typeof options === "object" && options !== null ? options : {};
@@ -51,6 +53,46 @@ export function installEmbeddedFs(): void {
   // `import { readFileSync } from "node:fs"` of an ES module on disk sees the wrappers only after this.
   process.getBuiltinModule("node:module").syncBuiltinESMExports();
   wrapFetch();
+}
+
+/** Descriptors are the kernel's to give: it gets the file as a memory file. */
+function installOpen(fs: typeof import("node:fs")): void {
+  const { openSync, promises } = fs;
+  const open = promises.open;
+  const inMemory = (path: Path, flags: string | number | undefined): ReturnType<typeof memoryFile> & {} => {
+    const reads =
+      flags === undefined || flags === "r" || flags === "rs" || (typeof flags === "number" && (flags & 3) === 0);
+    if (!reads) throw failure("EROFS", "read-only file system", "open", path);
+    const file = memoryFile(posixPath(path), bytesOf(path, "open"), "load");
+    if (file === undefined) throw failure("ENOTSUP", "no memory files here, read it whole instead", "open", path);
+    return file;
+  };
+  const descriptor = (path: Path, flags?: string | number): number => {
+    const file = inMemory(path, flags);
+    try {
+      // Opened anew: read-only, and at the start.
+      return openSync(file.path, "r");
+    } finally {
+      file.release();
+    }
+  };
+  wrap(fs, "openSync", descriptor);
+  wrap(fs, "open", (path: Path, ...rest: unknown[]) => {
+    const callback = rest.pop() as (error: unknown, fd?: number) => void;
+    try {
+      process.nextTick(callback, null, descriptor(path, rest[0] as string | undefined));
+    } catch (error) {
+      process.nextTick(callback, error);
+    }
+  });
+  wrap(promises, "open", async (path: Path, flags?: string | number) => {
+    const file = inMemory(path, flags);
+    try {
+      return await open(file.path, "r");
+    } finally {
+      file.release();
+    }
+  });
 }
 
 function wrap(owner: object, name: string, embedded: (...args: never[]) => unknown): void {

@@ -6,7 +6,7 @@
  * module: top-level await works, no loader of the host's is involved, and it starts as fast as CommonJS does.
  */
 import { statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { BuildFailure, BuildOptions, Loader, Plugin } from "esbuild";
 import { BundleError, problemsOf } from "./errors.ts";
 import { esbuild } from "./esbuild.ts";
@@ -110,7 +110,8 @@ function buildOptions(
   const compilerOptions = hasTsconfig(base) ? undefined : config?.compilerOptions;
   return {
     stdin: {
-      contents: `import * as main from ${JSON.stringify(file)}; __slipway.exports = main;`,
+      // By its name alone: a path's length would shift columns in the source map.
+      contents: `import * as main from ${JSON.stringify(`./${basename(file)}`)}; __slipway.exports = main;`,
       resolveDir: base,
       sourcefile: "<entry>",
     },

@@ -14,6 +14,15 @@ async function load(folder: string): Promise<Record<string, unknown>> {
   return loadBundle(await bundle(join(folder, "main.ts")));
 }
 
+async function stackOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    return (error as Error).stack ?? "";
+  }
+  throw new Error("nothing was thrown");
+}
+
 test("a thrown error's frames, over files and types that were removed", async () => {
   const folder = project({
     "main.ts": `import { check } from "./lib/check.ts";\n\ninterface Far { away: boolean }\n\nexport default function handler(far: Far): void {\n  check(far.away);\n}\n`,
@@ -50,7 +59,7 @@ test("across await, in methods and constructors", async () => {
 
 test("an error while the program loads", async () => {
   const folder = project({ "main.ts": `const a: number = 1;\n\nthrow new Error("at once");` });
-  const stack = await load(folder).then(assert.unreachable, (error) => error.stack);
+  const stack = await stackOf(load(folder));
   assert.is(stack.split("\n")[1], `    at ${folder}/main.ts:3:7`);
 });
 
@@ -60,9 +69,7 @@ test("packages are named from node_modules on", async () => {
   });
   symlinkSync(join(repository, "node_modules"), join(folder, "node_modules"));
   const { default: app } = (await load(folder)) as { default: { fetch(request: Request): Promise<Response> } };
-  const stack = await Promise.resolve()
-    .then(() => app.fetch(new Request("http://x/")))
-    .then(assert.unreachable, (error) => error.stack);
+  const stack = await stackOf(Promise.resolve().then(() => app.fetch(new Request("http://x/"))));
   assert.ok(stack.includes(`(${folder}/main.ts:2:50)`) || stack.includes(`${folder}/main.ts:2:50`), stack);
   assert.match(stack, / \(node_modules\/hono\/dist\/[\w/-]+\.js:\d+:\d+\)/);
 });

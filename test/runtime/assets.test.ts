@@ -169,6 +169,25 @@ test("streams, whole and in part", async () => {
   assert.is(failed, "ENOENT");
 });
 
+test("open gives a descriptor that reads, seeks and is told of by fstat; never one that writes", async () => {
+  const path = at("public/deep/x.bin");
+  const fd = fs.openSync(path, "r");
+  const bytes = Buffer.alloc(4);
+  assert.equal([fs.readSync(fd, bytes, 0, 4, 3), bytes.toString(), fs.fstatSync(fd).size], [4, "3456", 10]);
+  assert.throws(() => fs.writeSync(fd, "x"), /EBADF/);
+  fs.closeSync(fd);
+  const handle = await fs.promises.open(path);
+  assert.is(await handle.readFile("utf8"), "0123456789");
+  await handle.close();
+  const called = await new Promise<number>((resolve, reject) =>
+    fs.open(path, "r", (error, fd) => (error ? reject(error) : resolve(fd))),
+  );
+  fs.closeSync(called);
+  assert.throws(() => fs.openSync(path, "w"), /EROFS/);
+  assert.throws(() => fs.openSync(at("nope"), "r"), /ENOENT/);
+  assert.is(await fs.promises.open(at("nope")).catch((error) => error.code), "ENOENT");
+});
+
 test("fetch of file: URLs", async () => {
   const response = await fetch(url("../public/index.html"));
   assert.equal([response.status, await response.text()], [200, "<p>é</p>"]);
