@@ -15,6 +15,17 @@ export class SourceFailure extends Failure {
   override readonly name: string = "SourceFailure";
 }
 
+/** The user's program threw as it was loaded: the stack is the user's own, and wanted. */
+export class ProgramFailure extends Failure {
+  override readonly name: string = "ProgramFailure";
+
+  constructor(file: string, error: unknown) {
+    // Where nothing can be listened on the program is not to blame, and our own message says what to do.
+    const known = error instanceof Error && /^Addr(InUse|NotAvailable)$/.test(error.name);
+    super(`${file} failed as it was loaded: ${known ? error.message : stackOf(error)}`, { cause: error });
+  }
+}
+
 /** The command line was wrong: unknown verb or flag, a bad value, two flags that exclude each other. */
 export class UsageError extends Failure {
   override readonly name: string = "UsageError";
@@ -25,14 +36,20 @@ export class UsageError extends Failure {
 export function errorText(error: unknown, program: string): string {
   if (error instanceof SourceFailure) return error.message;
   if (error instanceof Failure) return `${program}: ${error.message}`;
-  if (error instanceof Error) return `${program}: unexpected ${error.stack ?? error.message}`;
-  return `${program}: unexpected ${String(error)}`;
+  return `${program}: unexpected ${stackOf(error)}`;
 }
 
 /** Shows an error on stderr and ends the process with the exit code that belongs to it. */
 export function die(error: unknown, program: string): never {
   process.stderr.write(`${errorText(error, program)}\n`);
   process.exit(error instanceof Failure ? error.exitCode : 1);
+}
+
+/** An error's stack with those of its causes. */
+export function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? "" : `\nCaused by: ${stackOf(error.cause)}`;
+  return `${error.stack ?? String(error)}${cause}`;
 }
 
 /** The system's own code of an error (`EADDRINUSE`, `ENOENT`, …), or "". */

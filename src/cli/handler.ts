@@ -13,7 +13,8 @@ import type { Conn } from "../net/mod.ts";
 import { Failure } from "./errors.ts";
 
 export type FetchHandler = (request: Request, info: ServeHandlerInfo) => Response | Promise<Response>;
-export type ConnectHandler = (conn: Conn) => void | Promise<void>;
+/** `signal` is aborted when the server shuts down. */
+export type ConnectHandler = (conn: Conn, signal: AbortSignal) => void | Promise<void>;
 
 export type Offer =
   | { readonly kind: "fetch"; readonly handler: FetchHandler; readonly options: Readonly<Record<string, unknown>> }
@@ -43,7 +44,8 @@ export function readOffer(namespace: Readonly<Record<string, unknown>>, file: st
   if (fetch === undefined && connect === undefined) {
     throw new Failure(`${file}: the default export has neither fetch nor connect (${keysOf(options)}): write ${write}`);
   }
-  if (fetch !== undefined && connect !== undefined) {
+  // A framework's app (h3) may inherit a connect: its route for HTTP's method of that name.
+  if (fetch !== undefined && connect !== undefined && Object.hasOwn(options, "connect")) {
     throw new Failure(`${file}: the default export has both fetch (HTTP) and connect (raw TCP): keep one of them`);
   }
   for (const [key, value] of Object.entries({ fetch, connect })) {

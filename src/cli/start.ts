@@ -13,7 +13,7 @@ import {
   wishFromEnvironment,
   wishFromFile,
 } from "./address.ts";
-import { errorText } from "./errors.ts";
+import { errorText, ProgramFailure } from "./errors.ts";
 import { nothingServed, type Offer, readOffer } from "./handler.ts";
 import { openListener } from "./listener.ts";
 
@@ -51,7 +51,14 @@ export async function loadAndStart(
   settings: StartSettings,
 ): Promise<RunningApp | undefined> {
   await installGlobals();
-  return startApp(await load(), settings);
+  await offerDefaults(settings.flags);
+  let namespace: Namespace;
+  try {
+    namespace = await load();
+  } catch (error) {
+    throw new ProgramFailure(settings.file, error);
+  }
+  return startApp(namespace, settings);
 }
 
 /** Our Request, Response, Headers and Deno, before the program's first line runs. */
@@ -59,6 +66,15 @@ async function installGlobals(): Promise<void> {
   const [{ install }, { installDeno }] = await Promise.all([import("../fetch/mod.ts"), import("../deno/mod.ts")]);
   install();
   installDeno();
+}
+
+/** A plain program's server that names no address listens where flags and environment say. */
+async function offerDefaults(flags: Wish): Promise<void> {
+  const levels = [flags, wishFromEnvironment(process.env)];
+  if (!levels.some(({ port, hostname, unix }) => (port ?? hostname ?? unix) !== undefined)) return;
+  const { handover } = await import("../net/handover.ts");
+  const address = chooseAddress(levels);
+  handover.serveDefaults = address.transport === "unix" ? { path: address.path } : address;
 }
 
 /** Serves what a loaded module exports. */
@@ -93,7 +109,7 @@ async function serveHttp(offer: Offer & { kind: "fetch" }, listener: Listener): 
 
 async function serveTcp(offer: Offer & { kind: "connect" }, listener: Listener): Promise<RunningApp> {
   const { serveConn } = await import("../net/mod.ts");
-  const served = Promise.resolve(serveConn(listener, async (conn) => offer.handler(conn)));
+  const served = serveConn(listener, offer.handler).finished;
   return {
     stopAccepting: () => listener.stopAccepting(),
     stop() {

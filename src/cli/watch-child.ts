@@ -2,33 +2,40 @@
  * A child of `run --watch`: runs one version of the program on the parent's listening sockets.
  */
 import { loadBundle } from "../bundle/mod.ts";
-import { type Listener, listenFd } from "../net/mod.ts";
-import type { Address } from "./address.ts";
+import { handover, type Stoppable } from "../net/handover.ts";
+import { type Listener, type ListenOptions, listenFd } from "../net/mod.ts";
+import { type Address, defaultHostname } from "./address.ts";
 import { die } from "./errors.ts";
 import { loadAndStart, type RunningApp } from "./start.ts";
 import { firstInheritedFd, sameAddress, type ToChild, type ToParent } from "./watch-protocol.ts";
 
-/** `handover`: the addresses, as JSON, of the sockets that were inherited. */
-export async function runWatchChild(handover: string): Promise<void> {
-  const given = JSON.parse(handover) as Address[];
+/**
+ * A connection that was accepted a moment ago has its request still on the way: closing it as idle would drop a client.
+ * So first nothing more is accepted, and only after this grace are connections without a request closed.
+ */
+const graceMs = 1000;
+
+/** `given`: the addresses, as JSON, of the sockets that were inherited. */
+export async function runWatchChild(given: string): Promise<void> {
   // The parent is gone, however it ended: nobody would ever end us.
   process.on("disconnect", () => process.exit(1));
   // A terminal's Ctrl-C reaches us too, but it is the parent who says when to end.
   process.on("SIGINT", () => {});
+  const inherited = new Inherited(JSON.parse(given) as Address[]);
   let app: RunningApp | undefined;
   process.on("message", (message: ToChild) => {
     if (message.type === "load") {
-      start(message, given).then(
+      start(message, inherited).then(
         (started) => (app = started),
         (error) => die(error, "slipway"),
       );
     } else {
-      end(app);
+      end(app ?? inherited);
     }
   });
 }
 
-async function start(message: ToChild & { type: "load" }, given: readonly Address[]): Promise<RunningApp | undefined> {
+async function start(message: ToChild & { type: "load" }, inherited: Inherited): Promise<RunningApp | undefined> {
   const { bundle, entry, file, flags, args } = message;
   process.argv = [process.argv[0], entry, ...args];
   // From here on only the program itself keeps this process alive.
@@ -39,13 +46,14 @@ async function start(message: ToChild & { type: "load" }, given: readonly Addres
     if (!ready) tell({ type: "ready", shown, address });
     ready = true;
   };
+  inherited.servePrograms(onReady);
   const app = await loadAndStart(() => loadBundle(bundle), {
     file,
     program: "slipway",
     flags,
     open: (wanted) => {
       address = wanted;
-      return claim(wanted, given);
+      return inherited.claim(wanted);
     },
     onReady,
   });
@@ -53,23 +61,9 @@ async function start(message: ToChild & { type: "load" }, given: readonly Addres
   return app;
 }
 
-/** The inherited listener for an address; if there is none, the parent is asked to open it and to start us again. */
-function claim(address: Address, given: readonly Address[]): Listener | Promise<Listener> {
-  const index = given.findIndex((open) => sameAddress(open, address));
-  if (index >= 0) return listenFd(firstInheritedFd + index);
-  tell({ type: "want", address }, () => process.exit(0));
-  return new Promise(() => {});
-}
-
-/**
- * A connection that was accepted a moment ago has its request still on the way: closing it as idle would drop a client.
- * So first nothing more is accepted, and only after this grace are connections without a request closed.
- */
-const graceMs = 1000;
-
-function end(app: RunningApp | undefined): void {
-  if (app === undefined) process.exit(0);
+function end(app: RunningApp): void {
   app.stopAccepting();
+  tell({ type: "stopped" });
   setTimeout(() => {
     app.stop().then(
       () => process.exit(0),
@@ -78,7 +72,65 @@ function end(app: RunningApp | undefined): void {
   }, graceMs);
 }
 
-function tell(message: ToParent, sent?: () => void): void {
-  if (sent === undefined) process.send?.(message);
-  else process.send?.(message, undefined, undefined, sent);
+/** The listening sockets that came with us, and what a program that listens on its own made of them. */
+class Inherited implements RunningApp {
+  /** Undefined once claimed: a second listener for the same address is another socket. */
+  readonly #given: (Address | undefined)[];
+  readonly #listeners: Listener[] = [];
+  readonly #servers: Stoppable[] = [];
+
+  constructor(given: readonly Address[]) {
+    this.#given = given.slice();
+  }
+
+  /** The listener for an address; if there is none, the parent is asked to open it and to start us again. */
+  claim(address: Address): Listener {
+    const index = this.#given.findIndex((given) => given !== undefined && sameAddress(given, address));
+    if (index < 0) {
+      // Small messages are with the kernel when send returns (libuv tries to write at once).
+      tell({ type: "want", address });
+      process.exit(0);
+    }
+    this.#given[index] = undefined;
+    const listener = listenFd(firstInheritedFd + index);
+    this.#listeners.push(listener);
+    return listener;
+  }
+
+  /** Has the program's own `Deno.listen` and `Deno.serve` take the inherited sockets. */
+  servePrograms(onListening: () => void): void {
+    handover.open = (options) => {
+      const listener = this.claim(addressOf(options));
+      // A program that accepts at its top level never ends loading: it is ready when it listens. A turn later, since
+      // it may open a second listener.
+      setImmediate(onListening);
+      return listener;
+    };
+    handover.serving = (server) => void this.#servers.push(server);
+  }
+
+  stopAccepting(): void {
+    for (const listener of this.#listeners) {
+      // An `accept` loop of the program's own ends when its listener is closed, and with no connection left half
+      // served: it took each one by itself.
+      if (this.#servers.some((server) => server.addr === listener.addr)) listener.stopAccepting();
+      else listener.close();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.shutdown()));
+    // What else the program does, connections of its own `accept` loop say, keeps it alive until the parent's patience
+    // ends; when nothing does, it ends by itself.
+    if (this.#servers.length === 0) await new Promise<void>((resolve) => process.once("beforeExit", () => resolve()));
+  }
+}
+
+function addressOf(options: ListenOptions): Address {
+  if (options.transport === "unix") return { transport: "unix", path: options.path };
+  return { transport: "tcp", hostname: options.hostname ?? defaultHostname, port: Number(options.port) };
+}
+
+function tell(message: ToParent): void {
+  process.send?.(message);
 }

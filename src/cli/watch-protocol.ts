@@ -8,7 +8,8 @@
  *                                  ←     want (an address that it was not given), and exits, or
  *                                        exits, having said why on stderr
  *     drain                        →
- *                                        stops accepting, finishes what runs, exits
+ *                                  ←     stopped (accepting)
+ *                                        finishes what runs, exits
  */
 import type { Bundle } from "../bundle/mod.ts";
 import type { Address, Wish } from "./address.ts";
@@ -29,7 +30,8 @@ export type ToChild =
 export type ToParent =
   /** What it listens on, and how that is shown; neither is known of a plain program. */
   | { readonly type: "ready"; readonly shown?: string; readonly address?: Address }
-  | { readonly type: "want"; readonly address: Address };
+  | { readonly type: "want"; readonly address: Address }
+  | { readonly type: "stopped" };
 
 export function sameAddress(a: Address, b: Address): boolean {
   if (a.transport === "unix") return b.transport === "unix" && a.path === b.path;

@@ -19,6 +19,8 @@ import { sameAddress, type ToChild, type ToParent } from "./watch-protocol.ts";
 
 /** How long a version that was replaced may take to finish what it has. */
 const drainMs = 30_000;
+/** How long it may take to say that it accepts no more. */
+const answerMs = 2000;
 
 /** Runs until a signal ends it. */
 export async function watch(entry: string, flags: Wish, args: readonly string[]): Promise<void> {
@@ -90,7 +92,7 @@ class Supervisor {
         if (await this.#openWanted(outcome.address)) continue;
         return;
       }
-      if (outcome.type === "ready") this.#promote(child, built, outcome);
+      if (outcome.type === "ready") await this.#promote(child, built, outcome);
       else if (outcome.type === "gone" && !this.#again && !this.#ending) this.#failed(outcome.code);
       return;
     }
@@ -145,13 +147,16 @@ class Supervisor {
   }
 
   #spawn(built: Bundle): Child {
-    const child = new Child(this.#open, {
+    const load: ToChild = {
       type: "load",
       bundle: built,
       entry: this.#entry,
       file: shownName(this.#entry),
       flags: this.#flags,
       args: this.#args,
+    };
+    const child = new Child(this.#open, load, (address) => {
+      void this.#openWanted(address).then((opened) => (opened ? this.restart() : undefined));
     });
     this.#starting = child;
     this.#children.add(child);
@@ -165,16 +170,18 @@ class Supervisor {
     return child;
   }
 
-  #promote(child: Child, built: Bundle, { shown, address }: ToParent & { type: "ready" }): void {
+  async #promote(child: Child, built: Bundle, { shown, address }: ToParent & { type: "ready" }): Promise<void> {
     const before = this.#serving;
+    const first = this.#built === undefined;
     this.#serving = child;
     this.#built = built;
-    before?.drain();
+    // A version that is stuck in a loop does not answer: nobody waits for it for long.
+    await Promise.race([before?.drain(), new Promise((resolve) => setTimeout(resolve, answerMs).unref())]);
     if (address !== undefined) this.#closeAllBut(address);
     if (shown !== undefined && shown !== this.#shown) {
       this.#shown = shown;
       process.stderr.write(`Listening on ${shown}\n`);
-    } else {
+    } else if (!first) {
       say(`slipway: restarted ${shownName(this.#entry)}`);
     }
   }
@@ -212,7 +219,7 @@ class Supervisor {
       for (const { listener } of this.#open) listener.close();
       for (const child of this.#children) {
         if (child === this.#starting) child.kill();
-        else child.drain();
+        else void child.drain();
       }
       void Promise.all([...this.#children].map((child) => child.gone)).then(() => process.exit(0));
     };
@@ -233,9 +240,11 @@ class Child {
   /** Resolves with how it ended, once it has. */
   readonly gone: Promise<string>;
   readonly #process: ChildProcess;
+  readonly #stopped = Promise.withResolvers<void>();
   #draining = false;
 
-  constructor(open: readonly OpenAddress[], load: ToChild) {
+  /** `onLateWant`: a program that already served opens one more listener. */
+  constructor(open: readonly OpenAddress[], load: ToChild, onLateWant: (address: Address) => void) {
     const sea = process.getBuiltinModule("node:sea").isSea();
     const script = sea ? [] : [fileURLToPath(new URL("main.ts", import.meta.url))];
     const child = spawn(process.execPath, [...(sea ? [] : process.execArgv), ...script, "run"], {
@@ -249,20 +258,30 @@ class Child {
       child.on("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : signal));
     });
     this.started = new Promise((resolve) => {
-      child.on("message", (message) => resolve(message as ToParent));
-      void this.gone.then((code) => resolve({ type: "gone", code }));
+      let began = false;
+      child.on("message", (message: ToParent) => {
+        if (message.type === "stopped") this.#stopped.resolve();
+        else if (began && message.type === "want") onLateWant(message.address);
+        else resolve(message);
+        began = true;
+      });
+      void this.gone.then((code) => {
+        resolve({ type: "gone", code });
+        this.#stopped.resolve();
+      });
     });
     child.send(load, () => {});
   }
 
-  /** Stop accepting, finish, exit; by force when that takes too long. */
-  drain(): void {
-    if (this.#draining) return;
+  /** Stop accepting, finish, exit; by force when that takes too long. Resolves once it accepts no more. */
+  drain(): Promise<void> {
+    if (this.#draining) return this.#stopped.promise;
     this.#draining = true;
     const message: ToChild = { type: "drain" };
     if (this.#process.connected) this.#process.send(message, () => {});
     const limit = setTimeout(() => this.kill(), drainMs);
     void this.gone.then(() => clearTimeout(limit));
+    return this.#stopped.promise;
   }
 
   kill(): void {

@@ -1,4 +1,5 @@
 /** `serve`: from a handler and options to a running HTTP server, in the shape of `Deno.serve`. */
+import { handover } from "../net/handover.ts";
 import { type Addr, type Listener, type ListenOptions, listen } from "../net/mod.ts";
 import { logError } from "../runtime/log.ts";
 import { type ErrorHandler, type Handler, HttpService } from "./service.ts";
@@ -80,6 +81,7 @@ export function serve(options: ServeOptions, handler: Handler): HttpServer {
   signal?.throwIfAborted();
   const listener = options.listener ?? listen(listenOptions(options));
   const server = new HttpServer(new HttpService(listener, handler, options.onError));
+  handover.serving?.(server);
   signal?.addEventListener("abort", () => void server.shutdown(), { once: true });
   if (onListen === undefined) console.error(`Listening on ${showUrl(server.addr)}`);
   else {
@@ -93,9 +95,10 @@ export function serve(options: ServeOptions, handler: Handler): HttpServer {
 }
 
 function listenOptions(options: ServeOptions): ListenOptions {
-  const { backlog, path } = options;
-  if (path !== undefined) return { transport: "unix", path, backlog };
-  return { port: options.port ?? 8000, hostname: options.hostname, reusePort: options.reusePort, backlog };
+  const { backlog, reusePort } = options;
+  const named = options.port ?? options.hostname ?? options.path;
+  const { port = 8000, hostname, path } = named === undefined ? (handover.serveDefaults ?? {}) : options;
+  return path !== undefined ? { transport: "unix", path, backlog } : { port, hostname, reusePort, backlog };
 }
 
 /** The address as a person would type it into a browser. */

@@ -15,7 +15,7 @@ declare module "slipway" {
   /** What `export default` may be: one of the two. */
   export type Server =
     | (ServerOptions & { fetch: ServeHandler; onError?(error: unknown): Response | Promise<Response> })
-    | (ServerOptions & { connect(conn: Conn): void | Promise<void> });
+    | (ServerOptions & { connect(conn: Conn, signal: AbortSignal): void | Promise<void> });
 
   /** Where to listen, unless a flag or the environment says otherwise. */
   export interface ServerOptions {

@@ -14,8 +14,9 @@ interface Member {
 const members = new Set<Member>();
 
 export default {
-  /** One call a connection, with the connection open for as long as it runs. */
-  async connect(conn: Conn): Promise<void> {
+  /** One call a connection, which is open for as long as the call runs. The signal says that the server shuts down. */
+  async connect(conn: Conn, signal?: AbortSignal): Promise<void> {
+    signal?.addEventListener("abort", () => conn.close());
     const outbox = new Outbox(conn);
     outbox.say("What is your name?");
     let me: Member | undefined;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { fromSource, type RunOptions, run, startServer, temporaryFolder } from "../support/process.ts";
+import { endProcesses, fromSource, type RunOptions, run, startServer, temporaryFolder } from "../support/process.ts";
 
 const folder = temporaryFolder();
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
@@ -93,6 +93,7 @@ where("a Unix socket that somebody answers on is not", async () => {
   assert.is(code, 1);
   assert.match(stderr, /a server is already listening on .*busy\.sock: stop it, or choose another path with --unix\n$/);
 });
+where.after(endProcesses);
 where.run();
 
 const programs = suite("what it serves");
@@ -169,6 +170,7 @@ programs("an import of a page as text", async () => {
   assert.is(await text(server.url), "<p>page");
   await server.stop();
 });
+programs.after(endProcesses);
 programs.run();
 
 const ending = suite("how it ends");
@@ -216,6 +218,7 @@ ending("an idle connection does not hold it up", async () => {
   assert.is((await server.stop()).code, 0);
   socket.destroy();
 });
+ending.after(endProcesses);
 ending.run();
 
 function accepts(port: number): Promise<boolean> {

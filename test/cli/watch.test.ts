@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { fromSource, type Server, start, startServer, temporaryFolder } from "../support/process.ts";
+import { endProcesses, fromSource, type Server, start, startServer, temporaryFolder } from "../support/process.ts";
 
 let projects = 0;
 const root = temporaryFolder();
@@ -37,6 +37,17 @@ function once(port: number): Promise<string> {
       const [head, body] = answer.split("\r\n\r\n");
       resolve(head.startsWith("HTTP/1.1 200") ? body : `failed: ${JSON.stringify(answer)}`);
     });
+  });
+}
+
+/** All that a connection says until its end. */
+function hear(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let all = "";
+    connect(port, "127.0.0.1")
+      .on("data", (chunk) => (all += chunk))
+      .on("error", reject)
+      .on("end", () => resolve(all));
   });
 }
 
@@ -235,14 +246,6 @@ test("connect handlers restart as well", async () => {
   const { file, write } = project("");
   const source = (text: string) =>
     `export default { connect: async (conn) => void (await conn.write(new TextEncoder().encode("${text}"))) };\n`;
-  const hear = (port: number) =>
-    new Promise<string>((resolve, reject) => {
-      let all = "";
-      connect(port, "127.0.0.1")
-        .on("data", (chunk) => (all += chunk))
-        .on("error", reject)
-        .on("end", () => resolve(all));
-    });
   write(source("one"));
   const server = await watch(file, "--port", "0");
   assert.is(await hear(server.port), "one");
@@ -250,6 +253,51 @@ test("connect handlers restart as well", async () => {
   await server.saw(/restarted/);
   assert.is(await hear(server.port), "two");
   await server.stop();
+});
+
+test("plain Deno programs restart on the same port without a gap", async () => {
+  const { file, write } = project("");
+  const source = (text: string) => `Deno.serve({ port: 0, onListen() {} }, () => new Response("${text}"));\n`;
+  write(`console.log("port", Deno.serve({ port: 0 }, () => new Response("one")).addr.port);\n`);
+  const server = start([...fromSource, "run", file, "--watch"]);
+  const port = Number((await server.saw(/port (\d+)/))[1]);
+  const answers = new Set<string>();
+  let hammering = true;
+  const client = (async () => {
+    while (hammering) answers.add(await once(port));
+  })();
+  assert.is(await once(port), "one");
+  write(source("two"));
+  await server.saw(/restarted/);
+  assert.is(await once(port), "two");
+  write(source("three"));
+  await server.saw(/restarted[\s\S]*restarted/);
+  assert.is(await once(port), "three");
+  hammering = false;
+  await client;
+  assert.equal([...answers].sort(), ["one", "three", "two"]);
+  assert.is((await server.stop()).code, 0);
+});
+
+test("a plain program with two listeners and an accept loop", async () => {
+  const { file, write } = project("");
+  const source = (text: string) => `const listener = Deno.listen({ port: 0 });
+    const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("${text} http"));
+    console.log("ports", listener.addr.port, server.addr.port);
+    for await (const conn of listener) {
+      await conn.write(new TextEncoder().encode("${text} tcp"));
+      conn.close();
+    }`;
+  write(source("one"));
+  const server = start([...fromSource, "run", file, "--watch"]);
+  const [, tcp, http] = (await server.saw(/ports (\d+) (\d+)/)).map(Number);
+  assert.is(await hear(tcp), "one tcp");
+  assert.is(await once(http), "one http");
+  write(source("two"));
+  await server.saw(/restarted/);
+  assert.is(await hear(tcp), "two tcp");
+  assert.is(await once(http), "two http");
+  assert.is((await server.stop()).code, 0);
 });
 
 test("children end when the parent is killed", async () => {
@@ -278,4 +326,5 @@ test("a port that is taken is said at once", async () => {
   await holder.stop();
 });
 
+test.after(endProcesses);
 test.run();

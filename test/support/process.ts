@@ -35,6 +35,15 @@ process.on("exit", () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
+/**
+ * For `test.after`: ends what a failed test left running, so that the file ends too.
+ *
+ *     test.after(endProcesses);
+ */
+export function endProcesses(): void {
+  for (const child of living) child.kill("SIGKILL");
+}
+
 /** A folder of its own, removed when the test file ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "slipway-test-"));

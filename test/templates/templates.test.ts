@@ -7,7 +7,15 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { templates } from "../../src/cli/templates.ts";
 import { slipwayBinary } from "../support/binary.ts";
-import { fromSource, repository, run, type Server, startServer, temporaryFolder } from "../support/process.ts";
+import {
+  endProcesses,
+  fromSource,
+  repository,
+  run,
+  type Server,
+  startServer,
+  temporaryFolder,
+} from "../support/process.ts";
 
 const folder = temporaryFolder();
 const bin = join(repository, "node_modules", ".bin");
@@ -109,6 +117,7 @@ for (const template of Object.keys(templates)) {
     mkdirSync(elsewhere);
     await serves([join(project, "shop"), "--port", "0"], elsewhere, env);
   });
+  tests.after(endProcesses);
   tests.run();
 
   async function serves(command: string[], cwd: string, env?: Record<string, undefined>): Promise<void> {
