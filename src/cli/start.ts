@@ -99,7 +99,9 @@ export async function startApp(namespace: Namespace, settings: StartSettings): P
 
 async function serveHttp(offer: Offer & { kind: "fetch" }, listener: Listener): Promise<RunningApp> {
   const { serve } = await import("../http/mod.ts");
-  const { onError } = offer.options;
+  // Only a plain object's: Hono's app has an onError that registers one.
+  const plain = Object.getPrototypeOf(offer.options) === Object.prototype;
+  const onError = plain ? offer.options.onError : undefined;
   const server = serve(
     { listener, onListen() {}, ...(typeof onError === "function" ? { onError: onError as never } : {}) },
     offer.handler,
