@@ -22,7 +22,8 @@ import { dirname, join, relative, resolve } from "node:path";
 import { constants, zstdCompressSync } from "node:zlib";
 import { build, type Plugin } from "esbuild";
 import manifest from "../package.json" with { type: "json" };
-import { BASE_SCRIPT, encodePayload, type PartInput } from "../src/bundle/executable.ts";
+import { BASE_SCRIPT } from "../src/bundle/base-script.ts";
+import { encodePayload, type PartInput } from "../src/bundle/executable.ts";
 import { bundle, stopEsbuild } from "../src/bundle/mod.ts";
 import { sha256, writeExecutable } from "../src/cli/compile.ts";
 import { stripElf } from "./elf.ts";
@@ -32,6 +33,8 @@ const repository = resolve(import.meta.dirname, "..");
 const dist = join(repository, "dist");
 const require = createRequire(import.meta.url);
 
+/** Packages of the runtime that few programs touch, so that no start has to read them: assets of their own. */
+const APART = ["@deno/shim-deno"];
 /** Beside the results: what they were made of. */
 const STAMP = join(dist, "inputs.sha256");
 
@@ -45,9 +48,16 @@ export async function buildAll(extra: Plugin[] = []): Promise<void> {
     plugins: [...extra, sharing(inBase, used)],
     also: [join(repository, "templates/x")],
   });
-  const script = await baseScript(extra, [...used].sort());
+  const scripts = {
+    runtime: await runtimeScript(extra, [...used].sort()),
+    boot: await script(extra, 'import "./src/cli/boot.ts";'),
+    apart: await Promise.all(
+      APART.map(async (name) => [name, wrapped(await script([], `module.exports = require("${name}");`, []))] as const),
+    ),
+    sample: (await bundle(join(repository, "scripts/code-cache-server.ts"))).code,
+  };
   await stopEsbuild();
-  const base = makeBase(...script);
+  const base = makeBase(scripts);
   writeExecutable(join(dist, "base"), [base]);
 
   const parts: PartInput[] = [
@@ -85,12 +95,24 @@ function sharing(inBase: ReadonlySet<string>, used: Set<string>): Plugin {
   };
 }
 
-async function baseScript(extra: Plugin[], shared: readonly string[]): Promise<[script: string, map: string]> {
+/** The runtime, and for each module of it that the command line shares a way to ask for it. */
+async function runtimeScript(extra: Plugin[], shared: readonly string[]): Promise<{ code: string; map: string }> {
   const entries = shared.map((path) => `${JSON.stringify(path)}: () => require(${JSON.stringify(`./${path}`)})`);
-  const contents = `import { start } from "./src/cli/base.ts"; start({ ${entries.join(", ")} });`;
-  const result = await build({ ...baseOptions(extra), stdin: { contents, resolveDir: repository, loader: "ts" } });
-  const text = (ending: string) => result.outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? "";
-  return [text(".cjs"), text(".map")];
+  const start = `import { start } from "./src/cli/base.ts"; module.exports = { start: () => start({ ${entries.join(", ")} }) };`;
+  const { code, map } = await script(extra, start);
+  return { code: wrapped({ code }), map };
+}
+
+async function script(extra: Plugin[], contents: string, external = APART): Promise<{ code: string; map: string }> {
+  const stdin = { contents, resolveDir: repository, loader: "ts" } as const;
+  const { outputFiles } = await build({ ...baseOptions(extra), stdin, external });
+  const text = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? "";
+  return { code: text(".cjs"), map: text(".map") };
+}
+
+/** As boot.ts evaluates it: a function around it, on lines of its own so that the map's lines hold. */
+function wrapped({ code }: { code: string }): string {
+  return `(function(require,module,exports){\n${code}\n})`;
 }
 
 function baseOptions(extra: Plugin[]) {
@@ -101,6 +123,7 @@ function baseOptions(extra: Plugin[]) {
     format: "cjs",
     platform: "node",
     target: "esnext",
+    external: APART,
     outfile: "base.cjs",
     // Names stay: stack traces of our own code are read by people.
     minifyWhitespace: true,
@@ -113,32 +136,66 @@ function baseOptions(extra: Plugin[]) {
   } as const;
 }
 
-/** The pinned Node without its symbols, as a single executable with our script and koffi's addon in it. */
-function makeBase(script: string, map: string): Buffer {
+interface Scripts {
+  readonly boot: { readonly code: string };
+  readonly runtime: { readonly code: string; readonly map: string };
+  readonly apart: readonly (readonly [name: string, code: string])[];
+  /** A program for the code cache to be made with. */
+  readonly sample: string;
+}
+
+/** The pinned Node without its symbols, as a single executable with our scripts and koffi's addon in it. */
+function makeBase({ boot, runtime, apart, sample }: Scripts): Buffer {
   const work = mkdtempSync(join(dist, "work-"));
   try {
+    const put = (name: string, content: string | Uint8Array) =>
+      writeFileSync(join(work, name), content, { mode: 0o755 });
+    const node = strip(readFileSync(process.execPath));
     const addon = readFileSync(koffiAddon());
-    const put = (name: string, content: string | Buffer) => writeFileSync(join(work, name), content, { mode: 0o755 });
-    // The script's name as configured is what stack traces show, so the names here are relative.
-    put(BASE_SCRIPT, script);
-    put("base.map", map);
-    put("koffi.node", addon);
-    put("koffi.digest", digest(addon));
-    put("node", strip(readFileSync(process.execPath)));
+    const assets: Record<string, string> = {};
+    const asset = (name: string, content: string | Uint8Array) => {
+      assets[name] = name.replaceAll("/", "+");
+      put(assets[name], content);
+    };
+    asset("koffi.node", addon);
+    asset("koffi.digest", digest(addon));
+    asset("base.map", runtime.map);
+    asset(BASE_SCRIPT, runtime.code);
+    for (const [name, code] of apart) asset(name, code);
+
+    const meta = { entry: "server.ts", provided: [], slipway: manifest.version };
+    put(
+      "warm",
+      Buffer.concat([
+        node,
+        encodePayload(node.length, "program", meta, [{ name: "code", bytes: Buffer.from(sample) }], sha256),
+      ]),
+    );
+    const stdio = ["ignore", "ignore", "inherit"] as const;
+    execFileSync(join(work, "warm"), [join(repository, "scripts/code-cache.ts")], {
+      cwd: work,
+      stdio: [...stdio],
+      timeout: 20_000,
+    });
+    assets["code cache"] = "code cache";
+
+    put("node", node);
+    put("boot.cjs", boot.code);
+    // Names here are relative, since some of them get into the executable.
     const config = {
-      main: BASE_SCRIPT,
+      main: "boot.cjs",
       mainFormat: "commonjs",
       executable: "node",
       output: "base",
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
-      useCodeCache: process.env.SLIPWAY_BUILD_CODE_CACHE === "1",
+      useCodeCache: false,
       // NODE_OPTIONS of whoever starts a compiled server is not for it.
       execArgvExtension: "none",
-      assets: { "koffi.node": "koffi.node", "koffi.digest": "koffi.digest", "base.map": "base.map" },
+      assets,
     };
     put("sea.json", JSON.stringify(config));
-    execFileSync(process.execPath, ["--build-sea", "sea.json"], { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync(process.execPath, ["--build-sea", "sea.json"], { cwd: work, stdio: [...stdio] });
     // Again, for the writer added section headers behind everything.
     return strip(readFileSync(join(work, "base")));
   } finally {

@@ -11,9 +11,6 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
-/** What the base calls its main script, in stack traces. */
-export const BASE_SCRIPT = "slipway.cjs";
-
 const MAGIC = "slipway payload\n";
 export const TRAILER_LENGTH = 72;
 const VERSION = 1;

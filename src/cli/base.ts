@@ -1,10 +1,11 @@
 /**
- * Where every executable of ours begins: the main script of the base. It finds the payload behind the base and runs
+ * Where every executable of ours begins, once boot.ts has evaluated the runtime. It finds the payload behind the base and runs
  * it: somebody's compiled program, or our own command line, which is a program like any other.
  *
  * scripts/build.ts makes this file and all below it one CommonJS script: an ES module starts 1.6 times slower.
  */
-import { BASE_SCRIPT, ownPayload, type Payload } from "../bundle/executable.ts";
+import { BASE_SCRIPT } from "../bundle/base-script.ts";
+import { ownPayload, type Payload } from "../bundle/executable.ts";
 import { loadProgram } from "../bundle/load.ts";
 import { mapStacks } from "../bundle/stack.ts";
 import { PROGRAM_ROOT, provideAssets } from "../runtime/assets.ts";
