@@ -5,6 +5,7 @@
  */
 import { createRequire } from "node:module";
 import { isEmbedded, listAssets } from "../runtime/assets.ts";
+import { EmbeddedFile } from "./embedded-file.ts";
 import { toDenoError } from "./file-errors.ts";
 
 type Callable = (this: unknown, ...args: unknown[]) => unknown;
@@ -31,9 +32,16 @@ export function fromShim(name: (typeof shimMembers)[number]): unknown {
   loaded ??= load();
   const member = loaded[name];
   if (name === "readDir") return (path: Path) => readDir(path, member as DirReader);
+  if (name === "open" || name === "openSync") return opener(name, withDenoErrors(name, member as Callable));
   return typeof member === "function" && !/^class\b/.test(Function.prototype.toString.call(member))
     ? withDenoErrors(name, member as Callable)
     : member;
+}
+
+function opener(name: "open" | "openSync", onDisk: Callable): Callable {
+  const inProgram =
+    name === "open" ? async (path: Path) => new EmbeddedFile(path) : (path: Path) => new EmbeddedFile(path);
+  return (...args) => (isEmbedded(args[0] as Path) ? inProgram(args[0] as Path) : onDisk(...args));
 }
 
 function load(): Shim {
