@@ -66,8 +66,9 @@ export class HttpConnection implements BodyOwner {
   #input: Uint8Array<ArrayBuffer> | undefined;
   #inputStart = 0;
   #inputEnd = 0;
-  /** Input bytes that the parser has seen in vain. */
+  /** Input bytes that the parser has seen in vain, and those that were searched for the head's end since. */
   #tried = 0;
+  #scanned = 0;
 
   constructor(host: ConnectionHost, handle: Handle) {
     this.host = host;
@@ -142,6 +143,7 @@ export class HttpConnection implements BodyOwner {
 
   /** The parser has seen all that was kept, and wants more. */
   triedInVain(): void {
+    this.#scanned = 0;
     this.#tried = this.#inputEnd - this.#inputStart;
   }
 
@@ -359,13 +361,14 @@ export class HttpConnection implements BodyOwner {
     if (this.#tried === 0) return true;
     const size = this.#inputEnd - this.#inputStart;
     if (size >= this.#tried * 2) return true;
-    for (let i = this.#inputStart + this.#tried; i < this.#inputEnd; i++) {
+    // Each byte is looked at once, however many drips it takes.
+    for (let i = this.#inputStart + Math.max(this.#tried, this.#scanned); i < this.#inputEnd; i++) {
       if (input[i] !== LF) continue;
       // A bare LF is for the parser to refuse.
       if (i === this.#inputStart || input[i - 1] !== CR) return true;
       if (i - 3 >= this.#inputStart && input[i - 2] === LF && input[i - 3] === CR) return true;
     }
-    this.#tried = Math.max(this.#tried, 1);
+    this.#scanned = size;
     return false;
   }
 
