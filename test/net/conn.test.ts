@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { BadResource, BrokenPipe, ConnectionReset, Interrupted } from "../../src/runtime/errors.ts";
-import { bytes, pair, readAll, readExactly, rejects, text, turns, until } from "./pair.ts";
+import { bytes, descriptors, pair, readAll, readExactly, rejects, text, turns, until } from "./pair.ts";
 
 const reading = suite("Conn.read");
 
@@ -310,17 +310,15 @@ closing("socket options work, and fail with BadResource after close", async () =
 });
 
 closing("a descriptor is given back", async () => {
-  const { readdirSync } = await import("node:fs");
-  const count = (): number => readdirSync("/proc/self/fd").length;
   using warm = await pair();
   assert.ok(warm);
-  const before = count();
+  const before = descriptors();
   for (let i = 0; i < 20; i++) {
     const ends = await pair();
     ends.conn.close();
     ends.peer.destroy();
   }
-  await until(() => count() <= before, `no more than ${before} descriptors`);
+  await until(() => descriptors() <= before, `no more than ${before} descriptors`);
 });
 
 closing.run();

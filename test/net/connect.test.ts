@@ -1,7 +1,7 @@
 /** Connecting: by address, by name, with rivals (RFC 8305), with a signal and a deadline, and in vain. */
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import net from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,12 +12,11 @@ import type { System } from "../../ffi/system.ts";
 import { connect, listen, type TcpConn } from "../../src/net/mod.ts";
 import { ConnectionRefused, NotFound, TimedOut } from "../../src/runtime/errors.ts";
 import { Runtime, replaceRuntime } from "../../src/runtime/turn.ts";
-import { bytes, readExactly, rejects, text, turns, until } from "./pair.ts";
+import { bytes, descriptors, readExactly, rejects, text, turns, until } from "./pair.ts";
 
 const test = suite("connect");
 const server = net.createServer((socket) => socket.on("error", () => {}).end("hello"));
 let port = 0;
-const descriptors = (): number => readdirSync("/proc/self/fd").length;
 
 test.before(async () => {
   server.listen(0, "127.0.0.1");

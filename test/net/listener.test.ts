@@ -10,7 +10,7 @@ import * as assert from "uvu/assert";
 import { type Conn, listen, listenFd, type NetAddr } from "../../src/net/mod.ts";
 import { AddrInUse, AddrNotAvailable, BadResource, NotFound, PermissionDenied } from "../../src/runtime/errors.ts";
 import { skip } from "../support/skip.ts";
-import { bytes, readAll, rejects, text, turns } from "./pair.ts";
+import { bytes, descriptors, readAll, rejects, text, turns } from "./pair.ts";
 
 const hasV6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === "::1"));
 const folder = mkdtempSync(join(tmpdir(), "slipway-net-"));
@@ -406,14 +406,13 @@ failing("wrong options", () => {
 });
 
 failing("leave no descriptor behind", () => {
-  const { readdirSync } = process.getBuiltinModule("node:fs");
   listen({ port: 0 }).close();
-  const before = readdirSync("/proc/self/fd").length;
+  const before = descriptors();
   for (let i = 0; i < 10; i++) {
     thrown(() => listen({ port: 0, hostname: "192.0.2.1" }));
     thrown(() => listen({ transport: "unix", path: join(folder, "no/such.sock") }));
   }
-  assert.is(readdirSync("/proc/self/fd").length, before);
+  assert.is(descriptors(), before);
 });
 
 failing.run();

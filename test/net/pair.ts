@@ -1,5 +1,6 @@
 /** Ends of connections for tests: ours on one side, node:net's, which we did not write, on the other. */
 import { once } from "node:events";
+import { readdirSync, readlinkSync } from "node:fs";
 import net from "node:net";
 import * as assert from "uvu/assert";
 import { listen, type TcpConn } from "../../src/net/mod.ts";
@@ -67,6 +68,19 @@ export async function readExactly(conn: { read(p: Uint8Array): Promise<number | 
 /** A turn of the event loop and more: what was under way in the kernel of this machine has arrived. */
 export async function turns(count = 5): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The sockets, epoll instances and eventfds of this process. (Node opens /dev/null and files when it likes.) */
+export function descriptors(): number {
+  let count = 0;
+  for (const fd of readdirSync("/proc/self/fd")) {
+    try {
+      if (/^socket:|eventpoll|eventfd/.test(readlinkSync(`/proc/self/fd/${fd}`))) count++;
+    } catch {
+      // The descriptor that read the directory is gone.
+    }
+  }
+  return count;
 }
 
 /** Waits until a condition holds, for a bounded time. */
