@@ -7,7 +7,9 @@
  * Only node built-ins that the start-up snapshot already holds are used here: this runs before koffi.
  */
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -45,6 +47,8 @@ export function memoryFile(name: string, bytes: Uint8Array, purpose: Purpose): E
   if (fd < 0) return undefined;
   try {
     writeAll(fd, bytes);
+    // With vm.memfd_noexec at 2 what can be made has no execute bit, and execve would be refused later.
+    if (purpose === "execute") accessSync(`/proc/self/fd/${fd}`, constants.X_OK);
   } catch {
     closeSync(fd);
     return undefined;

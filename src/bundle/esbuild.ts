@@ -5,6 +5,7 @@
  */
 import type { BuildOptions, BuildResult } from "esbuild";
 import { type EmbeddedFile, materialize } from "../../ffi/embedded.ts";
+import { BundleError } from "./errors.ts";
 import { ownPayload } from "./executable.ts";
 
 let api: typeof import("esbuild") | undefined;
@@ -25,7 +26,12 @@ async function load(): Promise<typeof import("esbuild")> {
   const payload = ownPayload();
   if (!payload?.has("esbuild")) return import("esbuild");
   const { zstdDecompressSync } = await import("node:zlib");
-  program = materialize("esbuild", payload.digest("esbuild"), zstdDecompressSync(payload.read("esbuild")), "execute");
+  const bytes = zstdDecompressSync(payload.read("esbuild"));
+  try {
+    program = materialize("esbuild", payload.digest("esbuild"), bytes, "execute");
+  } catch (error) {
+    throw new BundleError([{ text: (error as Error).message }]);
+  }
   // The API reads this variable once, when it loads. The program's file stays open for as long as we live, for
   // `run --watch` starts it again and again; the variable goes, since handlers and their children see ours.
   process.env.ESBUILD_BINARY_PATH = program.path;
