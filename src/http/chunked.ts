@@ -8,11 +8,14 @@ const MAX_EXTENSIONS = 16 * 1024;
 const MAX_TRAILERS = 16 * 1024;
 
 /*
- * SIZE → (EXTENSION) → SIZE_LF → DATA → DATA_CR → DATA_LF → SIZE …, and after a chunk of size 0:
+ * SIZE → (extensions) → SIZE_LF → DATA → DATA_CR → DATA_LF → SIZE …, and after a chunk of size 0:
  * TRAILER_START → (TRAILER_NAME → TRAILER_VALUE → TRAILER_LF → TRAILER_START)* → END_LF → DONE
+ *
+ * Extensions, each `;name`, `;name=token` or `;name="quoted"`, with spaces around the parts (RFC 9112, 7.1.1):
+ * NAME_START → NAME → (NAME_SPACE) → VALUE_START → VALUE, or QUOTED ⇄ ESCAPED → QUOTED_END → (VALUE_SPACE) → SIZE_LF
  */
 const SIZE = 0;
-const EXTENSION = 1;
+const NAME_START = 1;
 const SIZE_LF = 2;
 const DATA = 3;
 const DATA_CR = 4;
@@ -23,9 +26,19 @@ const TRAILER_VALUE = 8;
 const TRAILER_LF = 9;
 const END_LF = 10;
 const DONE = 11;
+const NAME = 12;
+const NAME_SPACE = 13;
+const VALUE_START = 14;
+const VALUE = 15;
+const QUOTED = 16;
+const ESCAPED = 17;
+const QUOTED_END = 18;
+const VALUE_SPACE = 19;
 
 const CR = 0x0d;
 const LF = 0x0a;
+const SEMICOLON = 0x3b;
+const QUOTE = 0x22;
 
 export class ChunkedDecoder {
   #state = SIZE;
@@ -70,14 +83,10 @@ export class ChunkedDecoder {
         }
         if (this.#digits === 0) return false;
         if (c === CR) this.#state = SIZE_LF;
-        else if (c === 0x3b) this.#state = EXTENSION;
+        else if (c === SEMICOLON) this.#state = NAME_START;
         else return false;
         return true;
       }
-      case EXTENSION:
-        if (c === CR) this.#state = SIZE_LF;
-        else if (!isText(c) || ++this.#extensions > MAX_EXTENSIONS) return false;
-        return true;
       case SIZE_LF:
         this.#digits = 0;
         this.#state = this.#remaining > 0 ? DATA : TRAILER_START;
@@ -106,10 +115,51 @@ export class ChunkedDecoder {
       case TRAILER_LF:
         this.#state = TRAILER_START;
         return c === LF;
-      default: // END_LF
+      case END_LF:
         this.#state = DONE;
         return c === LF;
+      default:
+        return ++this.#extensions <= MAX_EXTENSIONS && this.#extension(c);
     }
+  }
+
+  /** What an extension says is ignored, as it must be; that it is one is not taken on trust. */
+  #extension(c: number): boolean {
+    const space = c === 0x20 || c === 0x09;
+    switch (this.#state) {
+      case QUOTED:
+        if (c === QUOTE) this.#state = QUOTED_END;
+        else if (c === 0x5c) this.#state = ESCAPED;
+        return isText(c);
+      case ESCAPED:
+        this.#state = QUOTED;
+        return isText(c);
+      case NAME_START:
+        if (space) return true;
+        this.#state = NAME;
+        return isToken(c);
+      case VALUE_START:
+        if (space) return true;
+        this.#state = c === QUOTE ? QUOTED : VALUE;
+        return c === QUOTE || isToken(c);
+      case NAME:
+      case NAME_SPACE:
+        if (c === 0x3d) {
+          this.#state = VALUE_START;
+          return true;
+        }
+        if (this.#state === NAME && isToken(c)) return true;
+        break;
+      default: // VALUE, QUOTED_END, VALUE_SPACE
+        if (this.#state === VALUE && isToken(c)) return true;
+    }
+    // Behind a name or a value. Spaces are followed by more; at the end of the line they belong to nothing.
+    const named = this.#state === NAME || this.#state === NAME_SPACE;
+    if (c === SEMICOLON) this.#state = NAME_START;
+    else if (space) this.#state = named ? NAME_SPACE : VALUE_SPACE;
+    else if (c === CR && this.#state !== NAME_SPACE && this.#state !== VALUE_SPACE) this.#state = SIZE_LF;
+    else return false;
+    return true;
   }
 }
 
