@@ -4,6 +4,7 @@
  */
 import { errors } from "../runtime/errors.ts";
 
+export type Callable = (this: unknown, ...args: never[]) => unknown;
 type ErrorClass = new (message?: string) => Error;
 
 /** The classes and sentences of Rust's std::io on Linux. What is missing is an Error with libuv's sentence. */
@@ -77,4 +78,34 @@ function fromShimClass(error: Error): Error {
   const Class = (errors as Record<string, ErrorClass>)[error.constructor.name];
   if (Class === undefined || error.constructor === Class) return error;
   return new Class(error.message);
+}
+
+/** The same function, throwing or rejecting with Deno's errors. */
+export function withDenoErrors(name: string, original: Callable): Callable {
+  const wrapper: Callable = function (...args: unknown[]) {
+    try {
+      const result = Reflect.apply(original, this, args);
+      if (result instanceof Promise) return result.catch(fail);
+      return isIterator(result) ? guarded(result, fail) : result;
+    } catch (error) {
+      return fail(error);
+    }
+    function fail(error: unknown): never {
+      throw toDenoError(error, name, args);
+    }
+  };
+  return Object.defineProperty(wrapper, "name", { value: name });
+}
+
+function isIterator(value: unknown): value is Iterator<unknown> & Iterable<unknown> {
+  return typeof value === "object" && value !== null && "next" in value && Symbol.iterator in value;
+}
+
+/** What a generator throws comes while it is walked. */
+function* guarded(iterator: Iterable<unknown>, fail: (error: unknown) => never): Generator<unknown> {
+  try {
+    yield* iterator;
+  } catch (error) {
+    fail(error);
+  }
 }

@@ -6,6 +6,7 @@ import * as net from "../net/mod.ts";
 import { errors } from "../runtime/errors.ts";
 import * as command from "./command.ts";
 import { environment } from "./environment.ts";
+import { files } from "./files.ts";
 import * as program from "./program.ts";
 import { serve } from "./serve.ts";
 import { fromShim, shimMembers } from "./shim.ts";
@@ -22,6 +23,7 @@ export function makeNamespace(): object {
     listenDatagram: net.listenDatagram,
     errors,
     env: environment,
+    ...files,
     exit: program.exit,
     pid: process.pid,
     cwd: () => process.cwd(),

@@ -1,23 +1,21 @@
 /**
- * What comes from @deno/shim-deno: files, standard streams, permissions. It is loaded when the first of its members is
- * touched (its modules would add 8 ms to every start), and each of its functions is called through a wrapper that
+ * What comes from @deno/shim-deno: most of the file system, standard streams, permissions. It is loaded when the first
+ * of its members is touched (20 to 40 ms that not every start should pay), and each of its functions is called through a wrapper that
  * turns Node's errors and the shim's own into the classes and sentences of Deno's.
  */
 import { createRequire } from "node:module";
 import { isEmbedded, listAssets } from "../runtime/assets.ts";
 import { EmbeddedFile } from "./embedded-file.ts";
-import { toDenoError } from "./file-errors.ts";
+import { type Callable, toDenoError, withDenoErrors } from "./file-errors.ts";
 
-type Callable = (this: unknown, ...args: unknown[]) => unknown;
 type Path = string | URL;
 
 /** Members of Deno 2 that the shim has and that we don't have better. */
 export const shimMembers = [
   ...["FsFile", "SeekMode", "Permissions", "PermissionStatus", "permissions"],
   ...["stdin", "stdout", "stderr", "isatty", "chdir"],
-  ...["open", "openSync", "create", "createSync", "readFile", "readFileSync", "readTextFile", "readTextFileSync"],
-  ...["writeFile", "writeFileSync", "writeTextFile", "writeTextFileSync", "copyFile", "copyFileSync"],
-  ...["stat", "statSync", "lstat", "lstatSync", "realPath", "realPathSync", "readLink", "readLinkSync"],
+  ...["open", "openSync", "create", "createSync", "copyFile", "copyFileSync"],
+  ...["realPath", "realPathSync", "readLink", "readLinkSync"],
   ...["readDir", "readDirSync", "mkdir", "mkdirSync", "remove", "removeSync", "rename", "renameSync"],
   ...["makeTempDir", "makeTempDirSync", "makeTempFile", "makeTempFileSync", "watchFs"],
   ...["chmod", "chmodSync", "chown", "chownSync", "truncate", "truncateSync", "utime", "utimeSync"],
@@ -54,36 +52,6 @@ function load(): Shim {
     if (name !== "constructor" && typeof value === "function") file[name] = withDenoErrors(name, value);
   }
   return Deno as unknown as Shim;
-}
-
-/** The same function, throwing or rejecting with Deno's errors. */
-function withDenoErrors(name: string, original: Callable): Callable {
-  const wrapper: Callable = function (...args) {
-    try {
-      const result = Reflect.apply(original, this, args);
-      if (result instanceof Promise) return result.catch(fail);
-      return isIterator(result) ? guarded(result, fail) : result;
-    } catch (error) {
-      return fail(error);
-    }
-    function fail(error: unknown): never {
-      throw toDenoError(error, name, args);
-    }
-  };
-  return Object.defineProperty(wrapper, "name", { value: name });
-}
-
-function isIterator(value: unknown): value is Iterator<unknown> & Iterable<unknown> {
-  return typeof value === "object" && value !== null && "next" in value && Symbol.iterator in value;
-}
-
-/** What a generator throws comes while it is walked. */
-function* guarded(iterator: Iterable<unknown>, fail: (error: unknown) => never): Generator<unknown> {
-  try {
-    yield* iterator;
-  } catch (error) {
-    fail(error);
-  }
 }
 
 interface DirEntry {

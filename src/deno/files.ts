@@ -1,0 +1,102 @@
+/**
+ * The file operations that servers do at their start: reading, writing, stat. The shim has them too, but loading it
+ * costs 20 to 40 ms, of which 12 are built-in modules like node:tls that no file needs.
+ */
+import type { Stats } from "node:fs";
+import { withDenoErrors } from "./file-errors.ts";
+
+type Path = string | URL;
+
+interface ReadOptions {
+  signal?: AbortSignal;
+}
+
+interface WriteOptions {
+  append?: boolean;
+  create?: boolean;
+  createNew?: boolean;
+  mode?: number;
+  signal?: AbortSignal;
+}
+
+// Asked for at every call: embedded-fs.ts replaces members of node:fs.
+const fs = () => process.getBuiltinModule("node:fs");
+
+const operations = {
+  async readFile(path: Path, options?: ReadOptions) {
+    return plain(await fs().promises.readFile(path, { signal: options?.signal }));
+  },
+  readFileSync: (path: Path) => plain(fs().readFileSync(path)),
+  readTextFile: (path: Path, options?: ReadOptions) =>
+    fs().promises.readFile(path, { encoding: "utf8", signal: options?.signal }),
+  readTextFileSync: (path: Path) => fs().readFileSync(path, "utf8"),
+
+  writeFile: write,
+  writeTextFile: write,
+  writeFileSync: writeSync,
+  writeTextFileSync: writeSync,
+
+  stat: async (path: Path) => fileInfo(await fs().promises.stat(path)),
+  statSync: (path: Path) => fileInfo(fs().statSync(path)),
+  lstat: async (path: Path) => fileInfo(await fs().promises.lstat(path)),
+  lstatSync: (path: Path) => fileInfo(fs().lstatSync(path)),
+};
+
+/** The operations by Deno's names, with Deno's errors. */
+export const files: object = Object.fromEntries(
+  Object.entries(operations).map(([name, operation]) => [name, withDenoErrors(name, operation)]),
+);
+
+/** Node's Buffer is a Uint8Array too, but prints, slices and compares differently. */
+function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+async function write(
+  path: Path,
+  data: string | Uint8Array | ReadableStream<string | Uint8Array>,
+  options: WriteOptions = {},
+): Promise<void> {
+  const { mode, signal } = options;
+  await fs().promises.writeFile(path, data as string, { flag: flags(options) as never, mode, signal });
+  // open(2) gives the mode to new files only; Deno sets it always.
+  if (mode !== undefined) await fs().promises.chmod(path, mode);
+}
+
+function writeSync(path: Path, data: string | Uint8Array, options: WriteOptions = {}): void {
+  const { mode } = options;
+  fs().writeFileSync(path, data, { flag: flags(options) as never, mode });
+  if (mode !== undefined) fs().chmodSync(path, mode);
+}
+
+/** As a number: no word of Node's says "write, but don't create". */
+function flags({ append = false, create = true, createNew = false }: WriteOptions): number {
+  const { O_WRONLY, O_APPEND, O_TRUNC, O_CREAT, O_EXCL } = fs().constants;
+  return O_WRONLY | (append ? O_APPEND : O_TRUNC) | (createNew ? O_CREAT | O_EXCL : create ? O_CREAT : 0);
+}
+
+function fileInfo(stats: Stats): object {
+  return {
+    isFile: stats.isFile(),
+    isDirectory: stats.isDirectory(),
+    isSymlink: stats.isSymbolicLink(),
+    size: stats.size,
+    mtime: stats.mtime,
+    atime: stats.atime,
+    birthtime: stats.birthtime,
+    ctime: stats.ctime,
+    dev: stats.dev,
+    mode: stats.mode,
+    ino: stats.ino,
+    nlink: stats.nlink,
+    uid: stats.uid,
+    gid: stats.gid,
+    rdev: stats.rdev,
+    blksize: stats.blksize,
+    blocks: stats.blocks,
+    isBlockDevice: stats.isBlockDevice(),
+    isCharDevice: stats.isCharacterDevice(),
+    isFifo: stats.isFIFO(),
+    isSocket: stats.isSocket(),
+  };
+}
