@@ -52,9 +52,9 @@ export function wishFromEnvironment(env: Readonly<Record<string, string | undefi
   };
 }
 
-/** The file's level: `export default { fetch, port, hostname, unix }`. */
+/** The file's level: `export default { fetch, port, hostname, unix }`; `path`, Deno's name for `unix`, will do. */
 export function wishFromFile(exported: Readonly<Record<string, unknown>>, file: string): Wish {
-  const { port, hostname, unix } = exported;
+  const { port, hostname, path, unix = path } = exported;
   if (port !== undefined && !(typeof port === "number" && Number.isInteger(port) && port >= 0 && port <= 65535)) {
     throw new Failure(`${file}: 'port' of the default export must be a whole number from 0 to 65535, not ${port}`);
   }

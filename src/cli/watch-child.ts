@@ -9,12 +9,6 @@ import { die } from "./errors.ts";
 import { loadAndStart, type RunningApp } from "./start.ts";
 import { firstInheritedFd, sameAddress, type ToChild, type ToParent } from "./watch-protocol.ts";
 
-/**
- * A connection that was accepted a moment ago has its request still on the way: closing it as idle would drop a client.
- * So first nothing more is accepted, and only after this grace are connections without a request closed.
- */
-const graceMs = 1000;
-
 /** `given`: the addresses, as JSON, of the sockets that were inherited. */
 export async function runWatchChild(given: string): Promise<void> {
   // The parent is gone, however it ended: nobody would ever end us.
@@ -30,7 +24,7 @@ export async function runWatchChild(given: string): Promise<void> {
         (error) => die(error, "slipway"),
       );
     } else {
-      end(app ?? inherited);
+      end(app ?? inherited, message.graceMs);
     }
   });
 }
@@ -61,7 +55,7 @@ async function start(message: ToChild & { type: "load" }, inherited: Inherited):
   return app;
 }
 
-function end(app: RunningApp): void {
+function end(app: RunningApp, graceMs: number): void {
   app.stopAccepting();
   tell({ type: "stopped" });
   setTimeout(() => {

@@ -25,7 +25,8 @@ export type ToChild =
       readonly flags: Wish;
       readonly args: readonly string[];
     }
-  | { readonly type: "drain" };
+  /** `graceMs`: how long connections may stay that have sent no request yet. */
+  | { readonly type: "drain"; readonly graceMs: number };
 
 export type ToParent =
   /** What it listens on, and how that is shown; neither is known of a plain program. */

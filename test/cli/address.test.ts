@@ -27,7 +27,10 @@ test("a flag's path beats the environment's port", () =>
   assert.equal(choose({ unix: "/x" }, { SLIPWAY_PORT: "2" }, { port: 1 }), unix("/x")));
 test("the environment's path beats the file's port", () =>
   assert.equal(choose({}, { SLIPWAY_UNIX: "/x" }, { port: 1 }), unix("/x")));
-test("the file's path", () => assert.equal(choose({}, {}, { unix: "/x" }), unix("/x")));
+test("the file's path", () => {
+  assert.equal(choose({}, {}, { unix: "/x" }), unix("/x"));
+  assert.equal(choose({}, {}, { path: "/x" }), unix("/x"));
+});
 test("an empty variable is no wish", () =>
   assert.equal(choose({}, { SLIPWAY_PORT: "", SLIPWAY_HOST: "", SLIPWAY_UNIX: "" }, {}), tcp("0.0.0.0", 8000)));
 test("both in the environment", () =>
