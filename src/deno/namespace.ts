@@ -12,6 +12,7 @@ import { serve } from "./serve.ts";
 import { fromShim, shimMembers } from "./shim.ts";
 import * as signals from "./signals.ts";
 import * as system from "./system.ts";
+import { temporary } from "./temporary.ts";
 import { unsupported, unsupportedMembers } from "./unsupported.ts";
 
 /** A fresh namespace. */
@@ -24,6 +25,7 @@ export function makeNamespace(): object {
     errors,
     env: environment,
     ...files,
+    ...temporary,
     exit: program.exit,
     pid: process.pid,
     cwd: () => process.cwd(),

@@ -17,9 +17,8 @@ export const shimMembers = [
   ...["open", "openSync", "create", "createSync", "copyFile", "copyFileSync"],
   ...["realPath", "realPathSync", "readLink", "readLinkSync"],
   ...["readDir", "readDirSync", "mkdir", "mkdirSync", "remove", "removeSync", "rename", "renameSync"],
-  ...["makeTempDir", "makeTempDirSync", "makeTempFile", "makeTempFileSync", "watchFs"],
   ...["chmod", "chmodSync", "chown", "chownSync", "truncate", "truncateSync", "utime", "utimeSync"],
-  ...["link", "linkSync", "symlink", "symlinkSync"],
+  ...["watchFs", "link", "linkSync", "symlink", "symlinkSync"],
 ] as const;
 
 type Shim = Record<string, unknown>;
