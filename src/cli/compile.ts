@@ -109,6 +109,11 @@ export function writeExecutable(path: string, pieces: readonly Uint8Array[]): vo
 function baseBytes(): Buffer {
   const own = ownPayload();
   if (own !== undefined) return own.readBase();
+  if (!import.meta.filename.endsWith(".ts")) {
+    throw new Failure(
+      "the npm package only runs programs: compile with the slipway executable, as docs/4-compile.md says",
+    );
+  }
   const file = join(import.meta.dirname, "../../dist/base");
   if (!existsSync(file)) throw new Failure("there is no dist/base yet, on which programs are built: npm run build");
   if (openPayload(file) !== undefined) throw new Failure(`${file} is not a bare base: npm run build`);
