@@ -28,7 +28,8 @@ export function unsupported(name: string, instead: string): unknown {
   const refuse = (): never => {
     throw new NotSupported(`Deno.${name} is not supported by Slipway: ${instead}`);
   };
-  return new Proxy(() => {}, {
+  // A class may be called and constructed, and typeof calls it a function.
+  return new Proxy(class {}, {
     apply: refuse,
     construct: refuse,
     // Symbols and a function's own members are what printing, cloning and awaiting look at.

@@ -1,0 +1,122 @@
+// The namespace itself: complete, made late, never in a real Deno's way, and clear about what it does not have.
+import { createRequire } from "node:module";
+import { inspect } from "node:util";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { installDeno } from "../../src/deno/mod.ts";
+import { errors } from "../../src/runtime/errors.ts";
+import { denoProgram, noDeno } from "../support/deno.ts";
+import { run } from "../support/process.ts";
+import { skip } from "../support/skip.ts";
+
+type Namespace = Record<string, unknown>;
+const global = globalThis as unknown as { Deno?: Namespace };
+const shimIsLoaded = () =>
+  Object.keys(createRequire(import.meta.url).cache).some((path) => /shim-deno\/dist/.test(path));
+
+function deno(): Namespace {
+  installDeno();
+  if (global.Deno === undefined) throw new Error("installDeno installed nothing");
+  return global.Deno;
+}
+
+const test = suite("namespace");
+test("a Deno that is there stays", () => {
+  const real = { real: true };
+  global.Deno = real;
+  installDeno();
+  assert.is(global.Deno, real);
+  delete global.Deno;
+});
+test("is on globalThis as Deno's is, and the same at every look", () => {
+  const namespace = deno();
+  assert.is(global.Deno, namespace);
+  installDeno();
+  assert.is(global.Deno, namespace);
+  const { writable, enumerable, configurable } = Object.getOwnPropertyDescriptor(globalThis, "Deno") ?? {};
+  assert.equal([writable, enumerable, configurable], [true, true, true]);
+});
+test("may be replaced before it was looked at", () => {
+  delete global.Deno;
+  installDeno();
+  const mine = { mine: true };
+  global.Deno = mine;
+  assert.is(global.Deno, mine);
+  delete global.Deno;
+});
+test("what a server touches at its start loads no shim", async () => {
+  const { serve, listen, connect, errors, env, args, build, version, exit, cwd, addSignalListener } = deno();
+  for (const member of [serve, listen, connect, exit, cwd, addSignalListener]) assert.type(member, "function");
+  for (const member of [errors, env, args, build, version]) assert.type(member, "object");
+  await (deno().readTextFile as (path: URL) => Promise<string>)(new URL(import.meta.url));
+  assert.is(shimIsLoaded(), false);
+});
+test("what the shim has loads it", () => {
+  assert.type(deno().rename, "function");
+  assert.is(shimIsLoaded(), true);
+});
+test("a member is the same function at every look, and can be replaced", () => {
+  assert.is(deno().mkdir, deno().mkdir);
+  const mine = () => {};
+  deno().mkdirSync = mine;
+  assert.is(deno().mkdirSync, mine);
+});
+test("errors are the classes that our network throws", () => {
+  assert.is(deno().errors, errors);
+});
+if (denoProgram === undefined) {
+  skip(test, "has every member that Deno has", noDeno);
+} else {
+  test("has every member that Deno has", async () => {
+    const program =
+      "console.log(JSON.stringify(Object.fromEntries(Object.keys(Deno).map((k) => [k, typeof Deno[k]]))))";
+    const { stdout } = await run([denoProgram ?? "", "eval", "--no-config", program]);
+    const namespace = deno();
+    for (const [name, type] of Object.entries(JSON.parse(stdout))) {
+      assert.ok(Object.hasOwn(namespace, name), `Deno.${name} is missing`);
+      // What is not supported is a function, whatever it should have been.
+      if (["jupyter", "telemetry", "lint", "internal"].includes(name)) continue;
+      assert.is(typeof namespace[name], type, `Deno.${name}`);
+    }
+  });
+}
+
+const unsupported = suite("what is not supported");
+const sentence = /^Deno\.(dlopen|connectTls|HttpClient|jupyter|upgradeWebSocket) is not supported by Slipway: .+/;
+const refused = (call: () => unknown) => {
+  try {
+    call();
+  } catch (error) {
+    assert.instance(error, errors.NotSupported);
+    assert.match((error as Error).message, sentence);
+    return;
+  }
+  assert.unreachable("it did not throw");
+};
+unsupported("says so when called", () => {
+  for (const name of ["dlopen", "connectTls", "upgradeWebSocket"]) refused(deno()[name] as () => unknown);
+});
+unsupported("says so when constructed", () => {
+  refused(() => new (deno().HttpClient as new () => unknown)());
+});
+unsupported("says so when looked into", () => {
+  refused(() => (deno().jupyter as { display: unknown }).display);
+});
+unsupported("may be looked at, printed, awaited and passed around", async () => {
+  const { jupyter, dlopen } = deno();
+  assert.type(dlopen, "function");
+  inspect(deno());
+  JSON.stringify([jupyter]);
+  assert.is(await jupyter, jupyter);
+  assert.type(String(Object.prototype.toString.call(jupyter)), "string");
+});
+unsupported("TLS options of serve", () => {
+  const serve = deno().serve as (options: object, handler: () => Response) => unknown;
+  assert.throws(
+    () => serve({ port: 0, cert: "…", key: "…" }, () => new Response()),
+    /^Deno\.serve: TLS is not supported yet: leave out cert and key/,
+  );
+});
+
+test.run();
+unsupported.run();
