@@ -10,6 +10,7 @@ import { loadProgram } from "../bundle/load.ts";
 import { mapStacks } from "../bundle/stack.ts";
 import { PROGRAM_ROOT, provideAssets } from "../runtime/assets.ts";
 import { runApp } from "./app.ts";
+import { reportUncaught } from "./uncaught.ts";
 
 const FILE = "file:";
 
@@ -25,7 +26,7 @@ export async function start(shared: Readonly<Record<string, () => unknown>>): Pr
     return fail(`${process.execPath}: this is only the base of executables, without a program in it`);
   const argv = process.argv.slice(2);
   mapStacks(BASE_SCRIPT, "slipway:", ownMap);
-  process.on("uncaughtException", uncaught);
+  reportUncaught();
   if (payload.kind === "cli") {
     await load(payload, shared);
   } else {
@@ -60,25 +61,6 @@ async function load(
 /** The map of this very script. */
 function ownMap(): string {
   return process.getBuiltinModule("node:sea").getAsset("base.map", "utf8");
-}
-
-/**
- * Node would print the line of the bundle that threw; what helps is the author's line, which the stack has. A program
- * with a listener of its own decides for itself, as in Node.
- */
-function uncaught(error: unknown, origin: string): void {
-  if (process.listenerCount("uncaughtException") > 1) return;
-  const text = error instanceof Error ? (error.stack ?? String(error)) : String(error);
-  process.stderr.write(
-    `${origin === "unhandledRejection" ? "Uncaught (in promise)" : "Uncaught"} ${text}${causes(error)}\n`,
-  );
-  process.exit(1);
-}
-
-function causes(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  if (cause === undefined) return "";
-  return `\nCaused by: ${cause instanceof Error ? cause.stack : String(cause)}${causes(cause)}`;
 }
 
 function fail(message: string): void {

@@ -45,11 +45,12 @@ export function die(error: unknown, program: string): never {
   process.exit(error instanceof Failure ? error.exitCode : 1);
 }
 
-/** An error's stack with those of its causes. */
+/** An error's stack with those of its causes; of a program's load, only the frames that are the program's. */
 export function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? "" : `\nCaused by: ${stackOf(error.cause)}`;
-  return `${error.stack ?? String(error)}${cause}`;
+  const stack = (error.stack ?? String(error)).replace(/\n {4}at [^\n]*<entry>:[\s\S]*$/, "");
+  return `${stack}${cause}`;
 }
 
 /** The system's own code of an error (`EADDRINUSE`, `ENOENT`, …), or "". */

@@ -5,6 +5,7 @@ import { relative } from "node:path";
 import { wishFromFlags } from "./address.ts";
 import { entryFile } from "./entry.ts";
 import { endOnSignals, loadAndStart } from "./start.ts";
+import { reportUncaught } from "./uncaught.ts";
 
 export interface RunOptions {
   readonly port?: string;
@@ -18,6 +19,7 @@ export async function run(file: string, options: RunOptions, args: readonly stri
   const flags = wishFromFlags(options);
   const entry = entryFile(file, "run");
   if (options.watch) return (await import("./watch.ts")).watch(entry, flags, args);
+  reportUncaught();
   const { bundle, loadBundle, stopEsbuild } = await import("../bundle/mod.ts");
   const bundled = await bundle(entry);
   await stopEsbuild();

@@ -251,7 +251,9 @@ class Child {
   /** `onLateWant`: a program that already served opens one more listener. */
   constructor(open: readonly OpenAddress[], load: ToChild, onLateWant: (address: Address) => void) {
     const sea = process.getBuiltinModule("node:sea").isSea();
-    const script = sea ? [] : [fileURLToPath(new URL("main.ts", import.meta.url))];
+    // The npm package holds the same files as JavaScript.
+    const main = import.meta.url.endsWith(".ts") ? "main.ts" : "main.js";
+    const script = sea ? [] : [fileURLToPath(new URL(main, import.meta.url))];
     const child = spawn(process.execPath, [...(sea ? [] : process.execArgv), ...script, "run"], {
       stdio: ["inherit", "inherit", "inherit", "ipc", ...open.map(({ listener }) => listener.fd)],
       serialization: "advanced",
