@@ -1,0 +1,18 @@
+/**
+ * What the user's program throws outside of any handler: Node would print the line of the bundle that threw; what helps
+ * is the author's own line, which the stack has.
+ */
+import { stackOf } from "./errors.ts";
+
+/** From here on an uncaught error is shown by its stack alone, and ends the process with 1, as in Deno. */
+export function reportUncaught(): void {
+  if (!process.listeners("uncaughtException").includes(report)) process.on("uncaughtException", report);
+}
+
+function report(error: unknown, origin: string): void {
+  // A program with a listener of its own decides for itself, as in Node.
+  if (process.listenerCount("uncaughtException") > 1) return;
+  const text = stackOf(error);
+  process.stderr.write(`${origin === "unhandledRejection" ? "Uncaught (in promise)" : "Uncaught"} ${text}\n`);
+  process.exit(1);
+}
