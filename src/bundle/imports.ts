@@ -122,6 +122,8 @@ function mapSpecifier(specifier: string, { imports, directory }: DenoConfig): st
       target = imports[name] + specifier.slice(name.length);
     }
   }
+  // Types alone, for Deno's checker: the module itself is found as if the map did not name it.
+  if (target?.endsWith(".d.ts")) return undefined;
   return target !== undefined && /^\.{0,2}\//.test(target) ? resolve(directory, target) : target;
 }
 

@@ -12,6 +12,20 @@ declare module "slipway" {
   export type ServeHandlerInfo = Deno.ServeHandlerInfo;
   export type ServeHandler = Deno.ServeHandler;
 
+  /** Listens for TCP or Unix connections. */
+  export const listen: typeof Deno.listen;
+  /** Connects to a server. */
+  export const connect: typeof Deno.connect;
+  /** Serves HTTP. */
+  export function serve(options: Deno.ServeOptions, handler: ServeHandler): Deno.HttpServer;
+  /** Serves each connection in a task of its own. */
+  export function serveConn(
+    listener: Listener,
+    handler: (conn: Conn, signal: AbortSignal) => unknown,
+  ): { readonly finished: Promise<void>; shutdown(): Promise<void>; close(): void };
+  /** Starts a named task: its failure is logged, and never takes the process with it. */
+  export function go(name: string, run: (signal: AbortSignal) => unknown): { cancel(): void; finished: Promise<void> };
+
   /** What `export default` may be: one of the two. */
   export type Server =
     | (ServerOptions & { fetch: ServeHandler; onError?(error: unknown): Response | Promise<Response> })
