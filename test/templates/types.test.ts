@@ -1,0 +1,82 @@
+// The types that come with a template say of Slipway what is true: a program that uses all of them checks against the
+// template's declarations alone, and the same program against our sources.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { endProcesses, fromSource, repository, run, startServer, temporaryFolder } from "../support/process.ts";
+
+const folder = temporaryFolder();
+const tsc = join(repository, "node_modules/.bin/tsc");
+
+const program = `
+import { connect, type Conn, go, type Listener, listen, serve, serveConn, type ServeHandlerInfo } from "slipway";
+
+const listener: Listener = listen({ port: 0, hostname: "127.0.0.1" });
+const echo = serveConn(listener, async (conn: Conn, signal: AbortSignal) => {
+  const buffer = new Uint8Array(64);
+  conn.setReadDeadline(Date.now() + 5000);
+  conn.setWriteDeadline(new Date(Date.now() + 5000));
+  conn.setDeadline(null);
+  conn.ref();
+  for (let count = await conn.read(buffer); count !== null && !signal.aborted; count = await conn.read(buffer)) {
+    await conn.write(buffer.subarray(0, count));
+  }
+});
+async function ask(text: string): Promise<string> {
+  const { addr } = listener;
+  if (addr.transport !== "tcp") throw new Error("no TCP");
+  using conn = await connect({ port: addr.port, hostname: addr.hostname });
+  await conn.write(new TextEncoder().encode(text));
+  await conn.closeWrite();
+  return await new Response(conn.readable).text();
+}
+const inner = serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("inner"));
+const task = go("nothing", async (signal: AbortSignal) => signal.aborted);
+
+export default {
+  async fetch(request: Request, info: ServeHandlerInfo): Promise<Response> {
+    void info.completed;
+    await task.finished;
+    const { addr } = inner;
+    const other = addr.transport === "tcp" ? await (await fetch(\`http://127.0.0.1:\${addr.port}/\`)).text() : "";
+    return Response.json([await ask("echo"), other, new URL(request.url).pathname, info.remoteAddr.transport]);
+  },
+};
+void echo;
+`;
+
+test("a program of every declaration checks against the template's types, and runs", async () => {
+  const made = await run([...fromSource, "new", "shop", "--template", "minimal"], { cwd: folder });
+  assert.is(made.code, 0);
+  const shop = join(folder, "shop");
+  writeFileSync(join(shop, "server.ts"), program);
+  writeFileSync(join(shop, "server.test.ts"), "");
+  const checked = await run([tsc, "--noEmit"], { cwd: shop });
+  assert.is(checked.stdout, "");
+  const server = await startServer([...fromSource, "run", "server.ts", "--port", "0"], { cwd: shop });
+  assert.equal(await (await fetch(`${server.url}/x`)).json(), ["echo", "inner", "/x", "tcp"]);
+  await server.stop();
+});
+
+test("and against our sources", async () => {
+  const ours = join(folder, "ours");
+  mkdirSync(ours);
+  writeFileSync(join(ours, "server.ts"), program);
+  const config = {
+    extends: join(repository, "tsconfig.json"),
+    compilerOptions: {
+      paths: { slipway: [join(repository, "src/mod.ts")] },
+      typeRoots: [join(repository, "node_modules/@types")],
+      module: "esnext",
+      moduleResolution: "bundler",
+    },
+    include: [join(ours, "server.ts")],
+  };
+  writeFileSync(join(ours, "tsconfig.json"), JSON.stringify(config));
+  const { stdout } = await run([tsc, "--noEmit"], { cwd: ours });
+  assert.is(stdout, "");
+});
+
+test.after(endProcesses);
+test.run();
