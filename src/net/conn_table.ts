@@ -9,6 +9,7 @@ export class ConnTable {
   readonly runtime: Runtime;
   readonly conns: (Conn | undefined)[] = [];
   readonly sink: Sink;
+  #lastLocal = "";
   readonly #scratch = new Uint8Array(SOCKADDR_MAX);
 
   constructor(runtime: Runtime, sinkOf: (conns: ConnTable["conns"]) => Sink) {
@@ -18,7 +19,10 @@ export class ConnTable {
 
   localAddress(handle: Handle): string {
     const { poller } = this.runtime;
-    return packAddress(this.#scratch, poller.system.getsockname(poller.fd(handle), this.#scratch));
+    const packed = packAddress(this.#scratch, poller.system.getsockname(poller.fd(handle), this.#scratch));
+    // Most connections were accepted on one address: they share its string.
+    if (packed !== this.#lastLocal) this.#lastLocal = packed;
+    return this.#lastLocal;
   }
 
   remoteAddress(handle: Handle): string {

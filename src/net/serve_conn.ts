@@ -2,7 +2,7 @@
 
 import { BadResource, BrokenPipe, ConnectionReset, Interrupted } from "../runtime/errors.ts";
 import { logError } from "../runtime/log.ts";
-import { Task } from "../runtime/tasks.ts";
+import { Task, tasks } from "../runtime/tasks.ts";
 import { runtime } from "../runtime/turn.ts";
 import { type Addr, showAddress } from "./address.ts";
 import { type Conn, closeGently, openConn } from "./conn.ts";
@@ -51,7 +51,7 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
   readonly #listener: Listener<C, A>;
   readonly #handler: ConnHandler<C>;
   readonly #name: string;
-  readonly #conns = new Set<C>();
+  #active = 0;
   readonly #controller = new AbortController();
   #finish: () => void = () => {};
   #closed = false;
@@ -82,7 +82,7 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
 
   /** How many connections are served now. */
   get active(): number {
-    return this.#conns.size;
+    return this.#active;
   }
 
   /** Stops listening, tells the handlers through their signal, and waits for them. */
@@ -95,7 +95,7 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
   close(): void {
     this.#cut = true;
     this.#listener.close();
-    for (const conn of this.#conns) conn.close();
+    for (const task of tasks()) if (task instanceof ConnTask && task.server === this) task.conn.close();
   }
 
   /** Lets the listening server keep the process alive, as it does by default. */
@@ -112,34 +112,53 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
     return this.shutdown();
   }
 
-  /** Whether a handler may fail so without anybody having to hear of it: the peer is gone, or we have said stop. */
-  #expected(error: unknown): boolean {
+  /** Whether a handler may fail so without anybody having to hear of it: the peer is gone, or we said stop. @internal */
+  expects(error: unknown): boolean {
     if (error instanceof ConnectionReset || error instanceof BrokenPipe) return true;
     if (this.#cut && (error instanceof Interrupted || error instanceof BadResource)) return true;
     return this.#closed && error === this.#controller.signal.reason;
   }
 
-  #listenerClosed(): void {
-    this.#closed = true;
-    this.#controller.abort(new DOMException("the server shuts down", "AbortError"));
-    if (this.#conns.size === 0) this.#finish();
+  /** @internal */
+  taskEnded(): void {
+    this.#active--;
+    this.#finishIfDone();
   }
 
   #begin(conn: C): void {
-    this.#conns.add(conn);
-    new Task(this.#name, () => this.#serve(conn));
+    this.#active++;
+    new ConnTask(this.#name, this, conn).run(() => this.#handler(conn, this.#controller.signal));
   }
 
-  async #serve(conn: C): Promise<void> {
-    try {
-      await this.#handler(conn, this.#controller.signal);
-    } catch (error) {
-      if (!this.#expected(error)) {
-        logError(`connection from ${showAddress(conn.remoteAddr)} failed`, error);
-      }
-    }
-    closeGently(conn);
-    this.#conns.delete(conn);
-    if (this.#closed && this.#conns.size === 0) this.#finish();
+  #listenerClosed(): void {
+    this.#closed = true;
+    this.#controller.abort(new DOMException("the server shuts down", "AbortError"));
+    this.#finishIfDone();
+  }
+
+  #finishIfDone(): void {
+    if (this.#closed && this.#active === 0) this.#finish();
+  }
+}
+
+/** The task of one connection. */
+class ConnTask extends Task {
+  readonly server: { expects(error: unknown): boolean; taskEnded(): void };
+  readonly conn: Conn;
+
+  constructor(name: string, server: ConnTask["server"], conn: Conn) {
+    super(name);
+    this.server = server;
+    this.conn = conn;
+  }
+
+  protected override succeeded(): void {
+    closeGently(this.conn);
+    this.server.taskEnded();
+  }
+
+  protected override failed(error: unknown): void {
+    if (!this.server.expects(error)) logError(`connection from ${showAddress(this.conn.remoteAddr)} failed`, error);
+    this.succeeded();
   }
 }

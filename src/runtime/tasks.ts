@@ -10,20 +10,24 @@ export class Task {
   readonly name: string;
   /** `Date.now()` when it began. */
   readonly startedAt: number = Date.now();
-  /** Resolves when the task has ended, whether well or not; never rejects. */
-  readonly finished: Promise<void>;
   #controller: AbortController | undefined;
+  #ended = false;
+  #finished: PromiseWithResolvers<void> | undefined;
 
   /** Use `go`. */
-  constructor(name: string, fn: (task: Task) => unknown) {
+  constructor(name: string) {
     this.name = name;
-    running.add(this);
-    this.finished = this.#run(fn);
   }
 
   /** Aborted by `cancel`. Made when first asked for. */
   get signal(): AbortSignal {
     return (this.#controller ??= new AbortController()).signal;
+  }
+
+  /** Resolves when the task has ended, whether well or not; never rejects. Made when first asked for. */
+  get finished(): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    return (this.#finished ??= Promise.withResolvers()).promise;
   }
 
   /** Asks the task to end: aborts its signal with `reason`. It ends when its function does. */
@@ -33,16 +37,51 @@ export class Task {
     );
   }
 
-  async #run(fn: (task: Task) => unknown): Promise<void> {
+  /**
+   * Runs the function that the task is. Not an async function, which would wait beside the one it waits for: a parked
+   * task is 350 bytes smaller so. @internal
+   */
+  run(fn: (task: this) => unknown): void {
+    running.add(this);
+    let result: unknown;
     try {
-      await fn(this);
+      result = fn(this);
     } catch (error) {
-      // A task that was cancelled and says so with its own signal's reason did what it was asked.
-      const cancelled = this.#controller?.signal.aborted && error === this.#controller.signal.reason;
-      if (!cancelled) logError(`task "${this.name}" failed`, error);
-    } finally {
-      running.delete(this);
+      this.#end();
+      this.failed(error);
+      return;
     }
+    if (typeof (result as PromiseLike<unknown> | undefined)?.then !== "function") {
+      this.#end();
+      this.succeeded();
+      return;
+    }
+    Promise.resolve(result).then(
+      () => {
+        this.#end();
+        this.succeeded();
+      },
+      (error) => {
+        this.#end();
+        this.failed(error);
+      },
+    );
+  }
+
+  /** For kinds of tasks that clean up. Must not throw. */
+  protected succeeded(): void {}
+
+  /** Logs why the task failed; a kind of tasks that knows more says more. Must not throw. */
+  protected failed(error: unknown): void {
+    // A task that was cancelled and says so with its own signal's reason did what it was asked.
+    const cancelled = this.#controller?.signal.aborted && error === this.#controller.signal.reason;
+    if (!cancelled) logError(`task "${this.name}" failed`, error);
+  }
+
+  #end(): void {
+    running.delete(this);
+    this.#ended = true;
+    this.#finished?.resolve();
   }
 }
 
@@ -58,7 +97,9 @@ export class Task {
  * ```
  */
 export function go(name: string, fn: (signal: AbortSignal) => unknown): Task {
-  return new Task(name, (task) => fn(task.signal));
+  const task = new Task(name);
+  task.run(() => fn(task.signal));
+  return task;
 }
 
 /** The task-leak gauge: how many tasks are running. */
