@@ -264,16 +264,17 @@ export class HttpConnection implements BodyOwner {
   }
 
   /** Decides, before the head is written, whether the connection can go on after this response. */
-  decidePersistence(): void {
+  decidePersistence(): boolean {
     const { body } = this;
     // Requests that came before the client's FIN are still answered.
     const last = this.#peerEnded && this.#inputEnd === this.#inputStart;
     if (this.host.draining || last) this.keepAlive = false;
-    if (body === undefined || body.complete) return;
+    if (body === undefined || body.complete) return this.keepAlive;
     // A client that waits for "100 Continue" may send the body after a final answer, or not: no guessing.
     const { outstanding } = body;
     const long = outstanding > this.host.limits.maxDiscardedBytes && outstanding < Number.POSITIVE_INFINITY;
     if (this.#expectContinue || long) this.keepAlive = false;
+    return this.keepAlive;
   }
 
   pauseBody(): void {
@@ -283,7 +284,7 @@ export class HttpConnection implements BodyOwner {
     if (!this.#closed && !this.#peerEnded) this.host.poller.receive(this.handle);
   }
   bodyWanted(): void {
-    if (!this.#expectContinue || this.#closed || this.#sender !== undefined) return;
+    if (!this.#expectContinue || this.#closed || this.#sender?.begun) return;
     this.#expectContinue = false;
     const result = this.host.poller.send(this.handle, CONTINUE, 0, CONTINUE.length);
     if (result < 0) this.broken(result);

@@ -36,7 +36,8 @@ export class ResponseSender {
   readonly #exchange: Exchange;
   readonly #out: Outgoing;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  #begun = false;
+  /** The head is out, or on its way. */
+  begun = false;
   /** A stream is being waited for. */
   waiting = false;
 
@@ -69,13 +70,13 @@ export class ResponseSender {
       this.#connection.recover(this.#exchange, error);
       return;
     }
-    this.#connection.decidePersistence();
-    const { keepAlive, minor, host } = this.#connection;
     const head = this.#exchange.method === "HEAD";
-    if (!head) {
-      const end = writeSimple(this.#out, 0, response, keepAlive, minor);
+    if (!head && !(responseBody(response) instanceof ReadableStream)) {
+      const { host } = this.#connection;
+      const persists = this.#connection.decidePersistence();
+      const end = writeSimple(this.#out, 0, response, persists, this.#connection.minor);
       if (end > 0) {
-        this.#begun = true;
+        this.begun = true;
         const result = host.poller.sendOutgoing(this.#connection.handle, 0, end);
         if (result < 0) return this.#connection.broken(result);
         if (result !== SENDING) return this.#connection.finished(this.#exchange);
@@ -100,6 +101,17 @@ export class ResponseSender {
     const none = head || isBodiless(status);
     const connection = this.#connection;
     if (asksToClose(fields)) connection.keepAlive = false;
+    markBodyUsed(response);
+    if (none && body instanceof ReadableStream) body.cancel().catch(() => {});
+
+    let first: ReadableStreamReadResult<Uint8Array> | undefined;
+    if (!none && body instanceof ReadableStream && connection.expectsContinue) {
+      // It may be made of the request's body, and "100 Continue" can only come before the head.
+      const reader = this.#open(body);
+      first = await this.#read(reader);
+      if (this.#reader !== reader) return;
+    }
+    connection.decidePersistence();
 
     let framing: number;
     if (isBodiless(status)) framing = status === 304 && announced >= 0 ? announced : UNFRAMED;
@@ -113,9 +125,6 @@ export class ResponseSender {
       framing = UNFRAMED; // HTTP/1.0 knows no chunks: the body ends with the connection (RFC 9112, 6.3)
       if (!none) connection.keepAlive = false;
     }
-    markBodyUsed(response);
-    if (none && body instanceof ReadableStream) body.cancel().catch(() => {});
-
     const end = writeHead(
       this.#out,
       0,
@@ -126,25 +135,31 @@ export class ResponseSender {
       framing,
       persistence(connection.keepAlive, connection.minor),
     );
-    if (end < 0) throw new TypeError("the response's header fields do not fit into 64 KiB");
-    this.#begun = true;
+    if (end < 0) {
+      const error = new TypeError("the response's header fields do not fit into 64 KiB");
+      if (body instanceof ReadableStream && !body.locked) body.cancel(error).catch(() => {});
+      throw error;
+    }
+    this.begun = true;
     await this.#flush(end);
     if (none || body === null) return;
     if (typeof body === "string") await this.#bytes(Buffer.from(body));
     else if (body instanceof Uint8Array) await this.#bytes(body);
-    else await this.#stream(body instanceof Blob ? body.stream() : body, framing);
+    else await this.#stream(body instanceof Blob ? body.stream() : body, framing, first);
   }
 
   /** Copies a stream's chunks to the client, one at a time: the next is asked for when the last has left. */
-  async #stream(stream: ReadableStream<Uint8Array>, framing: number): Promise<void> {
-    const reader = stream.getReader();
-    if (this.#connection.closed) return void reader.cancel().catch(() => {});
-    this.#reader = reader;
+  async #stream(
+    stream: ReadableStream<Uint8Array>,
+    framing: number,
+    first: ReadableStreamReadResult<Uint8Array> | undefined,
+  ): Promise<void> {
+    const reader = this.#reader ?? this.#open(stream);
+    if (this.#connection.closed) return this.cancel(undefined);
     let left = framing;
     for (;;) {
-      this.waiting = true;
-      const { done, value } = await reader.read();
-      this.waiting = false;
+      const { done, value } = first ?? (await this.#read(reader));
+      first = undefined;
       if (this.#reader !== reader) return; // cancelled: the connection has said why
       if (done) break;
       const chunk: unknown = value;
@@ -168,6 +183,17 @@ export class ResponseSender {
     this.#reader = undefined;
     if (framing >= 0 && left > 0) throw new TypeError("a response's stream gave fewer bytes than its content-length");
     if (framing === CHUNKED) await this.#bytes(LAST_CHUNK);
+  }
+
+  #open(stream: ReadableStream<Uint8Array>): ReadableStreamDefaultReader<Uint8Array> {
+    return (this.#reader = stream.getReader());
+  }
+
+  async #read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
+    this.waiting = true;
+    const result = await reader.read();
+    this.waiting = false;
+    return result;
   }
 
   async #chunk(chunk: Bytes): Promise<void> {
@@ -205,7 +231,7 @@ export class ResponseSender {
   #failed(error: unknown): void {
     const connection = this.#connection;
     if (connection.closed) return;
-    if (!this.#begun) return connection.recover(this.#exchange, error);
+    if (!this.begun) return connection.recover(this.#exchange, error);
     // Half a response can't be taken back: cutting the connection is how the client learns of it (RFC 9112, 8).
     logError("a response was cut off", error);
     connection.closeWith(error);
