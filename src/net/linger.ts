@@ -10,10 +10,14 @@ import type { Handle, Sink } from "../../ffi/poller.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
 
-/** How long the peer may take to answer our FIN with its own. */
+/** How long the peer may take to answer our FIN with its own, or to send this much of what it had begun. */
 const DRAIN_MS = 1000;
-/** How much it may still send. */
-const DRAIN_BYTES = 64 * 1024;
+const DRAIN_STEP = 64 * 1024;
+/**
+ * How much it may still send. Most clients write a whole body before they read: cut off earlier, they see a broken pipe
+ * and never look at the answer (tried with 10 MB uploads to a server that answers 413 at once).
+ */
+const DRAIN_BYTES = 16 * 1024 * 1024;
 /** How long it may take to read what waits to be sent, before the FIN. */
 const SEND_MS = 30_000;
 
@@ -46,9 +50,12 @@ function makeSink(rt: Runtime): Sink {
   const nothing = (): void => {};
   return {
     received(handle, _bytes, start, end) {
-      const total = (drained.get(handle) ?? 0) + end - start;
-      if (total > DRAIN_BYTES) close(handle);
-      else drained.set(handle, total);
+      const before = drained.get(handle) ?? 0;
+      const total = before + end - start;
+      if (total > DRAIN_BYTES) return close(handle);
+      drained.set(handle, total);
+      // Only real progress buys time, so drips don't.
+      if (Math.floor(total / DRAIN_STEP) > Math.floor(before / DRAIN_STEP)) rt.setDeadline(handle, rt.now + DRAIN_MS);
     },
     sent(handle) {
       rt.setDeadline(handle, rt.now + DRAIN_MS);
