@@ -68,7 +68,7 @@ export async function buildAll(extra: Plugin[] = []): Promise<void> {
   ];
   parts.push({ name: "file:THIRD_PARTY_LICENSES", bytes: Buffer.from(licenses()) });
   const meta = { entry: cli.entry, provided: cli.provided, slipway: manifest.version };
-  writeExecutable(join(dist, "slipway"), [base, encodePayload(base.length, "cli", meta, parts, sha256)]);
+  writeExecutable(join(dist, "slipway"), [base], [encodePayload(base.length, "cli", meta, parts, sha256)]);
 }
 
 /** Paths, relative to the repository, of our own modules in the base. */

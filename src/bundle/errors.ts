@@ -53,20 +53,25 @@ function frame({ line, column, lineText, length }: Problem): string {
 /** esbuild's messages in our words. */
 export function problemsOf(messages: readonly Message[]): Problem[] {
   return messages.map(({ text, location }) => {
+    const unknown = /^No loader is configured for "(\.\w+)" files: (.*)$/.exec(text);
+    if (unknown !== null) return located(unknownKind(unknown[1], unknown[2]), location);
     const missing = /^Could not resolve "([^"]+)"$/.exec(text);
     const told = missing === null ? text : `${text}${whereToGet(missing[1])}`;
-    if (location === null) return { text: told };
-    // esbuild counts columns in bytes from 0; people count characters from 1.
-    const before = Buffer.from(location.lineText).subarray(0, location.column).toString().length;
-    return {
-      text: told,
-      file: location.file,
-      line: location.line,
-      column: before + 1,
-      lineText: location.lineText,
-      length: location.length,
-    };
+    return located(told, location);
   });
+}
+
+function located(text: string, location: Message["location"]): Problem {
+  if (location === null) return { text };
+  const { file, line, lineText, length } = location;
+  // esbuild counts columns in bytes from 0; people count characters from 1.
+  const column = Buffer.from(lineText).subarray(0, location.column).toString().length + 1;
+  return { text, file, line, column, lineText, length };
+}
+
+function unknownKind(ending: string, file: string): string {
+  if (ending === ".node") return `${file} is a native addon, which cannot be part of a program; see docs/4-compile.md`;
+  return `${file}: import it with { type: "text" } or with { type: "bytes" }`;
 }
 
 function whereToGet(specifier: string): string {

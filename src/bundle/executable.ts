@@ -14,6 +14,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 const MAGIC = "slipway payload\n";
 export const TRAILER_LENGTH = 72;
 const VERSION = 1;
+const PIECE = 4 << 20;
 
 /** What a payload is: the command line, or somebody's program. */
 export type PayloadKind = "cli" | "program";
@@ -112,9 +113,11 @@ export class Payload {
     return this.#part(name).executable === true;
   }
 
-  /** Bytes of the base, for `compile`. */
-  readBase(): Buffer {
-    return readAt(this.#fd, 0, this.baseLength, this.#path);
+  /** Bytes of the base, for `compile`, in pieces: 119 MB at once would be too much for a small build machine. */
+  *base(): Generator<Uint8Array> {
+    for (let offset = 0; offset < this.baseLength; offset += PIECE) {
+      yield readAt(this.#fd, offset, Math.min(PIECE, this.baseLength - offset), this.#path);
+    }
   }
 
   close(): void {

@@ -13,8 +13,8 @@ export interface IncludedFile {
   readonly executable: boolean;
 }
 
-/** Every file at or below each of `paths`, in byte order of their names, so that the result is the same everywhere. */
-export function includeFiles(paths: readonly string[], root: string): IncludedFile[] {
+/** Every file at or below each of `paths` but `except`, in byte order of their names, so that the result is the same everywhere. */
+export function includeFiles(paths: readonly string[], root: string, except: readonly string[] = []): IncludedFile[] {
   const found = new Map<string, IncludedFile>();
   for (const path of paths) {
     const top = resolve(path);
@@ -42,7 +42,7 @@ export function includeFiles(paths: readonly string[], root: string): IncludedFi
       // A link to a directory that it lies in would never end.
       if (above.includes(real)) return;
       for (const entry of readdirSync(path)) walk(join(path, entry), inside, [...above, real]);
-    } else if (stat.isFile()) {
+    } else if (stat.isFile() && !except.includes(path)) {
       const name = moduleId(path, root);
       found.set(name, { name, bytes: readFileSync(path), executable: (stat.mode & 0o100) !== 0 });
     }

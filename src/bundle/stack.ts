@@ -32,10 +32,12 @@ function prepare(error: Error, frames: NodeJS.CallSite[]): string {
   } catch {
     head = "Error";
   }
-  return [head, ...frames.map((frame) => `    at ${describe(frame)}`)].join("\n");
+  const lines = frames.map(describe).filter((text) => text !== undefined);
+  return [head, ...lines.map((text) => `    at ${text}`)].join("\n");
 }
 
-function describe(frame: NodeJS.CallSite): string {
+/** A frame as V8 shows it, at its place in the source; undefined for what the bundler put in between. */
+function describe(frame: NodeJS.CallSite): string | undefined {
   const text = frame.toString();
   const file = frame.getFileName();
   const script = file === null || file === undefined ? undefined : scripts.get(file);
@@ -46,10 +48,10 @@ function describe(frame: NodeJS.CallSite): string {
     script.map ??= new (process.getBuiltinModule("node:module").SourceMap)(JSON.parse(script.text()));
     // Not findOrigin(), which adds the distance from the start of the mapped piece and so points behind it.
     const { originalSource, originalLine, originalColumn } = script.map.findEntry(line - 1, column - 1) as Entry;
-    if (originalSource === undefined) return text;
+    if (originalSource === undefined || originalSource === "<entry>") return undefined;
     const whole = originalSource.startsWith("node_modules/") || script.root === "";
     const where = whole ? originalSource : `${script.root}/${originalSource}`;
-    return text.replace(`${file}:${line}:${column}`, `${where}:${originalLine + 1}:${originalColumn + 1}`);
+    return text.replace(`${file}:${line}:${column}`, () => `${where}:${originalLine + 1}:${originalColumn + 1}`);
   } catch {
     return text;
   }

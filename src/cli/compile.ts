@@ -15,7 +15,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { encodePayload, openPayload, ownPayload, type PartInput } from "../bundle/executable.ts";
 import { includeFiles } from "../bundle/include.ts";
 import { bundle, stopEsbuild } from "../bundle/mod.ts";
-import { Failure, UsageError } from "./errors.ts";
+import { errorCode, Failure, UsageError } from "./errors.ts";
 import { version } from "./version.ts";
 
 /** Options of the verb, as the command line gives them. */
@@ -51,11 +51,12 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
     throw new UsageError(`${options.output} is a directory: choose another name with --output`);
   }
   if (!existsSync(dirname(path))) {
-    throw new UsageError(
-      `compile: there is no directory ${dirname(options.output)} for ${basename(path)}: make it first`,
-    );
+    throw new UsageError(`there is no directory ${dirname(options.output)} for ${basename(path)}: make it first`);
   }
-  const base = baseBytes();
+  if (path === resolve(entry)) {
+    throw new UsageError(`${options.output} is the program itself: choose another name with --output`);
+  }
+  const base = findBase();
   const include = (options.include ?? []).map((name) => resolve(name));
   const program = await bundle(entry, {
     also: include.map((name) => (statSync(name, { throwIfNoEntry: false })?.isDirectory() ? join(name, ".") : name)),
@@ -66,7 +67,8 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
   const parts: PartInput[] = [
     { name: "code", bytes: Buffer.from(program.code) },
     { name: "map", bytes: Buffer.from(program.map) },
-    ...includeFiles(include, program.root).map(({ name, bytes, executable }) => ({
+    // Not what an earlier compile left there: with --include . each would carry the one before.
+    ...includeFiles(include, program.root, [path]).map(({ name, bytes, executable }) => ({
       name: `file:${name}`,
       bytes,
       executable,
@@ -74,7 +76,7 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
   ];
   const meta = { entry: program.entry, provided: program.provided, slipway: version };
   const payload = encodePayload(base.length, "program", meta, parts, sha256);
-  writeExecutable(path, [base, payload]);
+  writeExecutable(path, base.pieces(), [payload]);
   return { path, bytes: base.length + payload.length };
 }
 
@@ -84,14 +86,16 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 }
 
 /** Written beside its destination, then renamed over it: nobody ever sees half of it, a running program keeps its file. */
-export function writeExecutable(path: string, pieces: readonly Uint8Array[]): void {
+export function writeExecutable(path: string, ...contents: readonly Iterable<Uint8Array>[]): void {
   const part = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
-  rmSync(part, { force: true });
-  const fd = openSync(part, "wx", 0o755);
   try {
+    rmSync(part, { force: true });
+    const fd = openSync(part, "wx", 0o755);
     try {
-      for (const piece of pieces) {
-        for (let offset = 0; offset < piece.byteLength; ) offset += writeSync(fd, piece, offset);
+      for (const pieces of contents) {
+        for (const piece of pieces) {
+          for (let offset = 0; offset < piece.byteLength; ) offset += writeSync(fd, piece, offset);
+        }
       }
     } finally {
       closeSync(fd);
@@ -101,14 +105,20 @@ export function writeExecutable(path: string, pieces: readonly Uint8Array[]): vo
     renameSync(part, path);
   } catch (error) {
     rmSync(part, { force: true });
-    throw error;
+    if (errorCode(error) === "") throw error;
+    throw new Failure(`${path} cannot be written: ${(error as Error).message}`);
   }
 }
 
+interface Base {
+  readonly length: number;
+  pieces(): Iterable<Uint8Array>;
+}
+
 /** The base: out of our own executable, or what `npm run build` left in dist when we run from source. */
-function baseBytes(): Buffer {
+function findBase(): Base {
   const own = ownPayload();
-  if (own !== undefined) return own.readBase();
+  if (own !== undefined) return { length: own.baseLength, pieces: () => own.base() };
   if (!import.meta.filename.endsWith(".ts")) {
     throw new Failure(
       "the npm package only runs programs: compile with the slipway executable, as docs/4-compile.md says",
@@ -117,5 +127,6 @@ function baseBytes(): Buffer {
   const file = join(import.meta.dirname, "../../dist/base");
   if (!existsSync(file)) throw new Failure("there is no dist/base yet, on which programs are built: npm run build");
   if (openPayload(file) !== undefined) throw new Failure(`${file} is not a bare base: npm run build`);
-  return readFileSync(file);
+  const bytes = readFileSync(file);
+  return { length: bytes.length, pieces: () => [bytes] };
 }

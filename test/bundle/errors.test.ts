@@ -110,6 +110,21 @@ test("every problem is told, the first five with their code", async () => {
   assert.match(render(error), /gone4[\s\S]*\nand 2 more$/);
 });
 
+test("files of other kinds, and native addons", async () => {
+  const error = await failure({
+    "main.ts": `import "./a.node"; import b from "./b.png"; export default b;`,
+    "a.node": "",
+    "b.png": "",
+  });
+  assert.equal(
+    error.problems.map(({ text }) => text),
+    [
+      "a.node is a native addon, which cannot be part of a program; see docs/4-compile.md",
+      'b.png: import it with { type: "text" } or with { type: "bytes" }',
+    ],
+  );
+});
+
 test("a name that is not exported", async () => {
   const error = await failure({
     "main.ts": `import { b } from "./a.ts"; console.log(b);`,
