@@ -4,11 +4,12 @@
  * Every descriptor is registered once, edge-triggered, for everything it can ever report, so a connection costs one
  * epoll_ctl(2) in its life. What an edge means and when to try again is `readiness.ts`'s knowledge.
  */
-import { HANGUP, READABLE, type ReadinessBackend, WRITABLE } from "./readiness.ts";
+import { HANGUP, READABLE, type ReadinessBackend, URGENT, WRITABLE } from "./readiness.ts";
 import type { System } from "./system.ts";
 
 // sys/epoll.h
 const EPOLLIN = 0x001;
+const EPOLLPRI = 0x002;
 const EPOLLOUT = 0x004;
 const EPOLLERR = 0x008;
 const EPOLLHUP = 0x010;
@@ -58,7 +59,7 @@ export function openEpoll(sys: System): ReadinessBackend {
         epfd,
         EPOLL_CTL_ADD,
         fd,
-        EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, // EPOLLERR and EPOLLHUP are always reported
+        EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET, // EPOLLERR and EPOLLHUP are always reported
         handle,
         generation,
       ),
@@ -83,6 +84,7 @@ export function openEpoll(sys: System): ReadinessBackend {
         generations[count] = words[at + stride - 1];
         events[count++] =
           (kernel & EPOLLIN ? READABLE : 0) |
+          (kernel & EPOLLPRI ? URGENT : 0) |
           (kernel & EPOLLOUT ? WRITABLE : 0) |
           (kernel & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? HANGUP : 0);
       }

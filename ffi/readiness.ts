@@ -28,6 +28,8 @@ export interface ReadinessBackend {
 export const READABLE = 1;
 export const WRITABLE = 2;
 export const HANGUP = 4;
+/** TCP urgent data (RFC 6093; telnet's Ctrl-C): recv(2) stops at its mark, so a short read has not emptied the socket. */
+export const URGENT = 8;
 
 /*
  * Bits of `state`, 0 for a free handle.
@@ -36,7 +38,7 @@ export const HANGUP = 4;
  *   LISTENER    it accepted at some time
  *   CONNECTING  from connect until it is writable
  *   MORE        the kernel may have more to read: an edge came, and no call has found the bottom since
- *   HUNG_UP     FIN, reset or error was reported: read on until the kernel says which
+ *   HUNG_UP     FIN, reset, error or urgent data was reported: read on until the kernel says that there is no more
  *   BLOCKED     a send met a full buffer: `rest` holds what is left, or sendTo waits for room
  *   QUEUED      it stands in `queue`; STALLED: it stands in `stalledHandles`
  */
@@ -271,7 +273,7 @@ export class ReadinessPoller implements Poller {
       this.#flush(handle);
       if (this.#table.generations[handle] !== generation) return;
     }
-    if (events & HANGUP) this.#table.state[handle] |= HUNG_UP;
+    if (events & (HANGUP | URGENT)) this.#table.state[handle] |= HUNG_UP;
     if (events & (READABLE | HANGUP)) this.#table.state[handle] |= MORE;
     const state = this.#table.state[handle];
     if ((state & MORE) === 0) return;
