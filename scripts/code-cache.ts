@@ -25,7 +25,13 @@ script.runInThisContext()(process.getBuiltinModule, module, module.exports);
 
 process.argv.splice(2, process.argv.length, "--port", "0", "--host", "127.0.0.1");
 const shown: string[] = [];
-process.stderr.write = ((text: string) => shown.push(text)) as unknown as typeof process.stderr.write;
+const fs = getBuiltinModule("node:fs");
+const { writeSync } = fs;
+// The line that tells the port.
+fs.writeSync = ((fd: number, text: string | Uint8Array, ...rest: []) =>
+  fd === 2 && typeof text === "string"
+    ? shown.push(text)
+    : writeSync(fd, text as Uint8Array, ...rest)) as typeof writeSync;
 await module.exports.start();
 const port = Number(/:(\d+)/.exec(shown.join(""))?.[1]);
 
