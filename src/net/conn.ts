@@ -10,11 +10,11 @@ import type { Constants } from "../../ffi/constants.ts";
 import { type Handle, SENT, type Sink } from "../../ffi/poller.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
-import { BadResource, BrokenPipe, Interrupted, TimedOut } from "../runtime/errors.ts";
-import type { Runtime } from "../runtime/turn.ts";
-import { type Addr, type NetAddr, showAddress, type UnixAddr, unpackAddress } from "./address.ts";
+import { BrokenPipe } from "../runtime/errors.ts";
+import { type Addr, showAddress, unpackAddress } from "./address.ts";
+import { closedError, interruptedError, monotonicDeadline, timedOut } from "./conn_errors.ts";
 import { ConnStreams } from "./conn_streams.ts";
-import { ConnTable } from "./conn_table.ts";
+import type { ConnTable } from "./conn_table.ts";
 import { dequeue, enqueue, type Link } from "./pending.ts";
 import { setInt } from "./socket_options.ts";
 
@@ -53,8 +53,8 @@ const PIECE = 256 * 1024;
 // For src/net only: what other modules here need of a connection that is nobody else's business.
 /** Ends a connection whose bytes should arrive: see linger.ts. */
 export let closeGently: (conn: Conn) => void;
-let setOption: (conn: Conn, choose: (constants: Constants) => readonly [number, number], value: number) => void;
-let sinkOf: (conns: ConnTable["conns"]) => Sink;
+export let setOption: (conn: Conn, choose: (constants: Constants) => readonly [number, number], value: number) => void;
+export let sinkOf: (conns: ConnTable["conns"]) => Sink;
 
 /** A connection. Made by `connect` and `Listener.accept`. */
 export class Conn<A extends Addr = Addr> implements Disposable {
@@ -492,67 +492,4 @@ export class Conn<A extends Addr = Addr> implements Disposable {
       if (failed < 0) throw errnoError(poller.constants, -failed, `setsockopt on ${showAddress(conn.remoteAddr)}`);
     };
   }
-}
-
-/** A TCP connection. */
-export class TcpConn extends Conn<NetAddr> {
-  /** Sends small writes at once (TCP_NODELAY), which is how connections begin here; false lets the kernel gather them. */
-  setNoDelay(noDelay = true): void {
-    setOption(this, (constants) => [constants.IPPROTO_TCP, constants.TCP_NODELAY], noDelay ? 1 : 0);
-  }
-
-  /** Lets the kernel probe a silent peer (SO_KEEPALIVE; first after two hours, unless the system is told otherwise). */
-  setKeepAlive(keepAlive = true): void {
-    setOption(this, (constants) => [constants.SOL_SOCKET, constants.SO_KEEPALIVE], keepAlive ? 1 : 0);
-  }
-}
-
-/** A Unix stream connection. */
-export class UnixConn extends Conn<UnixAddr> {}
-
-const tables = new WeakMap<Runtime, ConnTable>();
-
-function tableOf(rt: Runtime): ConnTable {
-  let table = tables.get(rt);
-  if (table === undefined) tables.set(rt, (table = new ConnTable(rt, sinkOf)));
-  return table;
-}
-
-/** A connection on a descriptor that is non-blocking and close-on-exec; throws, with the descriptor closed, if refused. */
-export function openConn(rt: Runtime, fd: number, tcp: boolean): TcpConn | UnixConn {
-  const table = tableOf(rt);
-  const handle = rt.open(fd, table.sink);
-  if (handle < 0) throw errnoError(rt.poller.constants, -handle, "watching a new connection");
-  return adoptConn(rt, handle, tcp);
-}
-
-/** A connection on a handle that was opened before, for connecting; its hold on the process ends. */
-export function adoptConn(rt: Runtime, handle: Handle, tcp: boolean): TcpConn | UnixConn {
-  const table = tableOf(rt);
-  rt.poller.setSink(handle, table.sink);
-  rt.release();
-  return tcp ? new TcpConn(table, handle) : new UnixConn(table, handle);
-}
-
-function closedError(): BadResource {
-  return new BadResource("the connection has been closed");
-}
-
-function interruptedError(why: string): Interrupted {
-  return Object.assign(new Interrupted(`operation canceled: ${why}`), { code: "EINTR" });
-}
-
-function timedOut(what: "read" | "write" | "closeWrite"): TimedOut {
-  return new TimedOut(`${what} timed out: its deadline passed`);
-}
-
-/** From a moment of the wall clock to the monotonic one, which deadlines are measured by; 0 for none. */
-function monotonicDeadline(deadline: Date | number | null): number {
-  if (deadline === null) return 0;
-  const at = deadline instanceof Date ? deadline.getTime() : deadline;
-  if (typeof at !== "number" || Number.isNaN(at)) {
-    throw new TypeError("a deadline is a Date, milliseconds as Date.now() counts them, or null for none");
-  }
-  // 0 means none; a moment before the process began has passed in any case.
-  return at === Number.POSITIVE_INFINITY ? 0 : Math.max(1e-6, monotonicNow() + at - Date.now());
 }

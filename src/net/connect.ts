@@ -18,7 +18,7 @@ import {
   showHost,
   unpackAddress,
 } from "./address.ts";
-import { adoptConn, type TcpConn, type UnixConn } from "./conn.ts";
+import { adoptConn, type TcpConn, type UnixConn } from "./conn_kinds.ts";
 import type { Ip } from "./ip.ts";
 import { resolve } from "./names.ts";
 import { setInt } from "./socket_options.ts";

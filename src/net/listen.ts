@@ -17,7 +17,8 @@ import {
   showHost,
   type UnixAddr,
 } from "./address.ts";
-import type { Conn, TcpConn, UnixConn } from "./conn.ts";
+import type { Conn } from "./conn.ts";
+import type { TcpConn, UnixConn } from "./conn_kinds.ts";
 import { handover } from "./handover.ts";
 import { Listener } from "./listener.ts";
 import { resolveSync } from "./names.ts";

@@ -11,7 +11,8 @@ import { BadResource } from "../runtime/errors.ts";
 import { logError, logLine } from "../runtime/log.ts";
 import type { Runtime } from "../runtime/turn.ts";
 import { type Addr, showAddress } from "./address.ts";
-import { type Conn, openConn } from "./conn.ts";
+import type { Conn } from "./conn.ts";
+import { openConn } from "./conn_kinds.ts";
 import type { SocketFile } from "./socket_file.ts";
 
 /** One line about missing descriptors in this time, however often accept(2) says so. */

@@ -1,6 +1,7 @@
 /** Sockets in Deno's shape: listen, connect, Conn, Listener, datagrams. */
 export type { Addr, NetAddr, UnixAddr } from "./address.ts";
-export { Conn, TcpConn, UnixConn } from "./conn.ts";
+export { Conn } from "./conn.ts";
+export { TcpConn, UnixConn } from "./conn_kinds.ts";
 export type { ConnectOptions, TcpConnectOptions, UnixConnectOptions } from "./connect.ts";
 export { connect } from "./connect.ts";
 export { DatagramConn } from "./datagram.ts";

@@ -5,7 +5,8 @@ import { logError } from "../runtime/log.ts";
 import { Task, tasks } from "../runtime/tasks.ts";
 import { runtime } from "../runtime/turn.ts";
 import { type Addr, showAddress } from "./address.ts";
-import { type Conn, closeGently, openConn } from "./conn.ts";
+import { type Conn, closeGently } from "./conn.ts";
+import { openConn } from "./conn_kinds.ts";
 import type { Listener } from "./listener.ts";
 
 export interface ServeConnOptions {
