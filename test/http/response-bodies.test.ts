@@ -1,0 +1,292 @@
+// Responses of every kind, read off the wire by the letter of RFC 9112.
+import { createHash, randomBytes } from "node:crypto";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { connect, exchange } from "./support/client.ts";
+import type { RawResponse } from "./support/responses.ts";
+import { eventually, logged, start, turns } from "./support/server.ts";
+
+const get = (method = "GET", version = "1.1"): string => `${method} / HTTP/${version}\r\nHost: x\r\n\r\n`;
+
+/** What the handler's response looks like on the wire, and that the connection is fit for another request. */
+async function wire(make: () => Response | Promise<Response>, method = "GET"): Promise<RawResponse> {
+  using server = start(async () => await make());
+  using client = await connect(server.port);
+  client.write(get(method) + get(method));
+  const [first, second] = await client.responses(2, [method, method]);
+  assert.ok(second.body.equals(first.body));
+  return first;
+}
+
+const stream = (...parts: (string | Uint8Array)[]): ReadableStream<Uint8Array> =>
+  new ReadableStream({
+    start(controller) {
+      for (const part of parts) controller.enqueue(typeof part === "string" ? new TextEncoder().encode(part) : part);
+      controller.close();
+    },
+  });
+
+const large = "0123456789abcdef".repeat(100_000);
+const bodies: Readonly<Record<string, readonly [() => Response, string, RawResponse["framing"], string | null]>> = {
+  "a string": [() => new Response("hello"), "hello", "length", "text/plain;charset=UTF-8"],
+  "a string beyond ASCII": [() => new Response("grün €𝄞"), "grün €𝄞", "length", "text/plain;charset=UTF-8"],
+  "a long string beyond ASCII": [
+    () => new Response("€".repeat(90)),
+    "€".repeat(90),
+    "length",
+    "text/plain;charset=UTF-8",
+  ],
+  "a lone surrogate": [() => new Response("a\ud800b"), "a\ufffdb", "length", "text/plain;charset=UTF-8"],
+  "a large string": [() => new Response(large), large, "length", "text/plain;charset=UTF-8"],
+  "a large string beyond ASCII": [() => new Response(`é${large}`), `é${large}`, "length", "text/plain;charset=UTF-8"],
+  "an empty string": [() => new Response(""), "", "length", "text/plain;charset=UTF-8"],
+  nothing: [() => new Response(), "", "length", null],
+  null: [() => new Response(null), "", "length", null],
+  bytes: [() => new Response(new TextEncoder().encode("bytes")), "bytes", "length", null],
+  "a part of an array": [
+    () => new Response(new TextEncoder().encode("xbytesx").subarray(1, 6)),
+    "bytes",
+    "length",
+    null,
+  ],
+  "no bytes": [() => new Response(new Uint8Array(0)), "", "length", null],
+  "an ArrayBuffer": [() => new Response(new TextEncoder().encode("buffer").buffer), "buffer", "length", null],
+  "a DataView": [() => new Response(new DataView(new TextEncoder().encode("view").buffer)), "view", "length", null],
+  "a Blob": [() => new Response(new Blob(["blob"], { type: "a/b" })), "blob", "length", "a/b"],
+  "an empty Blob": [() => new Response(new Blob([])), "", "length", null],
+  URLSearchParams: [
+    () => new Response(new URLSearchParams({ a: "b c" })),
+    "a=b+c",
+    "length",
+    "application/x-www-form-urlencoded;charset=UTF-8",
+  ],
+  JSON: [() => Response.json({ a: 1 }), '{"a":1}', "length", "application/json"],
+  "a stream": [() => new Response(stream("a", "b", "c")), "abc", "chunked", null],
+  "an empty stream": [() => new Response(stream()), "", "chunked", null],
+  "a stream with empty pieces": [() => new Response(stream("", "a", "", "b", "")), "ab", "chunked", null],
+  "a stream of large pieces": [() => new Response(stream(large, large)), large + large, "chunked", null],
+  "a stream with a length": [
+    () => new Response(stream("ab", "c"), { headers: { "content-length": "3" } }),
+    "abc",
+    "length",
+    null,
+  ],
+};
+
+for (const [name, [make, text, framing, type]] of Object.entries(bodies)) {
+  test(`${name}: GET and HEAD`, async () => {
+    const got = await wire(make);
+    assert.is(got.status, 200);
+    assert.is(got.text(), text);
+    assert.is(got.framing, framing);
+    assert.is(got.header("content-type"), type);
+    const head = await wire(make, "HEAD");
+    assert.is(head.header("content-type"), type);
+    assert.is(head.header("transfer-encoding"), null);
+    if (framing === "length") assert.is(head.header("content-length"), got.header("content-length"));
+  });
+}
+
+test("FormData", async () => {
+  const form = new FormData();
+  form.set("a", "b");
+  using server = start(() => new Response(form));
+  const [got] = await exchange(server.port, get("GET", "1.0"));
+  const boundary = /^multipart\/form-data; ?boundary=(.+)$/.exec(got.header("content-type") ?? "")?.[1];
+  assert.ok(boundary && got.text().includes(`--${boundary}--`));
+});
+
+test("a date, a reason, and no field twice", async () => {
+  const got = await wire(() => new Response("x", { status: 404, headers: { "x-a": "b" } }));
+  assert.is(got.reason, "Not Found");
+  assert.match(got.header("date") ?? "", /^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/);
+  const own = await wire(() => new Response("x", { statusText: "Fine", headers: { date: "never" } }));
+  assert.is(own.reason, "Fine");
+  assert.is(own.header("date"), "never");
+  assert.is((await wire(() => new Response("x", { status: 599 }))).reason, "");
+});
+
+for (const status of [204, 304]) {
+  test(`${status} has no body and no framing, by GET and by HEAD`, async () => {
+    const make = (): Response => new Response(null, { status, headers: { etag: '"a"' } });
+    for (const method of ["GET", "HEAD"]) {
+      const got = await wire(make, method);
+      assert.is(got.status, status);
+      assert.is(got.header("content-length"), null);
+      assert.is(got.header("transfer-encoding"), null);
+      assert.is(got.header("etag"), '"a"');
+    }
+  });
+}
+
+test("205 has an empty body", async () => {
+  assert.is((await wire(() => new Response(null, { status: 205 }))).header("content-length"), "0");
+});
+
+test("HEAD and 304 may say the length that GET would have", async () => {
+  const headers = { "content-length": "1234" };
+  assert.is((await wire(() => new Response(null, { headers }), "HEAD")).header("content-length"), "1234");
+  assert.is((await wire(() => new Response(null, { status: 304, headers }))).header("content-length"), "1234");
+});
+
+test("a wrong content-length of a whole body is put right", async () => {
+  for (const length of ["1", "1000", "x", "-1"]) {
+    const got = await wire(() => new Response("hello", { headers: { "content-length": length } }));
+    assert.is(got.header("content-length"), "5");
+    assert.is(got.text(), "hello");
+  }
+  assert.is(
+    (await wire(() => new Response(null, { headers: { "content-length": "9" } }))).header("content-length"),
+    "0",
+  );
+});
+
+test("fields of the connection are the server's: transfer-encoding, keep-alive, upgrade", async () => {
+  const headers = { "transfer-encoding": "gzip", "keep-alive": "x", upgrade: "y", te: "z", "x-mine": "1" };
+  const got = await wire(() => new Response("hello", { headers }));
+  for (const name of Object.keys(headers)) assert.is(got.header(name), name === "x-mine" ? "1" : null);
+});
+
+test("connection: close from the handler closes after the response", async () => {
+  for (const make of [
+    () => new Response("x", { headers: { connection: "close" } }),
+    () => new Response(stream("x"), { headers: { Connection: "a, Close" } }),
+  ]) {
+    using server = start(make);
+    const got = await exchange(server.port, get() + get());
+    assert.is(got.length, 1);
+    assert.is(got[0].header("connection"), "close");
+  }
+});
+
+test("several set-cookie lines, values in latin1, many fields", async () => {
+  const got = await wire(() => {
+    const headers = new Headers({ "x-latin": "\xe4\xf6\xfc\xff", "x-empty": "" });
+    headers.append("set-cookie", "a=1; Path=/");
+    headers.append("set-cookie", "b=2");
+    headers.append("vary", "a");
+    headers.append("vary", "b");
+    for (let i = 0; i < 100; i++) headers.set(`x-${i}`, "v".repeat(100));
+    return new Response("x", { headers });
+  });
+  const cookies = got.fields.filter(([name]) => name === "set-cookie").map(([, value]) => value);
+  assert.equal(cookies, ["a=1; Path=/", "b=2"]);
+  assert.is(got.header("x-latin"), "\xe4\xf6\xfc\xff");
+  assert.is(got.header("x-empty"), "");
+  assert.is(got.header("vary"), "a, b");
+  assert.is(got.header("x-99"), "v".repeat(100));
+});
+
+test("the same Response shape again and again, with other values", async () => {
+  let i = 0;
+  using server = start(() => new Response(String(i), { headers: { "x-i": String(i++) } }));
+  using client = await connect(server.port);
+  client.write(get().repeat(100));
+  const got = await client.responses(100);
+  got.forEach((response, at) => {
+    assert.is(response.text(), String(at));
+    assert.is(response.header("x-i"), String(at));
+  });
+});
+
+test("HTTP/1.0: a stream ends with the connection, anything else has its length", async () => {
+  using streaming = start(() => new Response(stream("a", "b")));
+  const [streamed] = await exchange(streaming.port, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  assert.is(streamed.framing, "close");
+  assert.is(streamed.text(), "ab");
+  assert.is(streamed.header("connection"), "close");
+  using plain = start(() => new Response(new Blob(["ab"])));
+  const [whole] = await exchange(plain.port, "GET / HTTP/1.0\r\n\r\n");
+  assert.is(whole.framing, "length");
+});
+
+test("64 MiB down, byte-exact, as bytes, as a Blob and as a stream", async () => {
+  const piece = randomBytes(1 << 20);
+  const whole = Buffer.concat(Array.from({ length: 64 }, () => piece));
+  const expected = createHash("sha256").update(whole).digest("hex");
+  const makes = [
+    () => new Response(whole),
+    () => new Response(new Blob([whole])),
+    () => new Response(stream(...Array.from({ length: 64 }, () => piece))),
+  ];
+  let i = 0;
+  using server = start(() => makes[i++ % makes.length]());
+  for (const _ of makes) {
+    const hash = createHash("sha256");
+    for await (const chunk of (await fetch(server.url)).body ?? []) hash.update(chunk);
+    assert.is(hash.digest("hex"), expected);
+  }
+});
+
+test("a client that does not read stalls the producer", async () => {
+  let pulled = 0;
+  const cancelled = Promise.withResolvers<unknown>();
+  using server = start(
+    () =>
+      new Response(
+        new ReadableStream({
+          pull(controller) {
+            pulled++;
+            controller.enqueue(new Uint8Array(64 * 1024));
+          },
+          cancel: cancelled.resolve,
+        }),
+      ),
+  );
+  const client = await connect(server.port);
+  client.socket.pause();
+  client.write(get());
+  await eventually(() => pulled > 10, "the producer runs");
+  let before = -1;
+  for (let still = 0; still < 25; before = pulled) {
+    still = before === pulled ? still + 1 : 0;
+    await turns(3);
+  }
+  assert.ok(pulled < 400, `${pulled} pieces of 64 KiB for a client that reads none`);
+  client.reset();
+  await cancelled.promise;
+  await eventually(() => server.server.connections === 0, "the connection is forgotten");
+});
+
+test("a stream that fails midway cuts the connection: the client sees that it is not whole", async () => {
+  for (const headers of [new Headers(), new Headers({ "content-length": "100" })]) {
+    const lines = await logged(async () => {
+      const failing = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          controller.enqueue(new TextEncoder().encode("half"));
+          await turns(2);
+          controller.error(new Error("no more"));
+        },
+      });
+      using server = start(() => new Response(failing, { headers }));
+      using client = await connect(server.port);
+      client.write(get() + get());
+      await client.gone();
+      assert.ok(client.text.includes("half"));
+      assert.not.ok(client.text.includes("\r\n0\r\n\r\n"));
+      assert.is(client.text.split("HTTP/1.1").length, 2);
+    });
+    assert.is(lines.length, 1);
+    assert.match(lines[0], /no more/);
+  }
+});
+
+for (const [name, make] of Object.entries({
+  "more bytes than its content-length": () => new Response(stream("too long"), { headers: { "content-length": "3" } }),
+  "fewer bytes than its content-length": () => new Response(stream("short"), { headers: { "content-length": "30" } }),
+  strings: () => new Response(new ReadableStream({ start: (controller) => controller.enqueue("text") })),
+})) {
+  test(`a stream that gives ${name} is cut off, with a line in the log`, async () => {
+    const lines = await logged(async () => {
+      using server = start(make);
+      using client = await connect(server.port);
+      client.write(get());
+      await client.gone();
+      assert.not.ok(client.text.includes("too long"));
+    });
+    assert.is(lines.length, 1);
+    assert.match(lines[0], /a response was cut off/);
+  });
+}
+
+test.run();
