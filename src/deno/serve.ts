@@ -10,6 +10,12 @@ export interface DenoServeOptions extends ServeOptions {
   handler?: Handler;
   /** @default {"tcp"} */
   transport?: "tcp" | "unix";
+  /** Deno's name for `backlog`. */
+  tcpBacklog?: number;
+  /** Not supported yet. */
+  cert?: string;
+  /** Not supported yet. */
+  key?: string;
 }
 
 /**
@@ -22,12 +28,13 @@ export function serve(options: DenoServeOptions, handler: Handler): HttpServer;
 export function serve(options: DenoServeOptions & { handler: Handler }): HttpServer;
 export function serve(first: Handler | DenoServeOptions, second?: Handler | DenoServeOptions): HttpServer {
   const [options, handler] = readArguments(first, second);
-  if ("cert" in options || "key" in options) {
+  if (options.cert !== undefined || options.key !== undefined) {
     throw new TypeError(
       "Deno.serve: TLS is not supported yet: leave out cert and key, and let a proxy in front of the server speak TLS",
     );
   }
-  return serveHttp({ ...options, onListen: options.onListen ?? announce }, handler);
+  const { backlog = options.tcpBacklog, onListen = announce } = options;
+  return serveHttp({ ...options, backlog, onListen }, handler);
 }
 
 function readArguments(
