@@ -150,7 +150,8 @@ export class HttpConnection implements BodyOwner {
   /** What the handler returned, or the promise of it. */
   settle(exchange: Exchange, result: unknown): void {
     if (isThenable(result)) {
-      result.then(
+      // Other thenables than promises may throw, or call back twice.
+      Promise.resolve(result).then(
         (response) => this.#respond(exchange, response),
         (error: unknown) => this.recover(exchange, error),
       );
