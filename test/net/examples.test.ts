@@ -12,7 +12,9 @@ const mod = new URL("mod.ts", folder).href;
 /** The code blocks of a file's comments, without the comments' stars. */
 function examples(file: string): string[] {
   const source = readFileSync(new URL(file, folder), "utf8");
-  return [...source.matchAll(/^\s*\* ```ts\n([\s\S]*?)^\s*\* ```$/gm)].map((match) => match[1].replace(/^\s*\* ?/gm, ""));
+  return [...source.matchAll(/^\s*\* ```ts\n([\s\S]*?)^\s*\* ```$/gm)].map((match) =>
+    match[1].replace(/^\s*\* ?/gm, ""),
+  );
 }
 
 for (const file of readdirSync(folder)) {

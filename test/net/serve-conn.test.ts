@@ -81,7 +81,7 @@ test("what a handler wrote arrives, although the client's bytes lie unread", asy
   await server.shutdown();
 });
 
-test("a peer that never ends is cut after a second, and one that floods at once", async () => {
+test("a peer that never ends is cut after a second, and one that floods when it has sent 16 MiB", async () => {
   const { poller } = runtime();
   await until(() => poller.openCount === 0, "the connections of earlier tests are gone");
   const server = serveConn(
