@@ -9,6 +9,7 @@ import type { Constants } from "./constants.ts";
 import { HandleTable } from "./handles.ts";
 import { type Handle, type Poller, SENDING, SENT, type Sink } from "./poller.ts";
 import type { System } from "./system.ts";
+import { Unsent } from "./unsent.ts";
 
 /** The three verbs of a readiness kernel. `poll` leaves what is ready in the three arrays and returns how many. */
 export interface ReadinessBackend {
@@ -39,7 +40,7 @@ export const URGENT = 8;
  *   CONNECTING  from connect until it is writable
  *   MORE        the kernel may have more to read: an edge came, and no call has found the bottom since
  *   HUNG_UP     FIN, reset, error or urgent data was reported: read on until the kernel says that there is no more
- *   BLOCKED     a send met a full buffer: `rest` holds what is left, or sendTo waits for room
+ *   BLOCKED     a send met a full buffer: `#unsent` holds what is left, or sendTo waits for room
  *   QUEUED      it stands in `queue`; STALLED: it stands in `stalledHandles`
  */
 const OPEN = 1;
@@ -61,11 +62,6 @@ const SCRATCH = 64 * 1024;
 const READS_A_TURN = 4;
 const ACCEPTS_A_TURN = 64;
 
-interface Rest {
-  bytes: Uint8Array;
-  start: number;
-}
-
 export class ReadinessPoller implements Poller {
   readonly name: string;
   readonly constants: Constants;
@@ -84,8 +80,7 @@ export class ReadinessPoller implements Poller {
   readonly #int = new Int32Array(1);
 
   readonly #table = new HandleTable();
-  /** What a full send buffer left over; only stalled readers have one. */
-  readonly #rest = new Map<Handle, Rest>();
+  readonly #unsent = new Unsent();
   /** Handles with work that no edge will announce, as handle and generation; the ones that wait for resources. */
   #queue: number[] = [];
   #stalled: number[] = [];
@@ -125,7 +120,7 @@ export class ReadinessPoller implements Poller {
     if ((state & OPEN) === 0) return;
     const fd = this.#table.fds[handle];
     if (state & LISTENER) this.#backend.forget(fd);
-    if (state & BLOCKED) this.#rest.delete(handle);
+    if (state & BLOCKED) this.#unsent.delete(handle);
     this.#table.release(handle);
     // EINTR after close(2) on Linux means closed (man 2 close); a second try could hit the descriptor's next owner.
     this.system.close(fd);
@@ -214,7 +209,7 @@ export class ReadinessPoller implements Poller {
   }
 
   send(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
-    if (this.#table.state[handle] & BLOCKED) return this.#append(handle, bytes, start, end);
+    if (this.#table.state[handle] & BLOCKED) return this.#keep(handle, bytes, start, end);
     while (start < end) {
       const whole = start === 0 && end === bytes.length;
       const n = this.system.send(this.#table.fds[handle], whole ? bytes : bytes.subarray(start, end));
@@ -230,7 +225,7 @@ export class ReadinessPoller implements Poller {
   }
 
   sendOutgoing(handle: Handle, start: number, end: number): number {
-    if (this.#table.state[handle] & BLOCKED) return this.#append(handle, this.outgoing, start, end);
+    if (this.#table.state[handle] & BLOCKED) return this.#keep(handle, this.outgoing, start, end);
     while (start < end) {
       const n = this.system.sendAt(this.#table.fds[handle], this.#outgoingAddress + start, end - start);
       if (n < 0) {
@@ -408,39 +403,23 @@ export class ReadinessPoller implements Poller {
 
   #keep(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
     this.#table.state[handle] |= BLOCKED;
-    this.#rest.set(handle, { bytes: bytes.slice(start, end), start: 0 });
-    return SENDING;
-  }
-
-  #append(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
-    const rest = this.#rest.get(handle);
-    if (rest === undefined) return this.#keep(handle, bytes, start, end);
-    const left = rest.bytes.length - rest.start;
-    const joined = new Uint8Array(left + end - start);
-    joined.set(rest.bytes.subarray(rest.start));
-    joined.set(bytes.subarray(start, end), left);
-    rest.bytes = joined;
-    rest.start = 0;
+    this.#unsent.add(handle, bytes, start, end);
     return SENDING;
   }
 
   #flush(handle: Handle): void {
-    const rest = this.#rest.get(handle);
-    if (rest !== undefined) {
-      while (rest.start < rest.bytes.length) {
-        const n = this.system.send(this.#table.fds[handle], rest.bytes.subarray(rest.start));
-        if (n < 0) {
-          const wait = this.#sendFailed(handle, n);
-          if (wait === 0) continue;
-          if (wait > 0) return;
-          this.#rest.delete(handle);
-          this.#table.state[handle] &= ~BLOCKED;
-          this.#table.sinks[handle]?.failed(handle, -wait);
-          return;
-        }
-        rest.start += n;
+    for (let rest = this.#unsent.get(handle); rest !== undefined; rest = this.#unsent.get(handle)) {
+      const n = this.system.send(this.#table.fds[handle], rest);
+      if (n >= 0) this.#unsent.took(handle, n);
+      else {
+        const wait = this.#sendFailed(handle, n);
+        if (wait === 0) continue;
+        if (wait > 0) return;
+        this.#unsent.delete(handle);
+        this.#table.state[handle] &= ~BLOCKED;
+        this.#table.sinks[handle]?.failed(handle, -wait);
+        return;
       }
-      this.#rest.delete(handle);
     }
     this.#table.state[handle] &= ~BLOCKED;
     this.#table.sinks[handle]?.sent(handle);
