@@ -49,7 +49,7 @@ export function die(error: unknown, program: string): never {
 export function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? "" : `\nCaused by: ${stackOf(error.cause)}`;
-  const stack = (error.stack ?? String(error)).replace(/\n {4}at [^\n]*<entry>:[\s\S]*$/, "");
+  const stack = (error.stack ?? String(error)).replace(/\n {4}at (?:[^\n]*<entry>:|loadProgram \()[\s\S]*$/, "");
   return `${stack}${cause}`;
 }
 

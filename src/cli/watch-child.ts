@@ -26,7 +26,7 @@ export async function runWatchChild(given: string): Promise<void> {
         (error) => die(error, "slipway"),
       );
     } else {
-      end(app ?? inherited, message.graceMs);
+      end(app ?? inherited);
     }
   });
 }
@@ -57,15 +57,13 @@ async function start(message: ToChild & { type: "load" }, inherited: Inherited):
   return app;
 }
 
-function end(app: RunningApp, graceMs: number): void {
-  app.stopAccepting();
+function end(app: RunningApp): void {
+  const stopped = app.stop();
   tell({ type: "stopped" });
-  setTimeout(() => {
-    app.stop().then(
-      () => process.exit(0),
-      (error) => die(error, "slipway"),
-    );
-  }, graceMs);
+  stopped.then(
+    () => process.exit(0),
+    (error) => die(error, "slipway"),
+  );
 }
 
 /** The listening sockets that came with us, and what a program that listens on its own made of them. */
@@ -105,17 +103,10 @@ class Inherited implements RunningApp {
     handover.serving = (server) => void this.#servers.push(server);
   }
 
-  stopAccepting(): void {
-    for (const listener of this.#listeners) {
-      // An `accept` loop of the program's own ends when its listener is closed, and with no connection left half
-      // served: it took each one by itself.
-      if (this.#servers.some((server) => server.addr === listener.addr)) listener.stopAccepting();
-      else listener.close();
-    }
-  }
-
   async stop(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => server.shutdown()));
+    const ending = this.#servers.map((server) => server.shutdown());
+    for (const listener of this.#listeners) listener.close();
+    await Promise.all(ending);
     // What else the program does, connections of its own `accept` loop say, keeps it alive until the parent's patience
     // ends; when nothing does, it ends by itself.
     if (this.#servers.length === 0) await new Promise<void>((resolve) => process.once("beforeExit", () => resolve()));

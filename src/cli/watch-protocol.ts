@@ -25,8 +25,7 @@ export type ToChild =
       readonly flags: Wish;
       readonly args: readonly string[];
     }
-  /** `graceMs`: how long connections may stay that have sent no request yet. */
-  | { readonly type: "drain"; readonly graceMs: number };
+  | { readonly type: "drain" };
 
 export type ToParent =
   /** What it listens on, and how that is shown; neither is known of a plain program. */

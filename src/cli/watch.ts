@@ -19,11 +19,6 @@ import { sameAddress, type ToChild, type ToParent } from "./watch-protocol.ts";
 
 /** How long a version that was replaced may take to finish what it has. */
 const drainMs = 30_000;
-/**
- * A connection that was accepted a moment ago has its request still on the way: closing it as idle would drop a client.
- * So the version before first accepts nothing more, and only after this closes connections without a request.
- */
-const graceMs = 1000;
 /** How long it may take to say that it accepts no more. */
 const answerMs = 2000;
 
@@ -181,7 +176,7 @@ class Supervisor {
     this.#serving = child;
     this.#built = built;
     // A version that is stuck in a loop does not answer: nobody waits for it for long.
-    await Promise.race([before?.drain(graceMs), new Promise((resolve) => setTimeout(resolve, answerMs).unref())]);
+    await Promise.race([before?.drain(), new Promise((resolve) => setTimeout(resolve, answerMs).unref())]);
     if (address !== undefined) this.#closeAllBut(address);
     if (shown !== undefined && shown !== this.#shown) {
       this.#shown = shown;
@@ -224,7 +219,7 @@ class Supervisor {
       for (const { listener } of this.#open) listener.close();
       for (const child of this.#children) {
         if (child === this.#starting) child.kill();
-        else void child.drain(0);
+        else void child.drain();
       }
       void Promise.all([...this.#children].map((child) => child.gone)).then(() => process.exit(0));
     };
@@ -281,10 +276,10 @@ class Child {
   }
 
   /** Stop accepting, finish, exit; by force when that takes too long. Resolves once it accepts no more. */
-  drain(graceMs: number): Promise<void> {
+  drain(): Promise<void> {
     if (this.#draining) return this.#stopped.promise;
     this.#draining = true;
-    const message: ToChild = { type: "drain", graceMs };
+    const message: ToChild = { type: "drain" };
     if (this.#process.connected) this.#process.send(message, () => {});
     const limit = setTimeout(() => this.kill(), drainMs);
     void this.gone.then(() => clearTimeout(limit));

@@ -8,6 +8,7 @@ import { isLightResponse, requestFrom } from "../fetch/mod.ts";
 import { decodeAddress, SOCKADDR_MAX } from "../net/address.ts";
 import { lingerClose } from "../net/linger.ts";
 import type { Addr, Listener } from "../net/mod.ts";
+import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
 import { logError } from "../runtime/log.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
@@ -23,6 +24,8 @@ export type ErrorHandler = (error: unknown) => Response | Promise<Response>;
 
 /** An arrow function without parameters can't see its arguments: it needs no Request at all. */
 const TAKES_NOTHING = /^(?:async\s*)?\(\s*\)\s*=>/;
+/** How long after `shutdown` the first request of a connection may come. */
+const FIRST_REQUEST_MS = 1000;
 /** Room that `writeSimple` gets at least; below, what is written is sent first. */
 const ROOM = 4096;
 
@@ -48,6 +51,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   /** By handle: 0, or the number that tells this connection from the handle's other owners. */
   #serials = new Uint32Array(1024);
   #serial = 0;
+  /** By handle: 1 until the connection's first request has come. */
+  #fresh = new Uint8Array(1024);
 
   constructor(listener: Listener, handler: Handler, onError: ErrorHandler | undefined, limits: Limits = defaultLimits) {
     this.#runtime = runtime();
@@ -70,14 +75,18 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     return this.#count;
   }
 
-  /** Stops accepting, closes idle connections, lets the others finish what they are at. */
+  /**
+   * Stops accepting, closes idle connections, lets the others finish what they are at. A connection that has sent
+   * nothing yet was opened for a request, which is on its way: it is answered if it comes soon.
+   */
   shutdown(): Promise<void> {
     if (!this.draining) {
       this.draining = true;
       this.#stopListening();
       for (const handle of this.#handles()) {
         const connection = this.#active[handle];
-        if (connection === undefined || !connection.busy) this.#close(handle);
+        if (this.#fresh[handle] === 1) this.#runtime.setDeadline(handle, monotonicNow() + FIRST_REQUEST_MS);
+        else if (connection === undefined || !connection.busy) this.#close(handle);
       }
     }
     return this.finished;
@@ -166,6 +175,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
         this.#sendLast(handle, written, false);
         return end;
       }
+      this.#fresh[handle] = 0;
       const { keepAlive, minor } = parser;
       const head = parser.end;
       const length = parser.chunked ? -1 : Math.max(0, parser.contentLength);
@@ -281,9 +291,13 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
       const larger = new Uint32Array(Math.max(handle + 1, this.#serials.length * 2));
       larger.set(this.#serials);
       this.#serials = larger;
+      const fresh = new Uint8Array(larger.length);
+      fresh.set(this.#fresh);
+      this.#fresh = fresh;
     }
     this.#serial = (this.#serial % 0xffffffff) + 1;
     this.#serials[handle] = this.#serial;
+    this.#fresh[handle] = 1;
     this.#count++;
     this.setDeadline(handle, this.limits.idleTimeout);
     this.poller.receive(handle);

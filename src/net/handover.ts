@@ -2,13 +2,11 @@
  * What the command line changes for programs that listen on their own (`Deno.serve`, `Deno.listen`): where a server
  * goes that names no address, and listeners that are open already, which `run --watch` hands from version to version.
  */
-import type { Addr } from "./address.ts";
 import type { ListenOptions } from "./listen.ts";
 import type { Listener } from "./listener.ts";
 
 /** A server that can be told to finish. */
 export interface Stoppable {
-  readonly addr: Addr;
   shutdown(): Promise<void>;
 }
 

@@ -105,6 +105,24 @@ test("clients that connect all the time are served through every restart", async
   assert.is((await server.stop()).code, 0);
 });
 
+test("a connection that was opened for a request is answered by the version that accepted it", async () => {
+  const { file, save } = project("old");
+  const server = await watch(file, "--port", "0");
+  const socket = connect(server.port, "127.0.0.1");
+  await new Promise((resolve) => socket.once("connect", resolve));
+  // Served in order: once this later connection has its answer, the first has been accepted.
+  assert.is(await once(server.port), "old");
+  save("new");
+  await server.saw(/restarted/);
+  assert.is(await once(server.port), "new");
+  let answer = "";
+  socket.on("data", (chunk) => (answer += chunk));
+  socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await new Promise((resolve) => socket.once("end", resolve));
+  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[\s\S]*connection: close\r\n[\s\S]*old$/i);
+  await server.stop();
+});
+
 test("a syntax error is shown, the version before goes on, and the next save heals", async () => {
   const { file, save, write } = project("good");
   const server = await watch(file, "--port", "0");
