@@ -25,7 +25,7 @@ import manifest from "../package.json" with { type: "json" };
 import { BASE_SCRIPT } from "../src/bundle/base-script.ts";
 import { encodePayload, type PartInput } from "../src/bundle/executable.ts";
 import { bundle, stopEsbuild } from "../src/bundle/mod.ts";
-import { sha256, writeExecutable } from "../src/cli/compile.ts";
+import { mapPart, sha256, writeExecutable } from "../src/cli/compile.ts";
 import { stripElf } from "./elf.ts";
 import { licenses } from "./licenses.ts";
 
@@ -62,7 +62,7 @@ export async function buildAll(extra: Plugin[] = []): Promise<void> {
 
   const parts: PartInput[] = [
     { name: "code", bytes: Buffer.from(cli.code) },
-    { name: "map", bytes: Buffer.from(cli.map) },
+    mapPart(cli.map),
     esbuildPart(),
     ...templates(),
   ];
@@ -159,7 +159,7 @@ function makeBase({ boot, runtime, apart, sample }: Scripts): Buffer {
     };
     asset("koffi.node", addon);
     asset("koffi.digest", digest(addon));
-    asset("base.map", runtime.map);
+    asset("base.map", mapPart(runtime.map).bytes);
     asset(BASE_SCRIPT, runtime.code);
     for (const [name, code] of apart) asset(name, code);
 

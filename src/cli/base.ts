@@ -54,13 +54,17 @@ async function load(
   const code = payload.read("code").toString();
   return loadProgram(
     { code, entry, provided },
-    { root: PROGRAM_ROOT, sealed: true, shared, map: () => payload.read("map").toString() },
+    { root: PROGRAM_ROOT, sealed: true, shared, map: () => unpacked(payload.read("map")) },
   );
 }
 
 /** The map of this very script. */
 function ownMap(): string {
-  return process.getBuiltinModule("node:sea").getAsset("base.map", "utf8");
+  return unpacked(new Uint8Array(process.getBuiltinModule("node:sea").getRawAsset("base.map") as ArrayBuffer));
+}
+
+function unpacked(map: Uint8Array): string {
+  return process.getBuiltinModule("node:zlib").zstdDecompressSync(map).toString();
 }
 
 function fail(message: string): void {

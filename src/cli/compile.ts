@@ -12,6 +12,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { constants, zstdCompressSync } from "node:zlib";
 import { encodePayload, openPayload, ownPayload, type PartInput } from "../bundle/executable.ts";
 import { includeFiles } from "../bundle/include.ts";
 import { bundle, stopEsbuild } from "../bundle/mod.ts";
@@ -66,7 +67,7 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
 
   const parts: PartInput[] = [
     { name: "code", bytes: Buffer.from(program.code) },
-    { name: "map", bytes: Buffer.from(program.map) },
+    mapPart(program.map),
     // Not what an earlier compile left there: with --include . each would carry the one before.
     ...includeFiles(include, program.root, [path]).map(({ name, bytes, executable }) => ({
       name: `file:${name}`,
@@ -78,6 +79,12 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
   const payload = encodePayload(base.length, "program", meta, parts, sha256);
   writeExecutable(path, base.pieces(), [payload]);
   return { path, bytes: base.length + payload.length };
+}
+
+/** The source map, small: it is read when something went wrong, which leaves time to unpack it. */
+export function mapPart(map: string): PartInput {
+  const params = { [constants.ZSTD_c_compressionLevel]: 9 };
+  return { name: "map", bytes: zstdCompressSync(map, { params }) };
 }
 
 /** SHA-256, as encodePayload wants it. */
