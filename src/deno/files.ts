@@ -75,7 +75,8 @@ function flags({ append = false, create = true, createNew = false }: WriteOption
   return O_WRONLY | (append ? O_APPEND : O_TRUNC) | (createNew ? O_CREAT | O_EXCL : create ? O_CREAT : 0);
 }
 
-function fileInfo(stats: Stats): object {
+/** What Deno's stat says. */
+export function fileInfo(stats: Stats): object {
   return {
     isFile: stats.isFile(),
     isDirectory: stats.isDirectory(),

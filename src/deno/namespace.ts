@@ -7,6 +7,7 @@ import { errors } from "../runtime/errors.ts";
 import * as command from "./command.ts";
 import { environment } from "./environment.ts";
 import { files } from "./files.ts";
+import * as file from "./fs-file.ts";
 import * as program from "./program.ts";
 import { serve } from "./serve.ts";
 import { fromShim, shimMembers } from "./shim.ts";
@@ -26,6 +27,12 @@ export function makeNamespace(): object {
     env: environment,
     ...files,
     ...temporary,
+    open: file.open,
+    openSync: file.openSync,
+    create: file.create,
+    createSync: file.createSync,
+    FsFile: file.FsFile,
+    SeekMode: file.SeekMode,
     exit: program.exit,
     pid: process.pid,
     cwd: () => process.cwd(),

@@ -5,16 +5,15 @@
  */
 import { createRequire } from "node:module";
 import { isEmbedded, listAssets } from "../runtime/assets.ts";
-import { EmbeddedFile } from "./embedded-file.ts";
 import { type Callable, toDenoError, withDenoErrors } from "./file-errors.ts";
 
 type Path = string | URL;
 
 /** Members of Deno 2 that the shim has and that we don't have better. */
 export const shimMembers = [
-  ...["FsFile", "SeekMode", "Permissions", "PermissionStatus", "permissions"],
+  ...["Permissions", "PermissionStatus", "permissions"],
   ...["stdin", "stdout", "stderr", "isatty", "chdir"],
-  ...["open", "openSync", "create", "createSync", "copyFile", "copyFileSync"],
+  ...["copyFile", "copyFileSync"],
   ...["realPath", "realPathSync", "readLink", "readLinkSync"],
   ...["readDir", "readDirSync", "mkdir", "mkdirSync", "remove", "removeSync", "rename", "renameSync"],
   ...["chmod", "chmodSync", "chown", "chownSync", "truncate", "truncateSync", "utime", "utimeSync"],
@@ -29,16 +28,9 @@ export function fromShim(name: (typeof shimMembers)[number]): unknown {
   loaded ??= load();
   const member = loaded[name];
   if (name === "readDir") return (path: Path) => readDir(path, member as DirReader);
-  if (name === "open" || name === "openSync") return opener(name, withDenoErrors(name, member as Callable));
   return typeof member === "function" && !/^class\b/.test(Function.prototype.toString.call(member))
     ? withDenoErrors(name, member as Callable)
     : member;
-}
-
-function opener(name: "open" | "openSync", onDisk: Callable): Callable {
-  const inProgram =
-    name === "open" ? async (path: Path) => new EmbeddedFile(path) : (path: Path) => new EmbeddedFile(path);
-  return (...args) => (isEmbedded(args[0] as Path) ? inProgram(args[0] as Path) : onDisk(...args));
 }
 
 function load(): Shim {
@@ -46,10 +38,6 @@ function load(): Shim {
   const { Deno } = (
     typeof require === "function" ? require("@deno/shim-deno") : createRequire(import.meta.url)("@deno/shim-deno")
   ) as typeof import("@deno/shim-deno");
-  const file = Deno.FsFile.prototype as unknown as Record<string, unknown>;
-  for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(file))) {
-    if (name !== "constructor" && typeof value === "function") file[name] = withDenoErrors(name, value);
-  }
   return Deno as unknown as Shim;
 }
 

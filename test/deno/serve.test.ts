@@ -143,12 +143,13 @@ programs("export default { fetch } with Deno inside", async () => {
 programs("SIGTERM goes to the program's own listener", async () => {
   const path = write(
     "signals.ts",
-    `const server = Deno.serve({ port: 0, onListen: ({ port }) => console.log("port", port) }, () => new Response("x"));
+    `const server = Deno.serve({ port: 0, onListen() {} }, () => new Response("x"));
      Deno.addSignalListener("SIGTERM", async () => {
        await server.shutdown();
        console.log("ended well");
        Deno.exit(7);
-     });`,
+     });
+     console.log("port", server.addr.port);`,
   );
   const started = start([...fromSource, "run", path]);
   await started.saw(/^port \d+$/m);

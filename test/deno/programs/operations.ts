@@ -111,6 +111,61 @@ const calls: [name: string, call: () => unknown, sentence?: { sentence: boolean 
     },
   ],
   [
+    "FsFile seek",
+    async () => {
+      using file = await Deno.open(`${folder}/seek`, { read: true, write: true, create: true });
+      const said = [];
+      file.writeSync(new TextEncoder().encode("0123456789"));
+      said.push(file.seekSync(0, Deno.SeekMode.Current), await file.seek(2, Deno.SeekMode.Start));
+      const buffer = new Uint8Array(3);
+      said.push(file.readSync(buffer), text(buffer), file.seekSync(-2, Deno.SeekMode.End), await file.read(buffer));
+      said.push(text(buffer), await file.read(buffer), file.seekSync(1, Deno.SeekMode.Current));
+      await file.seek(4, Deno.SeekMode.Start);
+      await file.write(new TextEncoder().encode("XY"));
+      await file.truncate(8);
+      await file.sync();
+      file.utimeSync(1, 2);
+      return [...said, await Deno.readTextFile(`${folder}/seek`), file.isTerminal(), file.statSync().mtime?.getTime()];
+    },
+  ],
+  [
+    "FsFile append",
+    async () => {
+      using file = Deno.openSync(`${folder}/seek`, { append: true, read: true });
+      await file.write(new TextEncoder().encode("+"));
+      const end = file.seekSync(0, Deno.SeekMode.Current);
+      file.seekSync(0, Deno.SeekMode.Start);
+      file.writeSync(new TextEncoder().encode("+"));
+      return [end, file.readSync(new Uint8Array(1)), Deno.readTextFileSync(`${folder}/seek`)];
+    },
+  ],
+  [
+    "FsFile closed",
+    async () => {
+      const file = await Deno.open(here);
+      file.close();
+      return await file.read(new Uint8Array(1));
+    },
+  ],
+  [
+    "FsFile closed by its stream",
+    async () => {
+      const file = await Deno.open(here);
+      await new Response(file.readable).text();
+      file.close();
+    },
+  ],
+  ["open for nothing", () => Deno.open(here, {}), kept],
+  ["open truncate", () => Deno.openSync(here, { read: true, truncate: true }), kept],
+  ["open create", () => Deno.openSync(here, { read: true, create: true }), kept],
+  [
+    "open a device",
+    async () => {
+      using file = await Deno.open("/dev/zero");
+      return [await file.read(new Uint8Array(4)), file.readSync(new Uint8Array(4))];
+    },
+  ],
+  [
     "FsFile writable",
     async () => {
       const file = await Deno.open(`${folder}/piped`, { create: true, write: true });

@@ -1,0 +1,236 @@
+/**
+ * `Deno.open` and `Deno.FsFile`. Node has no lseek(2), so a regular file's position is kept here and every read and
+ * write says where; what has no positions (pipes, terminals, devices) is read and written as it comes.
+ */
+import { isEmbedded } from "../runtime/assets.ts";
+import { BadResource } from "../runtime/errors.ts";
+import { EmbeddedFile } from "./embedded-file.ts";
+import { toDenoError } from "./file-errors.ts";
+import { fileInfo } from "./files.ts";
+import { unsupported } from "./unsupported.ts";
+
+type Path = string | URL;
+type Time = number | Date;
+
+export interface OpenOptions {
+  read?: boolean;
+  write?: boolean;
+  append?: boolean;
+  truncate?: boolean;
+  create?: boolean;
+  createNew?: boolean;
+  mode?: number;
+}
+
+/** Where `seek` counts from. */
+export const SeekMode = { 0: "Start", 1: "Current", 2: "End", Start: 0, Current: 1, End: 2 } as const;
+
+const CHUNK = 65536;
+const fs = () => process.getBuiltinModule("node:fs");
+
+/** Opens a file, for reading unless told otherwise. */
+export async function open(path: Path, options: OpenOptions = { read: true }): Promise<FsFile | EmbeddedFile> {
+  if (isEmbedded(path)) return new EmbeddedFile(path);
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  fs().open(path, openFlags(options), options.mode ?? 0o666, (error, fd) => {
+    if (error === null) resolve(fd);
+    else reject(toDenoError(error, "open", [path]));
+  });
+  return new FsFile(await promise, options.append === true);
+}
+
+export function openSync(path: Path, options: OpenOptions = { read: true }): FsFile | EmbeddedFile {
+  if (isEmbedded(path)) return new EmbeddedFile(path);
+  try {
+    return new FsFile(fs().openSync(path, openFlags(options), options.mode ?? 0o666), options.append === true);
+  } catch (error) {
+    throw toDenoError(error, "open", [path]);
+  }
+}
+
+const toCreate: OpenOptions = { read: true, write: true, truncate: true, create: true };
+/** Makes a file, or empties the one that is there. */
+export const create = (path: Path) => open(path, toCreate);
+export const createSync = (path: Path) => openSync(path, toCreate);
+
+function openFlags({ read, write, append, truncate, create, createNew }: OpenOptions): number {
+  const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_TRUNC, O_CREAT, O_EXCL } = fs().constants;
+  const writes = write === true || append === true;
+  if (!read && !writes) throw new Error("'options' requires at least one option to be true");
+  if (truncate && !write) throw new Error("'truncate' option requires 'write' to be true");
+  if ((create || createNew) && !writes) {
+    throw new Error("'create' or 'createNew' options require 'write' or 'append' to be true");
+  }
+  return (
+    (read ? (writes ? O_RDWR : O_RDONLY) : O_WRONLY) |
+    (append ? O_APPEND : 0) |
+    (truncate ? O_TRUNC : 0) |
+    (createNew ? O_CREAT | O_EXCL : create ? O_CREAT : 0)
+  );
+}
+
+/** An open file. */
+export class FsFile implements Disposable {
+  /** -1 when closed. */
+  #fd: number;
+  readonly #appends: boolean;
+  /** Undefined for what has no positions. */
+  #position: number | undefined;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  #writable: WritableStream<Uint8Array> | undefined;
+
+  /** @internal Use `Deno.open`. */
+  constructor(fd: number, appends: boolean) {
+    this.#fd = fd;
+    this.#appends = appends;
+    this.#position = fs().fstatSync(fd).isFile() ? 0 : undefined;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    if (buffer.length === 0) return Promise.resolve(0);
+    return this.#call("read", (fd, done) =>
+      fs().read(fd, buffer, 0, buffer.length, this.#position ?? null, (error, count) => done(error, count)),
+    ).then((count) => this.#advance(count as number));
+  }
+  readSync(buffer: Uint8Array): number | null {
+    if (buffer.length === 0) return 0;
+    return this.#advance(
+      this.#sync("read", (fd) => fs().readSync(fd, buffer, 0, buffer.length, this.#position ?? null)),
+    );
+  }
+
+  async write(bytes: Uint8Array): Promise<number> {
+    const count = (await this.#call("write", (fd, done) =>
+      fs().write(fd, bytes, 0, bytes.length, this.#target(), (error, count) => done(error, count)),
+    )) as number;
+    this.#wrote(count);
+    return count;
+  }
+  writeSync(bytes: Uint8Array): number {
+    const count = this.#sync("write", (fd) => fs().writeSync(fd, bytes, 0, bytes.length, this.#target()));
+    this.#wrote(count);
+    return count;
+  }
+
+  async seek(offset: number | bigint, whence: number): Promise<number> {
+    return this.seekSync(offset, whence);
+  }
+  seekSync(offset: number | bigint, whence: number): number {
+    const { isFile, size } = this.statSync() as { isFile: boolean; size: number };
+    if (!isFile || this.#position === undefined) throw new Error("Illegal seek (os error 29)");
+    const from = whence === SeekMode.Start ? 0 : whence === SeekMode.Current ? this.#position : size;
+    const position = from + Number(offset);
+    if (!(position >= 0)) throw new TypeError("Invalid argument (os error 22)");
+    this.#position = position;
+    return position;
+  }
+
+  async stat(): Promise<object> {
+    return this.statSync();
+  }
+  statSync(): object {
+    return fileInfo(this.#sync("stat", (fd) => fs().fstatSync(fd)));
+  }
+  async truncate(length = 0): Promise<void> {
+    await this.#call("truncate", (fd, done) => fs().ftruncate(fd, length, done));
+  }
+  truncateSync(length = 0): void {
+    this.#sync("truncate", (fd) => fs().ftruncateSync(fd, length));
+  }
+  async sync(): Promise<void> {
+    await this.#call("sync", (fd, done) => fs().fsync(fd, done));
+  }
+  syncSync(): void {
+    this.#sync("sync", (fd) => fs().fsyncSync(fd));
+  }
+  async syncData(): Promise<void> {
+    await this.#call("syncData", (fd, done) => fs().fdatasync(fd, done));
+  }
+  syncDataSync(): void {
+    this.#sync("syncData", (fd) => fs().fdatasyncSync(fd));
+  }
+  async utime(atime: Time, mtime: Time): Promise<void> {
+    await this.#call("utime", (fd, done) => fs().futimes(fd, atime, mtime, done));
+  }
+  utimeSync(atime: Time, mtime: Time): void {
+    this.#sync("utime", (fd) => fs().futimesSync(fd, atime, mtime));
+  }
+  isTerminal(): boolean {
+    return process.getBuiltinModule("node:tty").isatty(this.#fd);
+  }
+
+  /** Node has no flock(2). */
+  get lock(): unknown {
+    return unsupported("FsFile.lock", "Node has no flock(2); use a lock file made with createNew");
+  }
+  get lockSync(): unknown {
+    return this.lock;
+  }
+
+  /** What is left; closes the file at its end. */
+  get readable(): ReadableStream<Uint8Array> {
+    return (this.#readable ??= new ReadableStream({
+      pull: async (controller) => {
+        const chunk = new Uint8Array(CHUNK);
+        const count = await this.read(chunk);
+        if (count !== null) return controller.enqueue(chunk.subarray(0, count));
+        this[Symbol.dispose]();
+        controller.close();
+      },
+      cancel: () => this[Symbol.dispose](),
+    }));
+  }
+  /** Closes the file when it is closed. */
+  get writable(): WritableStream<Uint8Array> {
+    return (this.#writable ??= new WritableStream({
+      write: async (chunk) => {
+        for (let sent = 0; sent < chunk.length; ) sent += await this.write(chunk.subarray(sent));
+      },
+      close: () => this[Symbol.dispose](),
+      abort: () => this[Symbol.dispose](),
+    }));
+  }
+
+  close(): void {
+    const fd = this.#open();
+    this.#fd = -1;
+    fs().closeSync(fd);
+  }
+  [Symbol.dispose](): void {
+    if (this.#fd >= 0) this.close();
+  }
+
+  #open(): number {
+    if (this.#fd < 0) throw new BadResource("Bad resource ID");
+    return this.#fd;
+  }
+
+  /** O_APPEND ignores positions (open(2)), and Node would warn of them. */
+  #target(): number | null {
+    return this.#appends ? null : (this.#position ?? null);
+  }
+  #advance(count: number): number | null {
+    if (this.#position !== undefined) this.#position += count;
+    return count === 0 ? null : count;
+  }
+  #wrote(count: number): void {
+    if (this.#position === undefined) return;
+    this.#position = this.#appends ? fs().fstatSync(this.#open()).size : this.#position + count;
+  }
+
+  async #call(
+    name: string,
+    start: (fd: number, done: (error: unknown, value?: unknown) => void) => void,
+  ): Promise<unknown> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    start(this.#open(), (error, value) => (error ? reject(toDenoError(error, name, [])) : resolve(value)));
+    return promise;
+  }
+  #sync<T>(name: string, call: (fd: number) => T): T {
+    try {
+      return call(this.#open());
+    } catch (error) {
+      throw toDenoError(error, name, []);
+    }
+  }
+}
