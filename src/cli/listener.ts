@@ -15,14 +15,14 @@ export async function openListener(address: Address): Promise<Listener> {
   try {
     listener = await listen(address);
   } catch (error) {
-    throw explainListenError(error, address);
+    throw await explainListenError(error, address);
   }
   if (address.transport === "unix") removeOnExit(address.path);
   return listener;
 }
 
 /** The sentence for a failed bind. What is no known failure is returned as it is, to be shown with its stack. */
-export function explainListenError(error: unknown, address: Address): unknown {
+async function explainListenError(error: unknown, address: Address): Promise<unknown> {
   const name = error instanceof Error ? error.name : "";
   const code = errorCode(error);
   const is = (errorName: string, ...codes: string[]) => name === errorName || codes.includes(code);
@@ -41,8 +41,11 @@ export function explainListenError(error: unknown, address: Address): unknown {
   const { hostname, port } = address;
   if (is("AddrInUse", "EADDRINUSE")) {
     const other = port === 65535 ? port - 1 : port + 1;
+    const { portHolder } = await import("./port-holder.ts");
+    const holder = portHolder(port);
+    const taken = holder === undefined ? "taken: stop the server that holds it" : `taken by ${holder}: stop it`;
     return new Failure(
-      `port ${port} on ${hostname} is taken: stop the server that holds it, or choose another with --port ${other} (or --port 0: any free one)`,
+      `port ${port} on ${hostname} is ${taken}, or choose another with --port ${other} (or --port 0: any free one)`,
     );
   }
   if (is("PermissionDenied", "EACCES", "EPERM")) {

@@ -84,7 +84,7 @@ compiled("a port that is taken", async () => {
   await new Promise((resolve) => holder.once("listening", resolve));
   const { port } = holder.address() as { port: number };
   try {
-    await fails(["--port", `${port}`], 1, new RegExp(`^shop: port ${port} on 0\\.0\\.0\\.0 is taken`));
+    await fails(["--port", `${port}`], 1, new RegExp(`^shop: port ${port} on 0\\.0\\.0\\.0 is taken by`));
   } finally {
     holder.close();
   }

@@ -163,7 +163,9 @@ listening("a port that is taken is named, with another to choose", async () => {
     await fails(
       ["run", "good.ts", "--port", `${port}`],
       1,
-      new RegExp(`port ${port} on 0\\.0\\.0\\.0 is taken: .* --port ${port + 1}`),
+      new RegExp(
+        `port ${port} on 0\\.0\\.0\\.0 is taken by node \\(pid ${process.pid}\\): stop it, or choose another with --port ${port + 1} `,
+      ),
     );
   } finally {
     holder.close();

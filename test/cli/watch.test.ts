@@ -340,7 +340,7 @@ test("a port that is taken is said at once", async () => {
   const holder = await watch(file, "--port", "0");
   const { code, stderr } = await start([...fromSource, "run", file, "--watch", "--port", `${holder.port}`]).finished;
   assert.is(code, 1);
-  assert.match(stderr, new RegExp(`^slipway: port ${holder.port} on 0\\.0\\.0\\.0 is taken: [^\\n]*\\n$`));
+  assert.match(stderr, new RegExp(`^slipway: port ${holder.port} on 0\\.0\\.0\\.0 is taken by [^\\n]*\\n$`));
   await holder.stop();
 });
 
