@@ -1,6 +1,6 @@
 /**
  * Finds esbuild: the npm package when we run from source, and inside our own executable otherwise. There its
- * JavaScript API is part of the command line's bundle and its program a compressed part of the payload, which
+ * JavaScript API is part of the command line's bundle and its program a part of the payload, which
  * is started from memory (or from a private cache file where the kernel forbids that).
  */
 import type { BuildOptions, BuildResult } from "esbuild";
@@ -25,10 +25,8 @@ export async function stopEsbuild(): Promise<void> {
 async function load(): Promise<typeof import("esbuild")> {
   const payload = ownPayload();
   if (!payload?.has("esbuild")) return import("esbuild");
-  const { zstdDecompressSync } = await import("node:zlib");
-  const bytes = zstdDecompressSync(payload.read("esbuild"));
   try {
-    program = materialize("esbuild", payload.digest("esbuild"), bytes, "execute");
+    program = materialize("esbuild", payload.digest("esbuild"), payload.read("esbuild"), "execute");
   } catch (error) {
     throw new BundleError([{ text: (error as Error).message }]);
   }
