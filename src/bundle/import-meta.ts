@@ -1,6 +1,7 @@
 /**
- * `import.meta` of each module. In one bundle all modules would share it, so every file that mentions it gets an
- * import of its own: appended, since imports are hoisted anyway and what stands above keeps its lines and columns.
+ * What a module knows of itself: `import.meta`, and `__filename` and `__dirname` in CommonJS. In one bundle all modules
+ * would share them, so every file that mentions one gets an import of its own: appended, since imports are hoisted
+ * anyway and what stands above keeps its lines and columns. CommonJS gets a declaration instead.
  */
 import { readFile } from "node:fs/promises";
 import { dirname, extname, relative, resolve, sep } from "node:path";
@@ -13,9 +14,11 @@ const META = "slipway-meta";
 const loaders: Record<string, Loader> = {
   ".ts": "ts",
   ".mts": "ts",
+  ".cts": "ts",
   ".tsx": "tsx",
   ".js": "js",
   ".mjs": "js",
+  ".cjs": "js",
   ".jsx": "jsx",
 };
 
@@ -24,21 +27,12 @@ export function importMeta(base: string, entry: string): Plugin {
   return {
     name: "slipway-import-meta",
     setup(build) {
-      build.onLoad({ filter: /\.([cm]?ts|tsx|m?js|jsx)$/, namespace: "file" }, async ({ path, with: attributes }) => {
+      build.onLoad({ filter: /\.([cm]?[jt]s|[jt]sx)$/, namespace: "file" }, async ({ path, with: attributes }) => {
         const loader = loaders[extname(path)];
         if (loader === undefined || Object.keys(attributes).length > 0) return undefined;
-        const contents = await readFile(path, "utf8");
-        if (!/\bimport\s*\.\s*meta\b/.test(contents) || !isModule(path, contents)) {
-          // A program such as `Deno.serve(…)` alone imports and exports nothing; esbuild would take it for CommonJS.
-          const plain = path === entry && !/\b(import|export|require|exports)\b/.test(contents);
-          return plain ? { contents: `${contents}\nexport {};`, loader, resolveDir: dirname(path) } : undefined;
-        }
-        const specifier = JSON.stringify(`${META}:${path}`);
-        return {
-          contents: `${contents}\nimport { meta as __slipway_meta } from ${specifier};`,
-          loader,
-          resolveDir: dirname(path),
-        };
+        const source = await readFile(path, "utf8");
+        const contents = withMeta(source, path) ?? (path === entry ? asModule(source) : undefined);
+        return contents === undefined ? undefined : { contents, loader, resolveDir: dirname(path) };
       });
       build.onResolve({ filter: new RegExp(`^${META}:`) }, ({ path }) => ({
         path: name(path.slice(META.length + 1)),
@@ -53,13 +47,33 @@ export function importMeta(base: string, entry: string): Plugin {
     },
   };
 
+  /** The source with what it needs to know of itself; undefined when it asks for nothing. */
+  function withMeta(source: string, path: string): string | undefined {
+    if (!/\bimport\s*\.\s*meta\b|\b__(file|dir)name\b/.test(source)) return undefined;
+    if (isModule(path, source)) {
+      return `${source}\nimport { meta as __slipway_meta } from ${JSON.stringify(`${META}:${path}`)};`;
+    }
+    // In front, on the first line, or the second where the first is for the shell: no line moves.
+    const start = source.startsWith("#!") ? source.indexOf("\n") + 1 : 0;
+    const declared = `var __slipway_meta = __slipway.meta(${JSON.stringify(name(path))}${path === entry ? ", true" : ""});`;
+    return source.slice(0, start) + declared + source.slice(start);
+  }
+
   /** The same on every machine: packages by their id, the project's files relative to the entry's directory. */
   function name(file: string): string {
     return inPackage(file) ? moduleId(file, base) : relative(base, resolve(file)).split(sep).join("/");
   }
 }
 
-/** An import appended to a CommonJS file would turn it into a module; those only mention import.meta in passing. */
-function isModule(path: string, contents: string): boolean {
-  return !/\.js$/.test(path) || /^\s*(import\b[^(.]|export\b)/m.test(contents);
+/** What is appended to an ES module would make one of a CommonJS file, which may mention import.meta in passing. */
+function isModule(path: string, source: string): boolean {
+  if (/\.m[jt]s$/.test(path)) return true;
+  if (/\.c[jt]s$/.test(path)) return false;
+  if (/^\s*(import\b[^(.]|export\b)/m.test(source)) return true;
+  return !/\.js$/.test(path) && !/\b(require|exports)\b/.test(source);
+}
+
+/** A program such as `Deno.serve(…)` alone imports and exports nothing; esbuild would take it for CommonJS. */
+function asModule(source: string): string | undefined {
+  return /\b(import|export|require|exports)\b/.test(source) ? undefined : `${source}\nexport {};`;
 }

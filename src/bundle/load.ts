@@ -48,7 +48,7 @@ export async function loadProgram(
     require: load,
     meta: metaOf,
   };
-  await script.runInThisContext()(load, slipway);
+  await script.runInThisContext()(Object.assign(load, { resolve, cache: {} }), slipway);
   return slipway.exports;
 
   function load(specifier: string): unknown {
@@ -57,6 +57,12 @@ export async function loadProgram(
     if (builtin !== undefined) return builtin;
     if (options.sealed) throw notBundled(specifier);
     return createRequire(entryFile)(specifier.startsWith("file:") ? fileURLToPath(specifier) : specifier);
+  }
+
+  function resolve(specifier: string): string {
+    if (provided.has(specifier) || process.getBuiltinModule(specifier) !== undefined) return specifier;
+    if (options.sealed) throw notBundled(specifier);
+    return createRequire(entryFile).resolve(specifier);
   }
 
   function metaOf(name: string, main = false): object {

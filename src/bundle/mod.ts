@@ -126,7 +126,11 @@ function buildOptions(
     target: "esnext",
     // import() of what is not bundled becomes our require, which can say what is wrong; V8 knows no decorators yet.
     supported: { "dynamic-import": false, decorators: false },
-    define: { "import.meta": "__slipway_meta" },
+    define: {
+      "import.meta": "__slipway_meta",
+      __filename: "__slipway_meta.filename",
+      __dirname: "__slipway_meta.dirname",
+    },
     jsx: "automatic",
     ...(compilerOptions && { tsconfigRaw: { compilerOptions } }),
     loader: loaders,

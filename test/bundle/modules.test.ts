@@ -188,6 +188,25 @@ test("import.meta is each module's own", async () => {
   ]);
 });
 
+test("__filename, __dirname and require.resolve in CommonJS, as entry and as package", async () => {
+  const files = {
+    "node_modules/old/package.json": `{"name":"old","version":"1.0.0"}`,
+    "node_modules/old/index.js": `#!/usr/bin/env node\n"use strict";\nmodule.exports = [__filename, require("path").basename(__dirname), require.resolve("fs")];`,
+    "main.cjs": `module.exports = [__dirname, require("old"), typeof module, typeof exports];`,
+  };
+  const folder = project(files);
+  const { default: value } = await loadBundle(await bundle(join(folder, "main.cjs")));
+  assert.equal(value, [folder, [`${folder}/node_modules/old/index.js`, "old", "fs"], "object", "object"]);
+});
+
+test("a module may ask whether it has __dirname, and declare its own", async () => {
+  const value = await evaluate({
+    "main.ts": `import { dirname } from "node:path"; import own from "./own.mjs"; export default [typeof __dirname === "undefined" || __dirname === import.meta.dirname, own];`,
+    "own.mjs": `import { fileURLToPath } from "node:url"; const __filename = fileURLToPath(import.meta.url); export default __filename.endsWith("/own.mjs");`,
+  });
+  assert.equal(value, [true, true]);
+});
+
 test("import.meta in a comment of a CommonJS file leaves it CommonJS", async () => {
   const value = await evaluate({
     "main.ts": `import a from "./a.js"; export default a.x;`,
