@@ -103,7 +103,7 @@ export function packAddress(bytes: Uint8Array, length: number): string {
   return length <= 0 ? "" : String.fromCharCode(...bytes.subarray(0, length));
 }
 
-/** The `Addr` of a packed sockaddr; of "", when the peer was gone before it could be asked for, the unspecified one. */
+/** The `Addr` of a packed sockaddr. */
 export function unpackAddress(constants: Constants, packed: string, transports: Transports = STREAM): Addr {
   const bytes = Uint8Array.from(packed, (char) => char.charCodeAt(0));
   return decodeAddress(constants, bytes, bytes.length, transports);

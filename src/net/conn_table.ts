@@ -17,6 +17,7 @@ export class ConnTable {
     this.sink = sinkOf(this.conns);
   }
 
+  /** To be called before `remoteAddress`. */
   localAddress(handle: Handle): string {
     const { poller } = this.runtime;
     const packed = packAddress(this.#scratch, poller.system.getsockname(poller.fd(handle), this.#scratch));
@@ -27,7 +28,11 @@ export class ConnTable {
 
   remoteAddress(handle: Handle): string {
     const { poller } = this.runtime;
-    return packAddress(this.#scratch, poller.system.getpeername(poller.fd(handle), this.#scratch));
+    const length = poller.system.getpeername(poller.fd(handle), this.#scratch);
+    // A peer that is gone before it could be asked for (ENOTCONN) leaves the unspecified address of the same family.
+    return length < 0
+      ? this.#lastLocal.slice(0, 2).padEnd(this.#lastLocal.length, "\0")
+      : packAddress(this.#scratch, length);
   }
 
   close(handle: Handle): void {

@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { type Conn, connect, listen, listenDatagram, serveConn, type TcpListener } from "../../src/net/mod.ts";
 import { BrokenPipe, ConnectionReset, Interrupted } from "../../src/runtime/errors.ts";
 import { taskCount } from "../../src/runtime/tasks.ts";
-import { descriptors, until } from "../net/pair.ts";
+import { descriptors, hasV6, until } from "../net/pair.ts";
 import { type Faults, faultySystem, randomFrom, runOn, seed } from "./faulty-system.ts";
 
 /** Faults that pass: traffic must come through them unharmed. */
@@ -140,6 +140,29 @@ test("a datagram that finds no memory is sent later, in order", async () => {
     const sends = ["1", "2", "3"].map((digit) => a.send(new TextEncoder().encode(digit), a.addr));
     assert.equal(await Promise.all(sends), [1, 1, 1]);
     for (const digit of ["1", "2", "3"]) assert.is(new TextDecoder().decode((await a.receive())[0]), digit);
+  } finally {
+    restore();
+    runtime.dispose();
+  }
+});
+
+test("a peer that is gone before its address was asked for has the unspecified one", async () => {
+  const { system } = faultySystem(() => 0, {});
+  const { ENOTCONN } = system.constants.errno;
+  const { runtime, restore } = runOn({ ...system, getpeername: () => -ENOTCONN });
+  try {
+    for (const [hostname, unspecified] of [
+      ["127.0.0.1", "0.0.0.0"],
+      ["::1", "::"],
+    ]) {
+      if (hostname === "::1" && !hasV6) continue;
+      using listener = listen({ port: 0, hostname });
+      const [conn, other] = await Promise.all([connect({ port: listener.addr.port, hostname }), listener.accept()]);
+      assert.equal(other.remoteAddr, { transport: "tcp", hostname: unspecified, port: 0 });
+      assert.is(other.localAddr.hostname, hostname);
+      conn.close();
+      other.close();
+    }
   } finally {
     restore();
     runtime.dispose();

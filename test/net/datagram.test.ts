@@ -2,16 +2,15 @@
 import dgram from "node:dgram";
 import { once } from "node:events";
 import { existsSync, mkdtempSync } from "node:fs";
-import { networkInterfaces, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { listenDatagram } from "../../src/net/mod.ts";
 import { AddrInUse, BadResource, Interrupted, NotFound } from "../../src/runtime/errors.ts";
 import { skip } from "../support/skip.ts";
-import { bytes, rejects, text } from "./pair.ts";
+import { bytes, hasV6, rejects, text } from "./pair.ts";
 
-const hasV6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === "::1"));
 const test = suite("datagrams");
 
 test("to and from node:dgram", async () => {

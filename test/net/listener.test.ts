@@ -3,16 +3,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
-import { networkInterfaces, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Conn, listen, listenFd, type NetAddr } from "../../src/net/mod.ts";
 import { AddrInUse, AddrNotAvailable, BadResource, NotFound, PermissionDenied } from "../../src/runtime/errors.ts";
 import { skip } from "../support/skip.ts";
-import { bytes, descriptors, readAll, rejects, text, turns } from "./pair.ts";
+import { bytes, descriptors, hasV6, readAll, rejects, text, turns } from "./pair.ts";
 
-const hasV6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === "::1"));
 const folder = mkdtempSync(join(tmpdir(), "slipway-net-"));
 
 /** One byte there and back with node:net on the other side. */

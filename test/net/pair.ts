@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
 import net from "node:net";
+import { networkInterfaces } from "node:os";
 import * as assert from "uvu/assert";
 import { listen, type TcpConn } from "../../src/net/mod.ts";
 
@@ -69,6 +70,11 @@ export async function readExactly(conn: { read(p: Uint8Array): Promise<number | 
 export async function turns(count = 5): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }
+
+/** Whether this machine has IPv6, if only on its loopback. */
+export const hasV6: boolean = Object.values(networkInterfaces()).some((list) =>
+  list?.some(({ address }) => address === "::1"),
+);
 
 /** The sockets, epoll instances and eventfds of this process. (Node opens /dev/null and files when it likes.) */
 export function descriptors(): number {
