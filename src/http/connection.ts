@@ -108,6 +108,7 @@ export class HttpConnection implements BodyOwner {
     if (body === undefined) return start;
     const at = body.feed(bytes, start, end);
     if (at < 0) this.#malformedBody(body);
+    else if (this.#peerEnded && !body.complete) this.#cutShort(body);
     return at;
   }
 
@@ -196,10 +197,7 @@ export class HttpConnection implements BodyOwner {
   ended(): void {
     this.#peerEnded = true;
     const { exchange, body } = this;
-    if (body !== undefined && !body.complete) {
-      body.fail(bodyCutShort());
-      this.keepAlive = false;
-    }
+    if (body !== undefined && !body.complete) this.#cutShort(body);
     if (exchange === undefined) {
       if (this.#blocked) return;
       return this.host.abandon(this);
@@ -381,6 +379,13 @@ export class HttpConnection implements BodyOwner {
     } else if (body.received > this.host.limits.maxDiscardedBytes + this.host.limits.bodyHighWater) {
       this.host.finish(this, false);
     } else this.host.setDeadline(this.handle, this.host.limits.idleTimeout);
+  }
+
+  /** The client's FIN came before the body's end. */
+  #cutShort(body: IncomingBody): void {
+    body.fail(bodyCutShort());
+    this.exchange?.abort(clientGone());
+    this.keepAlive = false;
   }
 
   #malformedBody(body: IncomingBody): void {

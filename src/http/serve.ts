@@ -82,7 +82,12 @@ export function serve(options: ServeOptions, handler: Handler): HttpServer {
   const listener = options.listener ?? listen(listenOptions(options));
   const server = new HttpServer(new HttpService(listener, handler, options.onError));
   handover.serving?.(server);
-  signal?.addEventListener("abort", () => void server.shutdown(), { once: true });
+  if (signal !== undefined) {
+    const stop = (): void => void server.shutdown();
+    signal.addEventListener("abort", stop, { once: true });
+    // The signal may outlive many servers.
+    server.finished.then(() => signal.removeEventListener("abort", stop));
+  }
   if (onListen === undefined) console.error(`Listening on ${showUrl(server.addr)}`);
   else {
     try {

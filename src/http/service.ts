@@ -83,13 +83,18 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     if (!this.draining) {
       this.draining = true;
       this.#stopListening();
-      for (const handle of this.#handles()) {
-        const connection = this.#active[handle];
-        if (this.#fresh[handle] === 1) this.#runtime.setDeadline(handle, monotonicNow() + FIRST_REQUEST_MS);
-        else if (connection === undefined || !connection.busy) this.#close(handle);
-      }
+      // Not at once: a handler that calls this has its own answer still to give.
+      queueMicrotask(() => this.#closeIdle());
     }
     return this.finished;
+  }
+
+  #closeIdle(): void {
+    for (const handle of this.#handles()) {
+      const connection = this.#active[handle];
+      if (this.#fresh[handle] === 1) this.#runtime.setDeadline(handle, monotonicNow() + FIRST_REQUEST_MS);
+      else if (connection === undefined || !connection.busy) this.#close(handle);
+    }
   }
 
   /** Closes everything at once. */
