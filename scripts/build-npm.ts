@@ -6,6 +6,8 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
+import { stopEsbuild } from "../src/bundle/mod.ts";
+import { baseKit } from "./base-kit.ts";
 
 const repository = resolve(import.meta.dirname, "..");
 const output = join(repository, "dist", "npm");
@@ -29,4 +31,7 @@ writeFileSync(join(output, "tsconfig.json"), JSON.stringify(config));
 const typescript = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
 execFileSync(process.execPath, [join(typescript, "bin/tsc"), "--project", output], { stdio: "inherit" });
 rmSync(join(output, "tsconfig.json"));
+// What `compile` makes its base of, on the machine that it runs on.
+writeFileSync(join(output, "kit.json"), JSON.stringify(await baseKit()));
+await stopEsbuild();
 cpSync(join(repository, "templates"), join(output, "templates"), { recursive: true });

@@ -1,9 +1,7 @@
 /**
  * Makes the base's code cache: runs the runtime as an executable of ours would, lets it serve a few requests, and
- * keeps what V8 compiled meanwhile. scripts/build.ts starts this under the very Node that the base is made of, with a
- * payload behind it, in a directory that holds the assets as files.
- *
- *   ./warm code-cache.ts
+ * keeps what V8 compiled meanwhile. src/bundle/make-base.ts starts this under the very Node that the base is made of, with
+ * a payload behind it, in a directory that holds the assets as files.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";

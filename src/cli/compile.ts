@@ -1,5 +1,4 @@
 /** `slipway compile`: the handler, its modules and included files behind a copy of the base, as one executable. */
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   closeSync,
@@ -11,11 +10,12 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { constants, zstdCompressSync } from "node:zlib";
 import { encodePayload, openPayload, ownPayload, type PartInput } from "../bundle/executable.ts";
 import { includeFiles } from "../bundle/include.ts";
 import { bundle, stopEsbuild } from "../bundle/mod.ts";
+import { mapPart, sha256 } from "../bundle/pack.ts";
 import { errorCode, Failure, UsageError } from "./errors.ts";
 import { version } from "./version.ts";
 
@@ -57,7 +57,7 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
   if (path === resolve(entry)) {
     throw new UsageError(`${options.output} is the program itself: choose another name with --output`);
   }
-  const base = findBase();
+  const base = await findBase();
   const include = (options.include ?? []).map((name) => resolve(name));
   const program = await bundle(entry, {
     also: include.map((name) => (statSync(name, { throwIfNoEntry: false })?.isDirectory() ? join(name, ".") : name)),
@@ -79,17 +79,6 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
   const payload = encodePayload(base.length, "program", meta, parts, sha256);
   writeExecutable(path, base.pieces(), [payload]);
   return { path, bytes: base.length + payload.length };
-}
-
-/** The source map, small: it is read when something went wrong, which leaves time to unpack it. */
-export function mapPart(map: string): PartInput {
-  const params = { [constants.ZSTD_c_compressionLevel]: 9 };
-  return { name: "map", bytes: zstdCompressSync(map, { params }) };
-}
-
-/** SHA-256, as encodePayload wants it. */
-export function sha256(bytes: Uint8Array): Uint8Array {
-  return createHash("sha256").update(bytes).digest();
 }
 
 /** Written beside its destination, then renamed over it: nobody ever sees half of it, a running program keeps its file. */
@@ -123,17 +112,31 @@ interface Base {
 }
 
 /** The base: out of our own executable, or what `npm run build` left in dist when we run from source. */
-function findBase(): Base {
+async function findBase(): Promise<Base> {
   const own = ownPayload();
   if (own !== undefined) return { length: own.baseLength, pieces: () => own.base() };
-  if (!import.meta.filename.endsWith(".ts")) {
-    throw new Failure(
-      "the npm package only runs programs: compile with the slipway executable, as docs/4-compile.md says",
-    );
-  }
+  if (!import.meta.filename.endsWith(".ts")) return ownBase();
   const file = join(import.meta.dirname, "../../dist/base");
   if (!existsSync(file)) throw new Failure("there is no dist/base yet, on which programs are built: npm run build");
   if (openPayload(file) !== undefined) throw new Failure(`${file} is not a bare base: npm run build`);
   const bytes = readFileSync(file);
+  return { length: bytes.length, pieces: () => [bytes] };
+}
+
+/** An npm package is too small for a base, but has all that one is made of: the first compile makes it and keeps it. */
+async function ownBase(): Promise<Base> {
+  const kit = join(import.meta.dirname, "../../kit.json");
+  const kept = join(import.meta.dirname, "../../base");
+  if (!existsSync(kept)) {
+    const { makeBase } = await import("../bundle/make-base.ts");
+    const bytes = makeBase(JSON.parse(readFileSync(kit, "utf8")), tmpdir());
+    try {
+      writeExecutable(kept, [bytes]);
+    } catch {
+      // A package that may not be written to: made anew each time.
+      return { length: bytes.length, pieces: () => [bytes] };
+    }
+  }
+  const bytes = readFileSync(kept);
   return { length: bytes.length, pieces: () => [bytes] };
 }

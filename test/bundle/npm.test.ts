@@ -41,7 +41,7 @@ test("its sources are plain JavaScript", () => {
   assert.ok(found.includes("src/mod.js") && found.includes("src/mod.d.ts"));
 });
 
-test("npx slipway: version, run, new, and why it does not compile", async () => {
+test("npx slipway: version, run, new, compile", async () => {
   const { version } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
   assert.is((await run([process.execPath, launcher, "version"])).stdout, `slipway ${version}\n`);
   const started = start([process.execPath, launcher, "run", "server.ts", "--port", "0"], { cwd: folder });
@@ -52,8 +52,12 @@ test("npx slipway: version, run, new, and why it does not compile", async () => 
   const made = await run([process.execPath, launcher, "new", "shop"], { cwd: folder });
   assert.is(made.code, 0, made.stderr);
   assert.ok(readdirSync(join(folder, "shop")).includes(".gitignore"));
-  const compiled = await run([process.execPath, launcher, "compile", "server.ts"], { cwd: folder });
-  assert.match(compiled.stderr, /the npm package only runs programs/);
+  const compiled = await run([process.execPath, launcher, "compile", "server.ts", "-o", "server"], { cwd: folder });
+  assert.is(compiled.code, 0, compiled.stderr);
+  const server = start(["/usr/bin/env", "-i", join(folder, "server"), "--port", "0"]);
+  const [, its] = await server.saw(/Listening on http:\/\/\S*:(\d+)/);
+  assert.is(await (await fetch(`http://127.0.0.1:${its}/`)).text(), "from npm");
+  await server.stop();
 });
 
 test("import from slipway works, with types", async () => {

@@ -1,0 +1,95 @@
+/**
+ * Makes a base, the executable that every program starts from: the Node that runs this, without its symbols, with our
+ * scripts and koffi's addon in it. No compiler and no network, two seconds.
+ *
+ *   node → cut off symbols → + the runtime, its code cache, koffi's addon (node --build-sea) → base
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { BASE_SCRIPT } from "./base-script.ts";
+import { stripElf } from "./elf.ts";
+import { encodePayload } from "./executable.ts";
+import { digest, mapPart, sha256 } from "./pack.ts";
+
+/** The scripts of a base, which are the same on every system; scripts/base-kit.ts makes them of our sources. */
+export interface BaseKit {
+  readonly version: string;
+  /** src/cli/boot.ts: the main script. */
+  readonly boot: string;
+  /** src/cli/base.ts and all below it, as boot.ts evaluates it, and its source map. */
+  readonly runtime: string;
+  readonly map: string;
+  /** Packages that are evaluated only when asked for, by name. */
+  readonly apart: Readonly<Record<string, string>>;
+  /** A program to make the code cache with, and the script that makes it. */
+  readonly sample: string;
+  readonly warm: string;
+}
+
+/** The base's bytes. Works in a directory of its own below `place`, on a file system that may execute. */
+export function makeBase(kit: BaseKit, place: string): Buffer {
+  const work = mkdtempSync(join(place, "slipway-base-"));
+  try {
+    const put = (name: string, content: string | Uint8Array) =>
+      writeFileSync(join(work, name), content, { mode: 0o755 });
+    const execute = (program: string, ...args: string[]) =>
+      execFileSync(program, args, { cwd: work, stdio: ["ignore", "ignore", "inherit"], timeout: 60_000 });
+    const assets: Record<string, string> = {};
+    const asset = (name: string, content: string | Uint8Array) => {
+      assets[name] = name.replaceAll("/", "+");
+      put(assets[name], content);
+    };
+    const node = strip(readFileSync(process.execPath));
+    const addon = readFileSync(koffiAddon());
+    asset("koffi.node", addon);
+    asset("koffi.digest", digest(addon));
+    asset("base.map", mapPart(kit.map).bytes);
+    asset(BASE_SCRIPT, kit.runtime);
+    for (const [name, code] of Object.entries(kit.apart)) asset(name, code);
+
+    const meta = { entry: "server.ts", provided: [], slipway: kit.version };
+    const sample = [{ name: "code", bytes: Buffer.from(kit.sample) }];
+    put("warm", Buffer.concat([node, encodePayload(node.length, "program", meta, sample, sha256)]));
+    put("warm.mjs", kit.warm);
+    execute(join(work, "warm"), "warm.mjs");
+    assets["code cache"] = "code cache";
+
+    put("node", node);
+    put("boot.cjs", kit.boot);
+    // Names here are relative, since some of them get into the executable.
+    const config = {
+      main: "boot.cjs",
+      mainFormat: "commonjs",
+      executable: "node",
+      output: "base",
+      disableExperimentalSEAWarning: true,
+      useSnapshot: false,
+      useCodeCache: false,
+      // NODE_OPTIONS of whoever starts a compiled server is not for it.
+      execArgvExtension: "none",
+      assets,
+    };
+    put("sea.json", JSON.stringify(config));
+    execute(process.execPath, "--build-sea", "sea.json");
+    // Again, for the writer added section headers behind everything.
+    return strip(readFileSync(join(work, "base")));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** With SLIPWAY_BUILD_SYMBOLS=1 symbols stay, for perf(1) and gdb(1). */
+function strip(program: Buffer): Buffer {
+  return process.env.SLIPWAY_BUILD_SYMBOLS === "1" ? program : stripElf(program);
+}
+
+function koffiAddon(): string {
+  const { resolve } = createRequire(import.meta.url);
+  const system = `${process.platform}-${process.arch}`;
+  // Found from koffi, of whose dependencies it is one.
+  const koffi = createRequire(resolve("koffi"));
+  const folder = dirname(koffi.resolve(`@koromix/koffi-${system}/package.json`));
+  return join(folder, `${process.platform}_${process.arch}`, "koffi.node");
+}
