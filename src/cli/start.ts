@@ -5,6 +5,7 @@
  * network are loaded when the module's shape is known, and flags are read by node:util.
  */
 import { writeSync } from "node:fs";
+import { handover } from "../net/handover.ts";
 import type { Listener } from "../net/mod.ts";
 import {
   type Address,
@@ -50,7 +51,7 @@ export async function loadAndStart(
   settings: StartSettings,
 ): Promise<RunningApp | undefined> {
   await installGlobals();
-  await offerDefaults(settings.flags);
+  offerDefaults(settings);
   let namespace: Namespace;
   try {
     namespace = await load();
@@ -67,13 +68,28 @@ async function installGlobals(): Promise<void> {
   installDeno();
 }
 
-/** A plain program's server that names no address listens where flags and environment say. */
-async function offerDefaults(flags: Wish): Promise<void> {
+/**
+ * What a plain program gets from us: its server listens where flags and environment say, if it names no address, and
+ * ends gracefully.
+ */
+function offerDefaults({ flags, program }: StartSettings): void {
+  handover.serving ??= (server) => endOnSignals({ stop: () => server.shutdown() }, program, true);
   const levels = [flags, wishFromEnvironment(process.env)];
-  if (!levels.some(({ port, hostname, unix }) => (port ?? hostname ?? unix) !== undefined)) return;
-  const { handover } = await import("../net/handover.ts");
+  if (!levels.some(isWish)) return;
   const address = chooseAddress(levels);
-  handover.serveDefaults = address.transport === "unix" ? { path: address.path } : address;
+  const defaults = address.transport === "unix" ? { path: address.path } : address;
+  Object.defineProperty(handover, "serveDefaults", {
+    get() {
+      defaultsUsed = true;
+      return defaults;
+    },
+  });
+}
+
+let defaultsUsed = false;
+
+function isWish({ port, hostname, unix }: Wish): boolean {
+  return (port ?? hostname ?? unix) !== undefined;
 }
 
 /** Serves what a loaded module exports. */
@@ -142,7 +158,13 @@ async function expectListening(exports: readonly string[], settings: StartSettin
   // A turn, for programs that open their listener in a promise.
   await new Promise((resolve) => setImmediate(resolve));
   const { isListening } = await import("./listening.ts");
-  if (await isListening()) return;
+  if (await isListening()) {
+    // A flag that does nothing must not do so in silence.
+    if (isWish(settings.flags) && !defaultsUsed) {
+      say(`${settings.program}: ${settings.file} chooses its own address: --port, --host and --unix change nothing\n`);
+    }
+    return;
+  }
   const failure = nothingServed(exports, settings.file);
   if (exports.length > 0) throw failure;
   process.once("beforeExit", () => {
@@ -151,19 +173,24 @@ async function expectListening(exports: readonly string[], settings: StartSettin
   });
 }
 
+const ending: { readonly stop: () => Promise<void>; readonly yields: boolean }[] = [];
+
 /**
  * SIGINT and SIGTERM end the server gracefully with exit code 0; a second signal, or time running out, ends it at once.
+ * With `yields`, a program that listens to the signal itself is left to it.
  */
-export function endOnSignals(app: RunningApp, program: string): void {
-  let ending = false;
+export function endOnSignals(app: RunningApp, program: string, yields = false): void {
+  if (ending.push({ stop: () => app.stop(), yields }) > 1) return;
+  let began = false;
   const end = (signal: "SIGINT" | "SIGTERM", code: number) => {
-    if (ending) process.exit(code);
-    ending = true;
+    if (ending.every((one) => one.yields) && process.listenerCount(signal) > 1) return;
+    if (began) process.exit(code);
+    began = true;
     setTimeout(() => {
       process.stderr.write(`${program}: not finished ${drainMs / 1000} s after ${signal}: ending now\n`);
       process.exit(1);
     }, drainMs);
-    app.stop().then(
+    Promise.all(ending.map((one) => one.stop())).then(
       () => process.exit(0),
       (error) => {
         process.stderr.write(`${errorText(error, program)}\n`);

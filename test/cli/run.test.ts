@@ -7,7 +7,15 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { endProcesses, fromSource, type RunOptions, run, startServer, temporaryFolder } from "../support/process.ts";
+import {
+  endProcesses,
+  fromSource,
+  type RunOptions,
+  run,
+  start,
+  startServer,
+  temporaryFolder,
+} from "../support/process.ts";
 
 const folder = temporaryFolder();
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
@@ -148,11 +156,37 @@ programs("a plain Deno program", async () => {
     "plain.ts",
     "Deno.serve({ port: 0, onListen: (addr) => console.log('port', addr.port) }, () => new Response('plain'));",
   );
-  const { start } = await import("../support/process.ts");
   const server = start([...fromSource, "run", "plain.ts"], { cwd: folder });
   const [, port] = await server.saw(/port (\d+)/);
   assert.is(await text(`http://127.0.0.1:${port}`), "plain");
   await server.stop();
+});
+programs("a Deno program that names no address takes ours, and ends gracefully", async () => {
+  write("plain-flags.ts", "Deno.serve(() => new Response('flags'));");
+  const server = start([...fromSource, "run", "plain-flags.ts", "--port", "0", "--host", "127.0.0.1"], { cwd: folder });
+  const [, url] = await server.saw(/Listening on (http:\/\/127\.0\.0\.1:\d+)\//);
+  assert.is(await text(url), "flags");
+  const { code, stderr } = await server.stop();
+  assert.is(code, 0);
+  assert.not.match(stderr, /change nothing/);
+});
+programs("a Deno program that names its address is not moved, and that is said", async () => {
+  write("plain-named.ts", "Deno.serve({ port: 0 }, () => new Response('named'));");
+  const server = start([...fromSource, "run", "plain-named.ts", "--port", "1"], { cwd: folder });
+  const [, port] = await server.saw(/Listening on http:\/\/0\.0\.0\.0:(\d+)\/[\s\S]*chooses its own address: --port/);
+  assert.is(await text(`http://127.0.0.1:${port}`), "named");
+  await server.stop();
+});
+programs("a Deno program that listens to signals decides for itself", async () => {
+  write(
+    "plain-signal.ts",
+    "Deno.addSignalListener('SIGTERM', () => { console.log('mine'); Deno.exit(9); });\nDeno.serve({ port: 0 }, () => new Response());",
+  );
+  const server = start([...fromSource, "run", "plain-signal.ts"], { cwd: folder });
+  await server.saw(/Listening/);
+  const { code, stdout } = await server.stop();
+  assert.is(code, 9);
+  assert.is(stdout, "mine\n");
 });
 programs("arguments of its own", async () => {
   write("args.ts", "export default { fetch: () => Response.json(Deno.args) };");
