@@ -2,15 +2,13 @@
  * dist/slipway for tests: built when it is missing or older than its sources, once, however many test files ask at
  * the same time.
  */
-import { mkdirSync, rmdirSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { isFresh } from "../../scripts/build.ts";
 import { repository, run } from "./process.ts";
 
 const LOCK = join(repository, "dist", ".building");
-/** A build takes 10 s; a lock that is older than this was left by a test run that was killed. */
-const ABANDONED_MS = 150_000;
 
 /** The path of a `slipway` made of the present sources. */
 export async function slipwayBinary(): Promise<string> {
@@ -25,20 +23,24 @@ export async function slipwayBinary(): Promise<string> {
       if (build.code !== 0) throw new Error(`npm run build failed:\n${build.stdout}${build.stderr}`);
       break;
     } finally {
-      rmdirSync(LOCK);
+      rmSync(LOCK, { force: true });
     }
   }
   return join(repository, "dist", "slipway");
 }
 
-/** mkdir(2) succeeds for one process only. */
+/** Creating the file succeeds for one process only; one that died without removing it counts no more. */
 function lock(): boolean {
   try {
-    mkdirSync(LOCK);
+    writeFileSync(LOCK, String(process.pid), { flag: "wx" });
     return true;
   } catch {
-    const since = statSync(LOCK, { throwIfNoEntry: false })?.mtimeMs;
-    if (since !== undefined && Date.now() - since > ABANDONED_MS) rmdirSync(LOCK);
+    try {
+      const owner = Number(readFileSync(LOCK, "utf8"));
+      if (owner > 0) process.kill(owner, 0);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ESRCH") rmSync(LOCK, { force: true });
+    }
     return false;
   }
 }
