@@ -200,7 +200,7 @@ function combine(constants: Constants, shown: string, failures: readonly Failure
   const weak = ["ENETUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT", "EHOSTUNREACH"];
   const telling = failures.find(({ errno }) => !weak.includes(errnoName(constants, errno) ?? "")) ?? failures[0];
   if (telling === undefined) return new TypeError(`connect to ${shown}: no address to connect to`);
-  const cure = errnoName(constants, telling.errno) === "ECONNREFUSED" ? "nothing listens there" : undefined;
+  const cure = cures[errnoName(constants, telling.errno) ?? ""];
   if (failures.length === 1) {
     const { target } = telling;
     return errnoError(constants, telling.errno, `connect to ${shown}${suffix(target, shown)}`, cure);
@@ -211,6 +211,12 @@ function combine(constants: Constants, shown: string, failures: readonly Failure
   error.cause = new AggregateError(all, `all ${all.length} addresses of ${shown} failed`);
   return error;
 }
+
+const cures: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  EMFILE: 'this process has as many descriptors as it may: close some, or raise the limit with "ulimit -n"',
+  EADDRNOTAVAIL: "too many connections to it from here wait in TIME_WAIT, or this machine has no such address family",
+};
 
 function suffix(target: Target, shown: string): string {
   return target.shown === shown ? "" : ` (${target.shown})`;

@@ -117,7 +117,7 @@ function listenTcp(options: TcpListenOptions): TcpListener {
   const v6 = ip.bytes.length === 16;
 
   const fd = system.socket(v6 ? constants.AF_INET6 : constants.AF_INET, constants.SOCK_STREAM, 0);
-  if (fd < 0) throw errnoError(constants, -fd, where, v6 ? 'where IPv6 is off, use "0.0.0.0"' : undefined);
+  if (fd < 0) throw errnoError(constants, -fd, where, cureFor(constants, -fd, hostname, port));
   const { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT, IPPROTO_TCP, TCP_NODELAY, IPPROTO_IPV6, IPV6_V6ONLY } = constants;
   const check = (result: number): void => {
     if (result >= 0) return;
@@ -168,6 +168,10 @@ function cureFor(constants: Constants, errno: number, hostname: string, port: nu
   switch (errnoName(constants, errno)) {
     case "EADDRINUSE":
       return "stop the server that holds it, or choose another port (0 takes any free one)";
+    case "EAFNOSUPPORT":
+      return 'IPv6 is off on this machine: "0.0.0.0" takes all of IPv4';
+    case "EMFILE":
+      return 'raise the limit with "ulimit -n"';
     case "EACCES":
       return port < 1024
         ? "ports below 1024 are privileged: choose one from 1024 on, or grant CAP_NET_BIND_SERVICE"

@@ -1,5 +1,5 @@
 /**
- * 10,000 connections opened, reset and closed at random, by peers that behave in every bad way: afterwards there is no
+ * 10,200 connections opened, reset and closed at random, by peers that behave in every bad way: afterwards there is no
  * descriptor, no task, no handle, and no slope in memory.
  */
 import { once } from "node:events";
@@ -10,8 +10,8 @@ import { randomFrom, seed } from "../ffi/faulty-system.ts";
 import { Program, sockets } from "./process.ts";
 
 const test = suite("churn");
-const ROUNDS = 5;
-const CONNECTIONS = 2000;
+const ROUNDS = 6;
+const CONNECTIONS = 1700;
 const AT_ONCE = 50;
 
 const mod = (file: string): string => JSON.stringify(new URL(`../../src/${file}`, import.meta.url).href);
@@ -84,14 +84,17 @@ test(`${ROUNDS * CONNECTIONS} connections leave nothing behind`, async () => {
     rounds.push(state);
   }
   assert.is(server.log, "", "nothing to complain about");
-  // From the second round on (the first one compiles code and grows tables): less than 20 bytes a connection.
-  const growth = (key: "heap" | "outside"): number =>
-    (rounds[ROUNDS - 1][key] - rounds[1][key]) / ((ROUNDS - 2) * CONNECTIONS);
+  // A leak grows in every round; compilers, tables and allocators that settle do so in some. So what counts is the
+  // second smallest growth of a round, in bytes a connection: the smallest leaked object would be 24.
+  const growth = (key: "heap" | "outside" | "rss"): number => {
+    const steps = rounds.slice(1).map((round, i) => (round[key] - rounds[i][key]) / CONNECTIONS);
+    return steps.sort((a, b) => a - b)[1];
+  };
   const shown = JSON.stringify(rounds);
-  assert.ok(growth("heap") < 20, `${growth("heap")} bytes of heap a connection: ${shown}`);
+  console.log(`bytes a connection: heap ${growth("heap")}, outside ${growth("outside")}, resident ${growth("rss")}`);
+  assert.ok(growth("heap") < 24, `${growth("heap")} bytes of heap a connection: ${shown}`);
   assert.ok(growth("outside") < 5, `${growth("outside")} bytes beside the heap a connection: ${shown}`);
-  // Resident pages move by the allocators' leave: 6,000 connections that leaked 1 KB each would show as 6 MB.
-  assert.ok(rounds[ROUNDS - 1].rss - rounds[1].rss < 4e6, `resident memory grows: ${shown}`);
+  assert.ok(growth("rss") < 1000, `${growth("rss")} resident bytes a connection: ${shown}`);
 });
 
 test.run();

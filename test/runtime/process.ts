@@ -40,10 +40,14 @@ export class Program implements AsyncDisposable {
 
   /** The next line that it prints. */
   async line(): Promise<string> {
-    const dead = once(this.child, "exit").then(([code, signal]) => {
-      throw new Error(`it ended with ${signal ?? code}: ${this.log}`);
+    const done = new AbortController();
+    const { signal } = done;
+    const dead = once(this.child, "exit", { signal }).then(([code, killed]) => {
+      throw new Error(`it ended with ${killed ?? code}: ${this.log}`);
     });
-    const [line] = await Promise.race([once(this.#lines, "line"), dead]);
+    dead.catch(() => {});
+    const [line] = await Promise.race([once(this.#lines, "line", { signal }), dead]);
+    done.abort();
     return line;
   }
 
