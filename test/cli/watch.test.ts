@@ -1,7 +1,7 @@
 // time limit: 240 s
 // `slipway run --watch`: restarts on save; nobody who connects is ever refused or dropped.
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -258,6 +258,29 @@ test("the port may move in the file", async () => {
   const answer = await fetch(`http://127.0.0.2:${port}/`).then((response) => response.text());
   assert.is(answer, "at 127.0.0.2");
   await server.stop();
+});
+
+test("a Unix socket stays through restarts, and its file goes with the parent", async () => {
+  const { file, save } = project("one");
+  const path = join(file, "../watched.sock");
+  const server = await watch(file, "--unix", path);
+  const ask = () =>
+    new Promise<string>((resolve, reject) => {
+      let answer = "";
+      connect(path)
+        .on("connect", function (this: Socket) {
+          this.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        })
+        .on("data", (chunk) => (answer += chunk))
+        .on("error", reject)
+        .on("end", () => resolve(answer.split("\r\n\r\n")[1]));
+    });
+  assert.is(await ask(), "one");
+  save("two");
+  await server.saw(/restarted/);
+  assert.is(await ask(), "two");
+  assert.is((await server.stop()).code, 0);
+  assert.not.ok(existsSync(path));
 });
 
 test("connect handlers restart as well", async () => {
