@@ -263,7 +263,7 @@ export class HttpConnection implements BodyOwner {
   }
 
   /** Decides, before the head is written, whether the connection can go on after this response. */
-  decidePersistence(): boolean {
+  decidePersistence(streams: boolean): boolean {
     const { body } = this;
     // Requests that came before the client's FIN are still answered.
     const last = this.#peerEnded && this.#inputEnd === this.#inputStart;
@@ -272,7 +272,9 @@ export class HttpConnection implements BodyOwner {
     // A client that waits for "100 Continue" may send the body after a final answer, or not: no guessing.
     const { outstanding } = body;
     const long = outstanding > this.host.limits.maxDiscardedBytes && outstanding < Number.POSITIVE_INFINITY;
-    if (this.#expectContinue || long) this.keepAlive = false;
+    // What is being read, or may become the response's stream, is not going to be dropped.
+    const unwanted = !streams && !body.wanted;
+    if (this.#expectContinue || (long && unwanted)) this.keepAlive = false;
     return this.keepAlive;
   }
 

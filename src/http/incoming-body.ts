@@ -54,6 +54,10 @@ export class IncomingBody {
   get received(): number {
     return this.#received;
   }
+  /** Somebody has begun to read it. */
+  get wanted(): boolean {
+    return this.#wanted;
+  }
   /** The owner was asked to stop receiving. */
   get paused(): boolean {
     return this.#paused;

@@ -73,7 +73,7 @@ export class ResponseSender {
     const head = this.#exchange.method === "HEAD";
     if (!head && !(responseBody(response) instanceof ReadableStream)) {
       const { host } = this.#connection;
-      const persists = this.#connection.decidePersistence();
+      const persists = this.#connection.decidePersistence(false);
       const end = writeSimple(this.#out, 0, response, persists, this.#connection.minor);
       if (end > 0) {
         this.begun = true;
@@ -111,7 +111,7 @@ export class ResponseSender {
       first = await this.#read(reader);
       if (this.#reader !== reader) return;
     }
-    connection.decidePersistence();
+    connection.decidePersistence(body instanceof ReadableStream);
 
     let framing: number;
     if (isBodiless(status)) framing = status === 304 && announced >= 0 ? announced : UNFRAMED;

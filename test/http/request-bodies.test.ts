@@ -211,6 +211,20 @@ for (const [kind, head, body] of [
   });
 }
 
+test("a large body that becomes the response: the connection goes on", async () => {
+  using server = start((request) => new Response(request.body ?? "none"));
+  using client = await connect(server.port);
+  const length = 1_000_000;
+  client.write(post(length));
+  await turns(3);
+  client.write(Buffer.alloc(length, "x"));
+  client.write(next);
+  const [first, second] = await client.responses(2);
+  assert.is(first.body.length, length);
+  assert.is(first.header("connection"), null);
+  assert.is(second.text(), "none");
+});
+
 test("a reader that is left over when the answer is out is told", async () => {
   const told = Promise.withResolvers<unknown>();
   using server = start((request) => {
