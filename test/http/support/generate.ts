@@ -13,7 +13,7 @@ const ODD_VERSIONS = ["HTTP/0.9", "HTTP/1.2", "HTTP/2.0", "HTTP/1", "HTTP/1.", "
 const HOSTS = ["a", "example.com", "example.com:8080", "127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:8080", "a-b.c"];
 const ODD_HOSTS = ["", "a:", "a b", "a,b", "a/b", "a@b", "a:b", "a:99999", ":80", "[::1", "::1", "\xe4", "a?b", "a#b", "256.1.1.1", "a\\b", "a\0", "a\tb", "<a>", "%41", "a%", "_", "a:1:2"]; // biome-ignore format: a list
 const LENGTHS = ["", "+5", "-1", "0x5", "5, 5", "5,5", "5 5", "5;", "5.0", "05", "000000000000000000005", " 5", "5 ", "\t5", "5\t", "1e1", "18446744073709551616", "18446744073709551615", "9007199254740993", "99999999999999999999", "\x0b5", "5\x00", "\xb2", "5\r", "''", "NaN"]; // biome-ignore format: a list
-const CODINGS = ["chunked", "Chunked", "CHUNKED", " chunked", "chunked ", "\tchunked", "chunked, chunked", "gzip, chunked", "chunked, gzip", "gzip", "identity", "xchunked", "chunkedx", "chunked;q=1", "\"chunked\"", ",chunked", "chunked,", "chunked, identity", "", "\x0bchunked", "chunked\0", "chun ked", "deflate,chunked", "chunked\x0c", "trailers"]; // biome-ignore format: a list
+const CODINGS = ["chunked", "Chunked", "CHUNKED", " chunked", "chunked ", "\tchunked", "chunked\t", "chunked, chunked", "gzip, chunked", "chunked, gzip", "gzip", "identity", "xchunked", "chunkedx", "chunked;q=1", "\"chunked\"", ",chunked", "chunked,", "chunked, identity", "", "\x0bchunked", "chunked\0", "chun ked", "deflate,chunked", "chunked\x0c", "trailers"]; // biome-ignore format: a list
 const CONNECTIONS = ["close", "keep-alive", "Close", "Keep-Alive", "close, keep-alive", "keep-alive, close", "close,close", "TE, close", "x", "", "closed", "keep-alivee", " close ", "close;x", ",close", "te"]; // biome-ignore format: a list
 const FIELDS = ["A: b", "X-Long: cccccccccccccccccccccccccccccccc", "Accept: */*", "Cookie: a=b; c=d", "X: ", "X:", "X:b", "X:\tb\t", "X: \xe4\xf6", "x-y_z!#$%&'*+.^`|~: 1", "Trailer: a", "TE: trailers", "Expect: 100-continue", "Upgrade: h2c", "Content-Type: text/plain", "X: a  b"]; // biome-ignore format: a list
 const ODD_FIELDS = ["A : b", "A\t: b", " A: b", "\tA: b", "A", ":", ": b", "A b: c", "A(: b", "\xe4: b", "A: b\0c", "A: \x7f", "A: \x01", "A: b\rc", "A: b\nc", "A: b\r\n c", "A: b\r\n\tc", "A: b\r\n ", "A\0: b", "A\r: b", "A: \x1b", "Expect: x", "A:\x0bb", "\"A\": b", "A;: b", "A: b\r\r"]; // biome-ignore format: a list
@@ -77,7 +77,10 @@ function chunked(random: Random, odd: number): string {
   }
   text += `${random.chance(odd / 2) ? random.pick(["0", "00", "000", "0;a", "", "0 ", "-0", "0x0"]) : "0"}${lineEnd()}`;
   for (let i = random.below(3); i > 1; i--) {
-    text += (random.chance(odd) ? random.pick(ODD_FIELDS) : random.pick(FIELDS)) + lineEnd();
+    const framing = random.chance(odd / 4)
+      ? random.pick(["Content-Length: 5", "Transfer-Encoding: chunked"])
+      : undefined;
+    text += (framing ?? (random.chance(odd) ? random.pick(ODD_FIELDS) : random.pick(FIELDS))) + lineEnd();
   }
   return text + lineEnd();
 }
