@@ -6,6 +6,7 @@ import type { Handle } from "../../ffi/poller.ts";
 import type { IncomingRequest } from "../fetch/mod.ts";
 import type { Addr } from "../net/mod.ts";
 import type { IncomingBody } from "./incoming-body.ts";
+import type { HeadParser } from "./parser.ts";
 import { requestUrl } from "./request-url.ts";
 
 /** What a handler is told beside the request. */
@@ -154,4 +155,49 @@ export class HandlerInfo implements ServeHandlerInfo {
   get completed(): Promise<void> {
     return this.#exchange.completed;
   }
+}
+
+/** The exchange of the request that `parser` has just found in `bytes`. */
+export function exchangeFrom(
+  parser: HeadParser,
+  bytes: Uint8Array,
+  host: ExchangeHost,
+  handle: Handle,
+  serial: number,
+): Exchange {
+  const { start } = parser;
+  return new Exchange(
+    host,
+    handle,
+    serial,
+    methodName(bytes, start, parser.methodEnd),
+    latin1(bytes, start, parser.end - 4),
+    parser.targetStart - start,
+    parser.targetEnd - start,
+    parser.fieldsStart - start,
+    parser.hasHost ? parser.hostStart - start : 0,
+    parser.hasHost ? parser.hostEnd - start : 0,
+  );
+}
+
+/** The usual methods without making a string. */
+function methodName(bytes: Uint8Array, start: number, end: number): string {
+  const first = bytes[start];
+  if (end - start === 3) {
+    if (first === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) return "GET";
+    if (first === 0x50 && bytes[start + 1] === 0x55 && bytes[start + 2] === 0x54) return "PUT";
+  } else if (end - start === 4) {
+    if (first === 0x50 && bytes[start + 1] === 0x4f && bytes[start + 2] === 0x53 && bytes[start + 3] === 0x54) {
+      return "POST";
+    }
+  }
+  return latin1(bytes, start, end);
+}
+
+const { latin1Slice } = Buffer.prototype as unknown as {
+  latin1Slice(this: Uint8Array, start: number, end: number): string;
+};
+
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return latin1Slice.call(bytes, start, end);
 }

@@ -2,7 +2,8 @@
 import { handover } from "../net/handover.ts";
 import { type Addr, type Listener, type ListenOptions, listen } from "../net/mod.ts";
 import { logError } from "../runtime/log.ts";
-import { type ErrorHandler, type Handler, HttpService } from "./service.ts";
+import type { ErrorHandler } from "./failure.ts";
+import { type Handler, HttpService } from "./service.ts";
 
 export interface ServeOptions {
   /** The port to listen on; 0 takes a free one. @default {8000} */

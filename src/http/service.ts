@@ -12,15 +12,16 @@ import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
 import { logError } from "../runtime/log.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
-import { type ConnectionHost, clientGone, HttpConnection, isThenable } from "./connection.ts";
-import { Exchange, type ExchangeHost, HandlerInfo, type ServeHandlerInfo } from "./exchange.ts";
+import { type ConnectionHost, clientGone, HttpConnection } from "./connection.ts";
+import { ConnectionRows } from "./connection-rows.ts";
+import { type Exchange, type ExchangeHost, exchangeFrom, HandlerInfo, type ServeHandlerInfo } from "./exchange.ts";
+import { type ErrorHandler, failureResponse, unsendable } from "./failure.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import { COMPLETE, HeadParser, INCOMPLETE } from "./parser.ts";
 import { writeError, writeSimple } from "./simple-response.ts";
 
 export type Handler = (request: Request, info: ServeHandlerInfo) => Response | Promise<Response>;
-export type ErrorHandler = (error: unknown) => Response | Promise<Response>;
 
 /** An arrow function without parameters can't see its arguments: it needs no Request at all. */
 const TAKES_NOTHING = /^(?:async\s*)?\(\s*\)\s*=>/;
@@ -45,14 +46,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   readonly #takesNothing: boolean;
   readonly #finish: () => void;
   #listening = true;
-  #count = 0;
-  /** By handle: the object of a connection that is not idle. */
-  readonly #active: (HttpConnection | undefined)[] = [];
-  /** By handle: 0, or the number that tells this connection from the handle's other owners. */
-  #serials = new Uint32Array(1024);
-  #serial = 0;
-  /** By handle: 1 until the connection's first request has come. */
-  #fresh = new Uint8Array(1024);
+  readonly #rows = new ConnectionRows();
 
   constructor(listener: Listener, handler: Handler, onError: ErrorHandler | undefined, limits: Limits = defaultLimits) {
     this.#runtime = runtime();
@@ -72,7 +66,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
 
   /** Connections open now. */
   get connections(): number {
-    return this.#count;
+    return this.#rows.count;
   }
 
   /**
@@ -90,9 +84,9 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   }
 
   #closeIdle(): void {
-    for (const handle of this.#handles()) {
-      const connection = this.#active[handle];
-      if (this.#fresh[handle] === 1) this.#runtime.setDeadline(handle, monotonicNow() + FIRST_REQUEST_MS);
+    for (const handle of this.#rows.handles()) {
+      const connection = this.#rows.active[handle];
+      if (this.#rows.fresh[handle] === 1) this.#runtime.setDeadline(handle, monotonicNow() + FIRST_REQUEST_MS);
       else if (connection === undefined || !connection.busy) this.#close(handle);
     }
   }
@@ -102,8 +96,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     this.draining = true;
     this.#stopListening();
     const reason = new DOMException("the server was closed", "AbortError");
-    for (const handle of this.#handles()) {
-      this.#active[handle]?.closeWith(reason);
+    for (const handle of this.#rows.handles()) {
+      this.#rows.active[handle]?.closeWith(reason);
       this.#close(handle);
     }
   }
@@ -111,11 +105,11 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   // ---- what the poller tells
 
   received(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
-    const connection = this.#active[handle];
+    const connection = this.#rows.active[handle];
     if (connection !== undefined) return connection.received(bytes, start, end);
-    const serial = this.#serials[handle];
+    const serial = this.#rows.serials[handle];
     const at = this.serve(handle, undefined, bytes, start, end);
-    if (at === end || this.#serials[handle] !== serial) return;
+    if (at === end || this.#rows.serials[handle] !== serial) return;
     // Part of a head, or bytes behind a request that is still being answered.
     const kept = this.#activate(handle);
     kept.keep(bytes, at, end);
@@ -123,21 +117,21 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   }
 
   ended(handle: Handle): void {
-    const connection = this.#active[handle];
+    const connection = this.#rows.active[handle];
     if (connection === undefined) this.#close(handle);
     else connection.ended();
   }
 
   hungUp(handle: Handle): void {
-    this.#active[handle]?.hungUp();
+    this.#rows.active[handle]?.hungUp();
   }
 
   sent(handle: Handle): void {
-    this.#active[handle]?.sent();
+    this.#rows.active[handle]?.sent();
   }
 
   failed(handle: Handle, errno: number): void {
-    const connection = this.#active[handle];
+    const connection = this.#rows.active[handle];
     if (connection !== undefined) {
       const cause = errnoError(this.poller.constants, errno, "the connection broke");
       const reason = clientGone();
@@ -148,7 +142,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   }
 
   expired(handle: Handle): void {
-    const connection = this.#active[handle];
+    const connection = this.#rows.active[handle];
     if (connection === undefined) this.#close(handle);
     else connection.expired();
   }
@@ -170,7 +164,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     while (at < end) {
       if (written + ROOM > this.#out.length) {
         // A client that does not read its answers is served no further.
-        if (!this.#send(handle, written)) return this.#serials[handle] === 0 ? end : at;
+        if (!this.#send(handle, written)) return !this.#rows.has(handle) ? end : at;
         written = 0;
       }
       const result = parser.parse(bytes, at, end);
@@ -180,7 +174,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
         this.#sendLast(handle, written, false);
         return end;
       }
-      this.#fresh[handle] = 0;
+      this.#rows.fresh[handle] = 0;
       const { keepAlive, minor } = parser;
       const head = parser.end;
       const length = parser.chunked ? -1 : Math.max(0, parser.contentLength);
@@ -190,7 +184,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
         at = head;
         response = this.#call(exchange);
         // The handler may have closed the server.
-        if (this.#serials[handle] === 0) return end;
+        if (!this.#rows.has(handle)) return end;
         if (isLightResponse(response) && this.#simple(exchange, bytes, parser.start)) {
           const persists = keepAlive && !this.draining;
           const to = writeSimple(this.#out, written, response, persists, minor);
@@ -208,7 +202,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
       const late = exchange ?? this.#exchange(handle, bytes);
       if (written > 0) this.#send(handle, written);
       written = 0;
-      if (this.#serials[handle] === 0) return end;
+      if (!this.#rows.has(handle)) return end;
       connection = this.#activate(handle);
       connection.begin(late, length, keepAlive, minor, expectContinue);
       if (length !== 0) {
@@ -226,27 +220,15 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   }
 
   failure(error: unknown): Response | Promise<Response> {
-    if (this.#onError === undefined) {
-      logError("the handler failed", error);
-      return internalError();
-    }
-    try {
-      const response = this.#onError(error);
-      return isThenable(response)
-        ? Promise.resolve(response).then(sound, (failed: unknown) => doubleFault(failed))
-        : sound(response);
-    } catch (failed) {
-      return doubleFault(failed);
-    }
+    return failureResponse(error, this.#onError);
   }
 
   lastResort(error: unknown): Response {
-    logError("onError gave a response that could not be sent", error);
-    return internalError();
+    return unsendable(error);
   }
 
   remoteAddress(handle: Handle, serial: number): Addr {
-    if (this.#serials[handle] === serial) {
+    if (this.#rows.serials[handle] === serial) {
       const length = this.poller.system.getpeername(this.poller.fd(handle), scratch);
       if (length > 0) return decodeAddress(this.poller.constants, scratch, length);
     }
@@ -263,24 +245,24 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   // ---- what its connections ask
 
   becameIdle(connection: HttpConnection): void {
-    this.#active[connection.handle] = undefined;
+    this.#rows.active[connection.handle] = undefined;
     if (this.draining) this.#close(connection.handle);
     else this.setDeadline(connection.handle, this.limits.idleTimeout);
   }
 
   finish(connection: HttpConnection, clean: boolean): void {
-    if (this.#active[connection.handle] !== connection) return;
+    if (this.#rows.active[connection.handle] !== connection) return;
     this.#part(connection.handle, clean);
   }
 
   abandon(connection: HttpConnection): void {
-    if (this.#active[connection.handle] !== connection) return;
+    if (this.#rows.active[connection.handle] !== connection) return;
     connection.closeWith(clientGone());
     this.#close(connection.handle);
   }
 
   refuse(connection: HttpConnection, status: number, reason: string): void {
-    if (this.#active[connection.handle] !== connection) return;
+    if (this.#rows.active[connection.handle] !== connection) return;
     this.#sendLast(connection.handle, writeError(this.#out, 0, status, reason), false);
   }
 
@@ -292,37 +274,13 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
       logError("a connection was refused", errnoError(this.poller.constants, -handle, "epoll_ctl"));
       return;
     }
-    if (handle >= this.#serials.length) {
-      const larger = new Uint32Array(Math.max(handle + 1, this.#serials.length * 2));
-      larger.set(this.#serials);
-      this.#serials = larger;
-      const fresh = new Uint8Array(larger.length);
-      fresh.set(this.#fresh);
-      this.#fresh = fresh;
-    }
-    this.#serial = (this.#serial % 0xffffffff) + 1;
-    this.#serials[handle] = this.#serial;
-    this.#fresh[handle] = 1;
-    this.#count++;
+    this.#rows.open(handle);
     this.setDeadline(handle, this.limits.idleTimeout);
     this.poller.receive(handle);
   }
 
   #exchange(handle: Handle, bytes: Uint8Array): Exchange {
-    const parser = this.#parser;
-    const { start } = parser;
-    return new Exchange(
-      this,
-      handle,
-      this.#serials[handle],
-      methodName(bytes, start, parser.methodEnd),
-      latin1(bytes, start, parser.end - 4),
-      parser.targetStart - start,
-      parser.targetEnd - start,
-      parser.fieldsStart - start,
-      parser.hasHost ? parser.hostStart - start : 0,
-      parser.hasHost ? parser.hostEnd - start : 0,
-    );
+    return exchangeFrom(this.#parser, bytes, this, handle, this.#rows.serials[handle]);
   }
 
   #call(exchange: Exchange | undefined): unknown {
@@ -350,11 +308,11 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
       return false;
     }
     if (result < 0) {
-      this.#active[handle]?.closeWith(clientGone());
+      this.#rows.active[handle]?.closeWith(clientGone());
       this.#close(handle);
       return false;
     }
-    if (this.#active[handle] === undefined) this.setDeadline(handle, this.limits.idleTimeout);
+    if (this.#rows.active[handle] === undefined) this.setDeadline(handle, this.limits.idleTimeout);
     return true;
   }
 
@@ -370,18 +328,16 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   }
 
   #activate(handle: Handle): HttpConnection {
-    return (this.#active[handle] ??= new HttpConnection(this, handle));
+    return (this.#rows.active[handle] ??= new HttpConnection(this, handle));
   }
 
   #forget(handle: Handle): void {
-    this.#active[handle] = undefined;
-    this.#serials[handle] = 0;
-    this.#count--;
-    if (this.#count === 0 && !this.#listening) this.#finish();
+    this.#rows.forget(handle);
+    if (this.#rows.count === 0 && !this.#listening) this.#finish();
   }
 
   #close(handle: Handle): void {
-    if (this.#serials[handle] === 0) return;
+    if (!this.#rows.has(handle)) return;
     this.#runtime.close(handle);
     this.#forget(handle);
   }
@@ -391,8 +347,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
    * with a reset, which can eat the response on its way (RFC 9112, 9.6): then FIN goes first, and the rest is read.
    */
   #part(handle: Handle, clean: boolean): void {
-    if (this.#serials[handle] === 0) return;
-    this.#active[handle]?.closeWith(clientGone());
+    if (!this.#rows.has(handle)) return;
+    this.#rows.active[handle]?.closeWith(clientGone());
     if (clean) return this.#close(handle);
     this.#runtime.setDeadline(handle, 0);
     lingerClose(handle);
@@ -403,48 +359,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     if (!this.#listening) return;
     this.#listening = false;
     this.listener.close();
-    if (this.#count === 0) this.#finish();
-  }
-
-  *#handles(): Generator<Handle> {
-    for (let handle = 0; handle < this.#serials.length; handle++) if (this.#serials[handle] !== 0) yield handle;
+    if (this.#rows.count === 0) this.#finish();
   }
 }
 
 const scratch = new Uint8Array(SOCKADDR_MAX);
-
-function internalError(): Response {
-  return new Response("Internal Server Error", { status: 500 });
-}
-
-function doubleFault(error: unknown): Response {
-  logError("onError failed itself", error);
-  return internalError();
-}
-
-function sound(response: unknown): Response {
-  if (isLightResponse(response) || response instanceof Response) return response as Response;
-  return doubleFault(new TypeError("onError must return a Response or a promise of one"));
-}
-
-/** The usual methods without making a string. */
-function methodName(bytes: Uint8Array, start: number, end: number): string {
-  const first = bytes[start];
-  if (end - start === 3) {
-    if (first === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) return "GET";
-    if (first === 0x50 && bytes[start + 1] === 0x55 && bytes[start + 2] === 0x54) return "PUT";
-  } else if (end - start === 4) {
-    if (first === 0x50 && bytes[start + 1] === 0x4f && bytes[start + 2] === 0x53 && bytes[start + 3] === 0x54) {
-      return "POST";
-    }
-  }
-  return latin1(bytes, start, end);
-}
-
-const { latin1Slice } = Buffer.prototype as unknown as {
-  latin1Slice(this: Uint8Array, start: number, end: number): string;
-};
-
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return latin1Slice.call(bytes, start, end);
-}

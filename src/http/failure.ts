@@ -1,0 +1,40 @@
+/** What the client gets when a handler fails: what `onError` makes of it, or a plain 500 that tells no details. */
+import { isLightResponse } from "../fetch/mod.ts";
+import { logError } from "../runtime/log.ts";
+import { isThenable } from "./connection.ts";
+
+export type ErrorHandler = (error: unknown) => Response | Promise<Response>;
+
+/** The response to an error. Its promise never rejects, and what it gives is always a Response. */
+export function failureResponse(error: unknown, onError: ErrorHandler | undefined): Response | Promise<Response> {
+  if (onError === undefined) {
+    logError("the handler failed", error);
+    return internalError();
+  }
+  try {
+    const response = onError(error);
+    return isThenable(response) ? Promise.resolve(response).then(sound, doubleFault) : sound(response);
+  } catch (failed) {
+    return doubleFault(failed);
+  }
+}
+
+/** What `onError` gave can't be sent either. */
+export function unsendable(error: unknown): Response {
+  logError("onError gave a response that could not be sent", error);
+  return internalError();
+}
+
+function doubleFault(error: unknown): Response {
+  logError("onError failed itself", error);
+  return internalError();
+}
+
+function internalError(): Response {
+  return new Response("Internal Server Error", { status: 500 });
+}
+
+function sound(response: unknown): Response {
+  if (isLightResponse(response) || response instanceof Response) return response as Response;
+  return doubleFault(new TypeError("onError must return a Response or a promise of one"));
+}
