@@ -3,7 +3,6 @@
  * read. While none of that holds there is no such object, only the server's row of numbers.
  */
 import type { Handle, Poller } from "../../ffi/poller.ts";
-import { SENDING } from "../../ffi/poller.ts";
 import { errnoError } from "../runtime/errno.ts";
 import type { Exchange } from "./exchange.ts";
 import { type BodyOwner, bodyCutShort, IncomingBody } from "./incoming-body.ts";
@@ -161,6 +160,9 @@ export class HttpConnection implements BodyOwner {
 
   /** What should have become the response threw: the error handler answers, and when it fails as well, we do. */
   recover(exchange: Exchange, error: unknown): void {
+    // The client left, or sent half a body: no failure of the handler's, and nothing for clients to fill the log with.
+    if (exchange.blamesClient(error))
+      return this.settle(exchange, new Response("request cut short\n", { status: 400 }));
     const again = this.#recovering === exchange;
     this.#recovering = exchange;
     this.settle(exchange, again ? this.host.lastResort(error) : this.host.failure(error));
@@ -421,9 +423,4 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
     "then" in value &&
     typeof value.then === "function"
   );
-}
-
-/** The result of a send: true when everything is out. */
-export function isSending(result: number): boolean {
-  return result === SENDING;
 }

@@ -104,6 +104,11 @@ export class Exchange implements IncomingRequest {
     this.#controller?.abort(reason);
   }
 
+  /** True when an error is only our own word that the client went away, come back through the handler. */
+  blamesClient(error: unknown): boolean {
+    return error !== undefined && (error === this.#abortReason || error === this.body?.failure);
+  }
+
   get remoteAddress(): Addr {
     return (this.#remoteAddress ??= this.#host.remoteAddress(this.#handle, this.#serial));
   }

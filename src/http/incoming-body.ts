@@ -62,6 +62,10 @@ export class IncomingBody {
   get paused(): boolean {
     return this.#paused;
   }
+  /** Why the body could not arrive whole, once that is known. */
+  get failure(): unknown {
+    return this.#error;
+  }
   /** Bytes that must still come; Infinity when that is not known. */
   get outstanding(): number {
     if (this.complete) return 0;

@@ -239,4 +239,34 @@ test("10,000 connections, reset or closed at random moments: nothing stays", asy
   assert.equal(lines, []);
 });
 
+test("half a body, then FIN: 400 for the half-closed client, and not a word in the log", async () => {
+  const lines = await logged(async () => {
+    using server = start(async (request) => new Response(await request.text()));
+    const client = await connect(server.port);
+    await client.send(HALF_POST);
+    client.socket.end();
+    const response = await client.response();
+    assert.is(response.status, 400);
+    await eventually(() => server.server.connections === 0, "the connection is forgotten");
+  });
+  assert.equal(lines, []);
+});
+
+test("a handler that fails with its signal's reason, because the client left, is no failure", async () => {
+  const lines = await logged(async () => {
+    using server = start((request) => {
+      const { promise, reject } = Promise.withResolvers<Response>();
+      request.signal.addEventListener("abort", () => reject(request.signal.reason));
+      return promise;
+    });
+    const client = await connect(server.port);
+    await client.send(GET);
+    await turns(3);
+    client.reset();
+    await eventually(() => server.server.connections === 0, "the connection is forgotten");
+    await turns(3);
+  });
+  assert.equal(lines, []);
+});
+
 test.run();
