@@ -5,26 +5,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { slipwayBinary } from "../support/binary.ts";
 import { denoProgram, noDeno } from "../support/deno.ts";
+import { multipart } from "../support/framework.ts";
 import { fromSource, repository, run, temporaryFolder } from "../support/process.ts";
 import { type Answers, answersOf, type Question, sameAnswers } from "../support/questions.ts";
 import { skip } from "../support/skip.ts";
 
 const program = join(repository, "test/deno/programs/guestbook.ts");
 const env = { GUESTBOOK_MOOD: "fine", NO_COLOR: "1" };
-
-const form = [
-  "--cut",
-  'Content-Disposition: form-data; name="name"',
-  "",
-  "Ada",
-  "--cut",
-  'Content-Disposition: form-data; name="file"; filename="a.txt"',
-  "Content-Type: text/plain",
-  "",
-  "some text",
-  "--cut--",
-  "",
-].join("\r\n");
 
 /** In this order: some leave something behind for the next. */
 const questions: readonly Question[] = [
@@ -40,7 +27,7 @@ const questions: readonly Question[] = [
   { path: "/echo", method: "POST", body: Buffer.alloc(300_000, "0123456789") },
   { path: "/json", method: "POST", body: '{"items":[1,2,3.5]}' },
   { path: "/json", method: "POST", body: "{not json" },
-  { path: "/form", method: "POST", body: form, headers: { "content-type": "multipart/form-data; boundary=cut" } },
+  { path: "/form", method: "POST", ...multipart },
   {
     path: "/form",
     method: "POST",
