@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, extname, relative, resolve, sep } from "node:path";
 import type { Loader, Plugin } from "esbuild";
 import { inPackage, moduleId } from "./ids.ts";
+import { isModule, needsModuleMark } from "./module-kind.ts";
 
 const META = "slipway-meta";
 
@@ -31,8 +32,10 @@ export function importMeta(base: string, entry: string): Plugin {
         const loader = loaders[extname(path)];
         if (loader === undefined || Object.keys(attributes).length > 0) return undefined;
         const source = await readFile(path, "utf8");
-        const contents = withMeta(source, path) ?? (path === entry ? asModule(source) : undefined);
-        return contents === undefined ? undefined : { contents, loader, resolveDir: dirname(path) };
+        // A package is what its package.json says; a project's own file may disagree with the project's.
+        const mark = !inPackage(path) && needsModuleMark(path, source) ? "\nexport {};" : "";
+        const contents = (withMeta(source, path) ?? source) + mark;
+        return contents === source ? undefined : { contents, loader, resolveDir: dirname(path) };
       });
       build.onResolve({ filter: new RegExp(`^${META}:`) }, ({ path }) => ({
         path: name(path.slice(META.length + 1)),
@@ -63,17 +66,4 @@ export function importMeta(base: string, entry: string): Plugin {
   function name(file: string): string {
     return inPackage(file) ? moduleId(file, base) : relative(base, resolve(file)).split(sep).join("/");
   }
-}
-
-/** What is appended to an ES module would make one of a CommonJS file, which may mention import.meta in passing. */
-function isModule(path: string, source: string): boolean {
-  if (/\.m[jt]s$/.test(path)) return true;
-  if (/\.c[jt]s$/.test(path)) return false;
-  if (/^\s*(import\b[^(.]|export\b)/m.test(source)) return true;
-  return !/\.js$/.test(path) && !/\b(require|exports)\b/.test(source);
-}
-
-/** A program such as `Deno.serve(…)` alone imports and exports nothing; esbuild would take it for CommonJS. */
-function asModule(source: string): string | undefined {
-  return /\b(import|export|require|exports)\b/.test(source) ? undefined : `${source}\nexport {};`;
 }

@@ -1,9 +1,12 @@
 /** Evaluates a bundled program: from memory, in this process, with the runtime's own modules for what it imports of ours. */
-import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { createRequire, registerHooks } from "node:module";
 import { posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Script } from "node:vm";
+import { inPackage } from "./ids.ts";
 import type { Bundle, Program } from "./mod.ts";
+import { needsModuleMark } from "./module-kind.ts";
 import { runtimeModules } from "./provided.ts";
 import { mapStacks } from "./stack.ts";
 
@@ -45,17 +48,19 @@ export async function loadProgram(
   });
   const slipway = {
     exports: {} as Record<string, unknown>,
+    commonjs: false,
     require: load,
     meta: metaOf,
   };
   await script.runInThisContext()(Object.assign(load, { resolve, cache: {} }), slipway);
-  return slipway.exports;
+  return slipway.commonjs ? ofCommonJs(slipway.exports) : slipway.exports;
 
   function load(specifier: string): unknown {
     if (provided.has(specifier)) return provided.get(specifier);
     const builtin = process.getBuiltinModule(specifier) ?? options.shared?.[specifier]?.();
     if (builtin !== undefined) return builtin;
     if (options.sealed) throw notBundled(specifier);
+    loadModulesAsSuch();
     return createRequire(entryFile)(specifier.startsWith("file:") ? fileURLToPath(specifier) : specifier);
   }
 
@@ -84,6 +89,38 @@ export async function loadProgram(
       },
     };
   }
+}
+
+/**
+ * A CommonJS program's exports as a module's. Every CommonJS module has a `module.exports`, also one that exports
+ * nothing: it is a default export only if it can serve.
+ */
+function ofCommonJs(namespace: Record<string, unknown>): Record<string, unknown> {
+  const { default: exported, ...named } = namespace;
+  if (typeof exported !== "object" || exported === null) return namespace;
+  if (Object.getPrototypeOf(exported) !== Object.prototype) return namespace;
+  return "fetch" in exported || "connect" in exported ? namespace : named;
+}
+
+let hooked = false;
+
+/**
+ * Files that only a computed import() names are Node's to load. Where package.json says "type": "commonjs" it would
+ * not see that one is an ES module, as the bundler does.
+ */
+function loadModulesAsSuch(): void {
+  if (hooked) return;
+  hooked = true;
+  registerHooks({
+    load(url, context, next) {
+      const typed = context.format === "commonjs-typescript";
+      if (!typed && context.format !== "commonjs") return next(url, context);
+      const path = url.startsWith("file:") ? fileURLToPath(url) : "";
+      if (path === "" || inPackage(path) || !needsModuleMark(path, readFileSync(path, "utf8")))
+        return next(url, context);
+      return next(url, { ...context, format: typed ? "module-typescript" : "module" });
+    },
+  });
 }
 
 function notBundled(specifier: string): Error {

@@ -85,8 +85,9 @@ export async function bundle(entry: string, options: BundleOptions = {}): Promis
   const [map, code] = ["out.js.map", "out.js"].map(
     (name) => outputFiles.find(({ path }) => path === join(base, name))?.text ?? "",
   );
+  const commonjs = metafile?.inputs[basename(file)]?.format !== "esm";
   return {
-    code: portable(code, base, root, names),
+    code: portable(code, base, root, names) + (commonjs ? "__slipway.commonjs = true;\n" : ""),
     map: mapWithIds(map, ids),
     entry: moduleId(file, root),
     provided: Object.keys(runtimeModules).filter(

@@ -27,6 +27,7 @@ const write = "export default { fetch(request) { return new Response(…) } }";
 export function readOffer(namespace: Readonly<Record<string, unknown>>, file: string): Offer {
   const exported = namespace.default;
   if (!("default" in namespace)) return { kind: "program", exports: Object.keys(namespace) };
+  if (isNodeApp(exported)) return { kind: "program", exports: [] };
   if (typeof exported === "function" && !hasHandler(exported)) {
     if (/^class\b/.test(Function.prototype.toString.call(exported))) {
       throw new Failure(`${file} exports the class ${exported.name} as default: export an instance of it instead`);
@@ -66,6 +67,16 @@ export function nothingServed(exports: readonly string[], file: string): Failure
   const likely = exports.find((name) => /^(fetch|handler?|handle|serve|server|app|GET)$/.test(name));
   const instead = likely === undefined ? write : `export default ${likely === "app" ? "app" : `{ fetch: ${likely} }`}`;
   return new Failure(`${file} has no default export, it exports ${names}: write ${instead}`);
+}
+
+/**
+ * An application for node:http (Express, Connect), exported for its tests: it serves when its `listen` is called. It
+ * is a function, and Express gives it a `connect` that is a route's.
+ */
+function isNodeApp(exported: unknown): boolean {
+  if (typeof exported !== "function") return false;
+  const { fetch, handle, listen } = exported as { fetch?: unknown; handle?: unknown; listen?: unknown };
+  return fetch === undefined && typeof handle === "function" && typeof listen === "function";
 }
 
 function hasHandler(exported: unknown): boolean {
