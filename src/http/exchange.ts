@@ -7,7 +7,7 @@ import type { IncomingRequest } from "../fetch/mod.ts";
 import type { Addr } from "../net/mod.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import type { HeadParser } from "./parser.ts";
-import { requestUrl } from "./request-url.ts";
+import { authorityOf, requestUrl } from "./request-url.ts";
 
 /** What a handler is told beside the request. */
 export interface ServeHandlerInfo<A extends Addr = Addr> {
@@ -19,6 +19,7 @@ export interface ServeHandlerInfo<A extends Addr = Addr> {
 
 /** What an exchange asks of the server. */
 export interface ExchangeHost {
+  readonly listener: { readonly addr: Addr };
   /** The peer's address, as long as the connection is the one that had this serial number. */
   remoteAddress(handle: Handle, serial: number): Addr;
 }
@@ -74,13 +75,14 @@ export class Exchange implements IncomingRequest {
   }
 
   url(): string {
-    // HTTP/1.0 may come without Host (RFC 9112, 3.3): the address that the client connected to would do as well.
-    const host = this.#hostEnd > this.#hostStart ? this.head.slice(this.#hostStart, this.#hostEnd) : "localhost";
+    const named = this.#hostEnd > this.#hostStart;
+    const host = named ? this.head.slice(this.#hostStart, this.#hostEnd) : authorityOf(this.#host.listener.addr);
     return requestUrl("http", host, this.head.slice(this.#targetStart, this.#targetEnd));
   }
 
+  /** A Request of Fetch has none when its method is GET or HEAD: then what came is dropped (RFC 9110, 9.3.1). */
   hasBody(): boolean {
-    return this.body !== undefined;
+    return this.body !== undefined && this.method !== "GET" && this.method !== "HEAD";
   }
   openBody(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return this.#theBody().stream();

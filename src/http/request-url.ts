@@ -1,5 +1,7 @@
 /** The absolute URL of a request, from its target and Host (RFC 9112, 3.3), as `new URL(…).href` would write it. */
 
+import type { Addr } from "../net/mod.ts";
+
 /** Targets that the URL parser would leave as they are: no dot segments, nothing to encode. */
 const PLAIN_TARGET = /^\/[\w\-.~!$&()*+,;=:@/?%]*$/;
 const DOT_SEGMENT = /\/\.|%2e/i;
@@ -17,6 +19,14 @@ export function requestUrl(scheme: "http" | "https", host: string, target: strin
   if (target === "*") return `${origin}/*`;
   const url = target.startsWith("/") ? origin + target : target;
   return URL.canParse(url) ? new URL(url).href : `${origin}/`;
+}
+
+/** The server's own name, for HTTP/1.0 requests that come without a Host (RFC 9112, 3.3). */
+export function authorityOf(addr: Addr): string {
+  if (addr.transport === "unix") return "localhost";
+  const { hostname, port } = addr as { hostname: string; port: number };
+  const everywhere = hostname === "0.0.0.0" || hostname === "::";
+  return `${everywhere ? "localhost" : hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
 function originOf(scheme: string, host: string): string {

@@ -3,6 +3,7 @@ import { handover } from "../net/handover.ts";
 import { type Addr, type Listener, type ListenOptions, listen } from "../net/mod.ts";
 import { logError } from "../runtime/log.ts";
 import type { ErrorHandler } from "./failure.ts";
+import { authorityOf } from "./request-url.ts";
 import { type Handler, HttpService } from "./service.ts";
 
 export interface ServeOptions {
@@ -110,8 +111,5 @@ function listenOptions(options: ServeOptions): ListenOptions {
 /** The address as a person would type it into a browser. */
 export function showUrl(addr: Addr): string {
   if (addr.transport === "unix") return `unix:${addr.path}`;
-  const { hostname, port } = addr as { hostname: string; port: number };
-  const everywhere = hostname === "0.0.0.0" || hostname === "::";
-  const host = everywhere ? "localhost" : hostname.includes(":") ? `[${hostname}]` : hostname;
-  return `http://${host}:${port}/`;
+  return `http://${authorityOf(addr)}/`;
 }

@@ -159,7 +159,7 @@ test("the absolute form names the host; Host does not (RFC 9112, 3.2.2)", async 
       "http://a//double/slash",
       "http://a.example/c",
       new URL("http://[::1]:8080/?q='\"|^`").href,
-      "http://localhost/ten",
+      `http://127.0.0.1:${server.port}/ten`,
     ],
   );
 });

@@ -80,6 +80,21 @@ test("no body: body is null for GET, and for a length of 0 nothing is read", asy
   assert.is(texts[2], "false ");
 });
 
+test("GET and HEAD with a body: a Request has none, it is dropped, and the connection goes on", async () => {
+  using server = start((request) => {
+    const copy = new Request(request, { headers: { "x-copied": "yes" } });
+    return new Response(`${copy.body}`);
+  });
+  using client = await connect(server.port);
+  client.write("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 37\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n12");
+  client.write("HEAD / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n");
+  client.write(next);
+  const texts = (await client.responses(3, ["GET", "HEAD", "GET"])).map((response) => response.text());
+  assert.equal(texts, ["null", "", "null"]);
+  await turns(5);
+  assert.is(client.text.split("HTTP/1.1 200").length, 4);
+});
+
 test("64 MiB up, byte-exact, by length and in chunks", async () => {
   using server = start(async (request) => {
     const hash = createHash("sha256");
