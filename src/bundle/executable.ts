@@ -160,6 +160,18 @@ export function openPayload(path: string): Payload | undefined {
   }
 }
 
+/** True when the file ends as an executable of ours does: cheap enough to ask of every file in a folder. */
+export function hasPayload(path: string): boolean {
+  const fd = openSync(path, "r");
+  try {
+    const { size } = fstatSync(fd);
+    if (size < TRAILER_LENGTH) return false;
+    return readAt(fd, size - TRAILER_LENGTH, MAGIC.length, path).toString("latin1") === MAGIC;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 let own: Payload | null | undefined;
 
 /**

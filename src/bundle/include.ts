@@ -2,10 +2,13 @@
 import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import { BundleError } from "./errors.ts";
+import { hasPayload } from "./executable.ts";
 import { moduleId } from "./ids.ts";
 
 /** A file to embed. */
 export interface IncludedFile {
+  /** Where it is on this machine. */
+  readonly path: string;
   /** Its name in the program: relative to the program's root, forward slashes. */
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -13,13 +16,20 @@ export interface IncludedFile {
   readonly executable: boolean;
 }
 
-/** Every file at or below each of `paths` but `except`, in byte order of their names, so that the result is the same everywhere. */
+/** Folders that nobody means who includes a folder around them: packages are bundled, history is not the program's. */
+const SKIPPED = ["node_modules", ".git"];
+
+/**
+ * Every file at or below each of `paths`, in byte order of their names, so that the result is the same everywhere.
+ * Below a folder, `node_modules`, `.git` and executables that we made are passed over (with `--include .` each compile
+ * would carry the one before), and `except`; what is named itself is taken.
+ */
 export function includeFiles(paths: readonly string[], root: string, except: readonly string[] = []): IncludedFile[] {
   const found = new Map<string, IncludedFile>();
   for (const path of paths) {
     const top = resolve(path);
     if (lstatSync(top, { throwIfNoEntry: false }) === undefined) {
-      throw new BundleError([{ text: "--include: no such file or directory", file: path }]);
+      throw new BundleError([{ text: `--include ${path}: there is no such file or directory` }]);
     }
     walk(top, realpathSync(top), []);
   }
@@ -32,8 +42,7 @@ export function includeFiles(paths: readonly string[], root: string, except: rea
     if (real !== inside && !real.startsWith(inside + sep)) {
       throw new BundleError([
         {
-          text: `--include: a link that leads out of ${inside}, to ${real}; include that instead`,
-          file: relative(process.cwd(), path),
+          text: `--include: ${relative(process.cwd(), path)} is a link that leads out of ${inside}, to ${real}; include that instead`,
         },
       ]);
     }
@@ -41,10 +50,12 @@ export function includeFiles(paths: readonly string[], root: string, except: rea
     if (stat.isDirectory()) {
       // A link to a directory that it lies in would never end.
       if (above.includes(real)) return;
-      for (const entry of readdirSync(path)) walk(join(path, entry), inside, [...above, real]);
-    } else if (stat.isFile() && !except.includes(path)) {
+      for (const entry of readdirSync(path)) {
+        if (!SKIPPED.includes(entry)) walk(join(path, entry), inside, [...above, real]);
+      }
+    } else if (stat.isFile() && !except.includes(path) && (above.length === 0 || !hasPayload(path))) {
       const name = moduleId(path, root);
-      found.set(name, { name, bytes: readFileSync(path), executable: (stat.mode & 0o100) !== 0 });
+      found.set(name, { path, name, bytes: readFileSync(path), executable: (stat.mode & 0o100) !== 0 });
     }
   }
 }

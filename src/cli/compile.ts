@@ -12,10 +12,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import { BundleError } from "../bundle/errors.ts";
 import { encodePayload, openPayload, ownPayload, type PartInput } from "../bundle/executable.ts";
-import { includeFiles } from "../bundle/include.ts";
+import { type IncludedFile, includeFiles } from "../bundle/include.ts";
 import { bundle, stopEsbuild } from "../bundle/mod.ts";
 import { mapPart, sha256 } from "../bundle/pack.ts";
+import { cannotServe } from "../bundle/serves.ts";
+import { destination, mustNotBeOneOf } from "./destination.ts";
 import { errorCode, Failure, UsageError } from "./errors.ts";
 import { version } from "./version.ts";
 
@@ -47,38 +50,43 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
   if (options.target !== undefined && options.target !== here) {
     throw new UsageError(`there is no base for ${options.target} here; this slipway compiles for ${here}`);
   }
-  const path = resolve(options.output);
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UsageError(`${options.output} is a directory: choose another name with --output`);
-  }
-  if (!existsSync(dirname(path))) {
-    throw new UsageError(`there is no directory ${dirname(options.output)} for ${basename(path)}: make it first`);
-  }
-  if (path === resolve(entry)) {
-    throw new UsageError(`${options.output} is the program itself: choose another name with --output`);
-  }
+  const path = destination(options.output, entry);
   const base = await findBase();
-  const include = (options.include ?? []).map((name) => resolve(name));
-  const program = await bundle(entry, {
-    also: include.map((name) => (statSync(name, { throwIfNoEntry: false })?.isDirectory() ? join(name, ".") : name)),
-  });
+  const include = options.include ?? [];
+  const program = await bundle(entry, { also: include.map(placeOf) });
   await stopEsbuild();
+  const files = included(include, program.root, path);
+  mustNotBeOneOf([...program.inputs, ...files.map((file) => file.path)], path, options.output);
   for (const warning of program.warnings) console.error(`warning: ${warning}`);
+  const doubt = cannotServe(program.code);
+  if (doubt !== undefined) console.error(`warning: ${program.entry} will not serve: ${doubt}`);
 
   const parts: PartInput[] = [
     { name: "code", bytes: Buffer.from(program.code) },
     mapPart(program.map),
-    // Not what an earlier compile left there: with --include . each would carry the one before.
-    ...includeFiles(include, program.root, [path]).map(({ name, bytes, executable }) => ({
-      name: `file:${name}`,
-      bytes,
-      executable,
-    })),
+    ...files.map(({ name, bytes, executable }) => ({ name: `file:${name}`, bytes, executable })),
   ];
   const meta = { entry: program.entry, provided: program.provided, slipway: version };
   const payload = encodePayload(base.length, "program", meta, parts, sha256);
   writeExecutable(path, base.pieces(), [payload]);
   return { path, bytes: base.length + payload.length };
+}
+
+/** What `bundle` has to be able to name: a folder by something in it. */
+function placeOf(include: string): string {
+  const path = resolve(include);
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, "any") : path;
+}
+
+/** Nothing here is about the sources: what is wrong with a flag is told like any other wrong flag. */
+function included(paths: readonly string[], root: string, output: string): IncludedFile[] {
+  try {
+    return includeFiles(paths, root, paths.some((path) => resolve(path) === output) ? [] : [output]);
+  } catch (error) {
+    if (error instanceof BundleError) throw new Failure(error.message);
+    if (errorCode(error) === "") throw error;
+    throw new Failure(`--include: ${(error as Error).message}`);
+  }
 }
 
 /** Written beside its destination, then renamed over it: nobody ever sees half of it, a running program keeps its file. */
@@ -102,7 +110,9 @@ export function writeExecutable(path: string, ...contents: readonly Iterable<Uin
   } catch (error) {
     rmSync(part, { force: true });
     if (errorCode(error) === "") throw error;
-    throw new Failure(`${path} cannot be written: ${(error as Error).message}`);
+    // Without the system call and the name of the file beside it, which nobody asked for.
+    const why = (error as Error).message.replace(/, \w+ '.*$/s, "");
+    throw new Failure(`${path} cannot be written (${why}): choose another place with --output`);
   }
 }
 

@@ -1,0 +1,25 @@
+/** What can be seen of a program without running it: that it will not serve. */
+
+/** Words without which nothing listens, waits, or ends on its own: if none is in a program, packages and all, it only computes. */
+const doing =
+  /\b(Deno|Bun|serve|listen\w*|createServer|connect|fetch|process|exit|worker|Worker|setInterval|setTimeout|spawn|exec|stdin)\b/;
+
+/** Why the bundled program surely cannot serve; undefined when it can, or may. */
+export function cannotServe(code: string): string | undefined {
+  const namespace = /\n__slipway\.exports = (\w+);\s*$/.exec(code)?.[1];
+  // CommonJS says what it exports only when it runs.
+  if (namespace === undefined) return undefined;
+  const list = new RegExp(`\\n__export\\(${namespace}, \\{\\n([^}]*)\\}\\);`).exec(code)?.[1] ?? "";
+  const exported = /^\s*default: \(\) => ([\w$]+),?$/m.exec(list)?.[1];
+  if (exported !== undefined) {
+    const value = new RegExp(`\\n(?:var|let|const) ${exported.replaceAll("$", "\\$")} = ([^\\n]*);\\n`).exec(code)?.[1];
+    return value !== undefined && isPrimitive(value) ? `its default export is ${value}` : undefined;
+  }
+  // `import * as ns` of more than one file's exports: what they are is not in one list.
+  if (/\n__reExport\(/.test(code) || doing.test(code)) return undefined;
+  return list === "" ? "it exports nothing and listens on nothing" : "it has no default export and listens on nothing";
+}
+
+function isPrimitive(value: string): boolean {
+  return /^(-?[\d.][\w.]*|"(?:[^"\\]|\\.)*"|true|false|null|void 0|undefined)$/.test(value);
+}
