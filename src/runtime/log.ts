@@ -1,10 +1,18 @@
-/** Where the runtime says what nobody else could be told: one line on standard error, the stack after it. */
+import { describeError } from "./error-text.ts";
+
+/**
+ * Where the runtime says what nobody else could be told: one line on standard error, the stack after it. What is said
+ * here is said in the middle of somebody's work, so a log that cannot be written stops nothing.
+ */
 export function logError(what: string, error: unknown): void {
-  const detail = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error);
-  console.error(`slipway: ${what}: ${detail}`);
+  logLine(`${what}: ${describeError(error)}`);
 }
 
 /** One line about something that goes on by itself but that the operator should know. */
 export function logLine(line: string): void {
-  console.error(`slipway: ${line}`);
+  try {
+    console.error(`slipway: ${line}`);
+  } catch {
+    // Nobody is left to tell.
+  }
 }
