@@ -10,6 +10,7 @@ import { loadProgram } from "../bundle/load.ts";
 import { mapStacks } from "../bundle/stack.ts";
 import { PROGRAM_ROOT, provideAssets } from "../runtime/assets.ts";
 import { runApp } from "./app.ts";
+import { outliveOutput } from "./output.ts";
 import { reportUncaught } from "./uncaught.ts";
 
 const FILE = "file:";
@@ -30,6 +31,7 @@ export async function start(shared: Readonly<Record<string, () => unknown>>): Pr
   if (payload.kind === "cli") {
     await load(payload, shared);
   } else {
+    outliveOutput();
     const program = payload;
     const { entry, slipway } = payload.meta as { entry: string; slipway: string };
     await runApp(() => load(program, {}), argv, { file: entry, version: slipway });

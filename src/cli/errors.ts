@@ -5,6 +5,9 @@
  * and what to do, never with a stack. Anything else that is thrown is a fault of ours or of the user's program, and
  * keeps its stack. Exit codes: 0 done, 1 failed, 2 the command line itself was wrong.
  */
+import { describeError } from "../runtime/error-text.ts";
+import { tell } from "./output.ts";
+
 export class Failure extends Error {
   override readonly name: string = "Failure";
   readonly exitCode: number = 1;
@@ -41,16 +44,13 @@ export function errorText(error: unknown, program: string): string {
 
 /** Shows an error on stderr and ends the process with the exit code that belongs to it. */
 export function die(error: unknown, program: string): never {
-  process.stderr.write(`${errorText(error, program)}\n`);
+  tell(`${errorText(error, program)}\n`);
   process.exit(error instanceof Failure ? error.exitCode : 1);
 }
 
 /** An error's stack with those of its causes; of a program's load, only the frames that are the program's. */
 export function stackOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? "" : `\nCaused by: ${stackOf(error.cause)}`;
-  const stack = (error.stack ?? String(error)).replace(/\n {4}at (?:[^\n]*<entry>:|loadProgram \()[\s\S]*$/, "");
-  return `${stack}${cause}`;
+  return describeError(error, (stack) => stack.replace(/\n {4}at (?:[^\n]*<entry>:|loadProgram \()[\s\S]*$/, ""));
 }
 
 /** The system's own code of an error (`EADDRINUSE`, `ENOENT`, …), or "". */

@@ -8,6 +8,7 @@ import { Command, CommanderError } from "commander";
 import type { CompileOptions } from "./compile.ts";
 import { die, SourceFailure, UsageError } from "./errors.ts";
 import type { NewOptions } from "./new.ts";
+import { endWithOutput } from "./output.ts";
 import type { RunOptions } from "./run.ts";
 import { didYouMean } from "./suggestions.ts";
 
@@ -18,8 +19,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     delete process.env.SLIPWAY_WATCH_CHILD;
     return (await import("./watch-child.ts")).runWatchChild(handover);
   }
+  endWithOutput();
   try {
-    const program = commandLine();
+    const program = commandLine(argv);
     checkVerb(program, argv[0]);
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
@@ -29,7 +31,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-function commandLine(): Command {
+function commandLine(argv: readonly string[]): Command {
   const program = new Command("slipway");
   program
     .description("From a TypeScript handler to a production server, as one executable file.")
@@ -68,15 +70,16 @@ function commandLine(): Command {
         "slipway run tool.ts -- --its-own flag",
       ),
     )
-    .action(async (file: string, args: string[], options: RunOptions) =>
-      (await import("./run.ts")).run(file, options, args),
-    );
+    .action(async (file: string, args: string[], options: RunOptions) => {
+      refuseStray(args, argv);
+      await (await import("./run.ts")).run(file, options, args);
+    });
 
   verb(program, "compile", "make one executable of a handler file")
     .usage("<file> [options]")
     .argument("<file>", "the program: TypeScript, JavaScript or JSX")
     .option("-o, --output <path>", "the executable to write (default: the file's name without its ending)")
-    .option("--include <path>", "embed a file or a folder; may be given several times", collect, [])
+    .option("--include <path>", "embed a file or a folder; may be given several times", collect)
     .option("--target <target>", "the system to compile for (default: this one)")
     .addHelpText(
       "after",
@@ -126,7 +129,17 @@ function listenFlags(command: Command): Command {
     .option("--unix <path>", "listen on a Unix socket instead (SLIPWAY_UNIX)");
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
+/** A program's own arguments stand behind `--`, as with a compiled server: what stands before is a mistake, or will be. */
+function refuseStray(args: readonly string[], typed: readonly string[]): void {
+  const end = typed.indexOf("--");
+  const behind = end < 0 ? 0 : typed.length - end - 1;
+  if (args.length <= behind) return;
+  throw new UsageError(
+    `unexpected argument '${args[0]}': the program's own arguments go behind --; see slipway help run`,
+  );
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 

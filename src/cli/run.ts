@@ -4,6 +4,7 @@
 import { relative } from "node:path";
 import { wishFromFlags } from "./address.ts";
 import { entryFile } from "./entry.ts";
+import { outliveOutput, tell } from "./output.ts";
 import { endOnSignals, loadAndStart } from "./start.ts";
 import { reportUncaught } from "./uncaught.ts";
 
@@ -18,12 +19,13 @@ export interface RunOptions {
 export async function run(file: string, options: RunOptions, args: readonly string[]): Promise<void> {
   const flags = wishFromFlags(options);
   const entry = entryFile(file, "run");
+  outliveOutput();
   if (options.watch) return (await import("./watch.ts")).watch(entry, flags, args);
   reportUncaught();
   const { bundle, loadBundle, stopEsbuild } = await import("../bundle/mod.ts");
   const bundled = await bundle(entry);
   await stopEsbuild();
-  for (const warning of bundled.warnings) process.stderr.write(`warning: ${warning}\n`);
+  for (const warning of bundled.warnings) tell(`warning: ${warning}\n`);
   process.argv = [process.argv[0], entry, ...args];
   const app = await loadAndStart(() => loadBundle(bundled), { file: shownName(entry), program: "slipway", flags });
   if (app !== undefined) endOnSignals(app, "slipway");

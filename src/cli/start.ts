@@ -4,7 +4,6 @@
  * This is on the way to a compiled server's first answer, so it imports only what every start needs: HTTP and the
  * network are loaded when the module's shape is known, and flags are read by node:util.
  */
-import { writeSync } from "node:fs";
 import { handover } from "../net/handover.ts";
 import type { Listener } from "../net/mod.ts";
 import {
@@ -15,9 +14,11 @@ import {
   wishFromEnvironment,
   wishFromFile,
 } from "./address.ts";
+import { type Effects, watchEffects } from "./effects.ts";
 import { errorText, ProgramFailure } from "./errors.ts";
 import { nothingServed, type Offer, readOffer } from "./handler.ts";
 import { openListener } from "./listener.ts";
+import { tell } from "./output.ts";
 
 export type Namespace = Readonly<Record<string, unknown>>;
 
@@ -52,13 +53,16 @@ export async function loadAndStart(
 ): Promise<RunningApp | undefined> {
   await installGlobals();
   offerDefaults(settings);
+  const effects = watchEffects();
   let namespace: Namespace;
   try {
     namespace = await load();
   } catch (error) {
     throw new ProgramFailure(settings.file, error);
+  } finally {
+    effects.loaded();
   }
-  return startApp(namespace, settings);
+  return startApp(namespace, settings, effects);
 }
 
 /** Our Request, Response, Headers and Deno, before the program's first line runs. */
@@ -93,10 +97,14 @@ function isWish({ port, hostname, unix }: Wish): boolean {
 }
 
 /** Serves what a loaded module exports. */
-export async function startApp(namespace: Namespace, settings: StartSettings): Promise<RunningApp | undefined> {
+async function startApp(
+  namespace: Namespace,
+  settings: StartSettings,
+  effects: Effects,
+): Promise<RunningApp | undefined> {
   const offer = readOffer(namespace, settings.file);
   if (offer.kind === "program") {
-    await expectListening(offer.exports, settings);
+    await expectListening(offer.exports, settings, effects);
     return undefined;
   }
   const address = chooseAddress([
@@ -107,18 +115,9 @@ export async function startApp(namespace: Namespace, settings: StartSettings): P
   const listener = await (settings.open ?? openListener)(address);
   const app = offer.kind === "fetch" ? await serveHttp(offer, listener) : await serveTcp(offer, listener);
   const shown = displayAddress(boundAddress(listener, address), offer.kind === "fetch" ? "http" : "tcp");
-  if (settings.onReady === undefined) say(`Listening on ${shown}\n`);
+  if (settings.onReady === undefined) tell(`Listening on ${shown}\n`);
   else settings.onReady(shown);
   return app;
-}
-
-/** To stderr without the stream, whose modules cost 1.3 ms of a start of 26. */
-function say(text: string): void {
-  try {
-    writeSync(2, text);
-  } catch {
-    process.stderr.write(text);
-  }
 }
 
 async function serveHttp(offer: Offer & { kind: "fetch" }, listener: Listener): Promise<RunningApp> {
@@ -151,24 +150,27 @@ function boundAddress(listener: Listener, asked: Address): Address {
 }
 
 /**
- * A module without a default export is a plain program, which is fine if it listens on its own. If it neither listens
- * nor lives on, it is most likely a handler that forgot the word "default".
+ * A module without a default export is a plain program, which is fine if it listens on its own, or does its work and
+ * ends. If it exports something else, or did nothing, it is most likely a handler that forgot the word "default".
  */
-async function expectListening(exports: readonly string[], settings: StartSettings): Promise<void> {
+async function expectListening(exports: readonly string[], settings: StartSettings, effects: Effects): Promise<void> {
+  effects.look();
   // A turn, for programs that open their listener in a promise.
   await new Promise((resolve) => setImmediate(resolve));
   const { isListening } = await import("./listening.ts");
   if (await isListening()) {
     // A flag that does nothing must not do so in silence.
     if (isWish(settings.flags) && !defaultsUsed) {
-      say(`${settings.program}: ${settings.file} chooses its own address: --port, --host and --unix change nothing\n`);
+      tell(`${settings.program}: ${settings.file} chooses its own address: --port, --host and --unix change nothing\n`);
     }
     return;
   }
   const failure = nothingServed(exports, settings.file);
   if (exports.length > 0) throw failure;
+  effects.end();
   process.once("beforeExit", () => {
-    process.stderr.write(`${errorText(failure, settings.program)}\n`);
+    if (effects.any()) return;
+    tell(`${errorText(failure, settings.program)}\n`);
     process.exit(1);
   });
 }
@@ -187,13 +189,13 @@ export function endOnSignals(app: RunningApp, program: string, yields = false): 
     if (began) process.exit(code);
     began = true;
     setTimeout(() => {
-      process.stderr.write(`${program}: not finished ${drainMs / 1000} s after ${signal}: ending now\n`);
+      tell(`${program}: not finished ${drainMs / 1000} s after ${signal}: ending now\n`);
       process.exit(1);
     }, drainMs);
     Promise.all(ending.map((one) => one.stop())).then(
       () => process.exit(0),
       (error) => {
-        process.stderr.write(`${errorText(error, program)}\n`);
+        tell(`${errorText(error, program)}\n`);
         process.exit(1);
       },
     );

@@ -3,6 +3,7 @@
  * is the author's own line, which the stack has.
  */
 import { stackOf } from "./errors.ts";
+import { tell } from "./output.ts";
 
 /** From here on an uncaught error is shown by its stack alone, and ends the process with 1, as in Deno. */
 export function reportUncaught(): void {
@@ -13,6 +14,6 @@ function report(error: unknown, origin: string): void {
   // A program with a listener of its own decides for itself, as in Node.
   if (process.listenerCount("uncaughtException") > 1) return;
   const text = stackOf(error);
-  process.stderr.write(`${origin === "unhandledRejection" ? "Uncaught (in promise)" : "Uncaught"} ${text}\n`);
+  tell(`${origin === "unhandledRejection" ? "Uncaught (in promise)" : "Uncaught"} ${text}\n`);
   process.exit(1);
 }

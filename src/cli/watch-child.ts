@@ -6,12 +6,14 @@ import { handover, type Stoppable } from "../net/handover.ts";
 import { type Listener, type ListenOptions, listenFd } from "../net/mod.ts";
 import { type Address, defaultHostname } from "./address.ts";
 import { die } from "./errors.ts";
+import { outliveOutput } from "./output.ts";
 import { loadAndStart, type RunningApp } from "./start.ts";
 import { reportUncaught } from "./uncaught.ts";
 import { firstInheritedFd, sameAddress, type ToChild, type ToParent } from "./watch-protocol.ts";
 
 /** `given`: the addresses, as JSON, of the sockets that were inherited. */
 export async function runWatchChild(given: string): Promise<void> {
+  outliveOutput();
   reportUncaught();
   // The parent is gone, however it ended: nobody would ever end us.
   process.on("disconnect", () => process.exit(1));

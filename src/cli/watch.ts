@@ -13,6 +13,7 @@ import type { Listener } from "../net/mod.ts";
 import { type Address, chooseAddress, type Wish, wishFromEnvironment } from "./address.ts";
 import { die, errorText } from "./errors.ts";
 import { openListener } from "./listener.ts";
+import { tell } from "./output.ts";
 import { shownName } from "./run.ts";
 import { SourceWatch } from "./source-watch.ts";
 import { sameAddress, type ToChild, type ToParent } from "./watch-protocol.ts";
@@ -180,7 +181,7 @@ class Supervisor {
     if (address !== undefined) this.#closeAllBut(address);
     if (shown !== undefined && shown !== this.#shown) {
       this.#shown = shown;
-      process.stderr.write(`Listening on ${shown}\n`);
+      tell(`Listening on ${shown}\n`);
     } else if (!first) {
       say(`slipway: restarted ${shownName(this.#entry)}`);
     }
@@ -301,5 +302,5 @@ function resolveBeside(entry: string, file: string): string {
 }
 
 function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  tell(`${line}\n`);
 }

@@ -70,6 +70,12 @@ usage("--port with --unix", () =>
 usage("--host with --unix", () =>
   fails(["run", "good.ts", "--host", "::", "--unix", "x"], 2, /--unix and --host exclude/),
 );
+usage("an argument of the program's without --", () =>
+  fails(["run", "good.ts", "start"], 2, /unexpected argument 'start': the program's own arguments go behind --; see/),
+);
+usage("an argument of the program's before --", () =>
+  fails(["run", "good.ts", "start", "--", "now"], 2, /unexpected argument 'start'/),
+);
 usage("an empty --host", () => fails(["run", "good.ts", "--host="], 2, /--host is empty/));
 usage("an unknown --target", () =>
   fails(["compile", "good.ts", "-o", "x", "--target", "win-x64"], 2, /win-x64.*linux-|not supported yet/),
@@ -110,6 +116,12 @@ entry("a missing import", async () => {
   assert.is(code, 1);
   assert.match(stderr, /^imports\.ts:1:19: .*gone\.ts/);
 });
+entry("what is thrown need not be an error", async () => {
+  write("weird.ts", "throw { weird: 1 };");
+  await fails(["run", "weird.ts"], 1, /weird\.ts failed as it was loaded: \{ weird: 1 \}/);
+  write("weird-later.ts", "queueMicrotask(() => { throw { weird: 1 }; });");
+  await fails(["run", "weird-later.ts"], 1, /^Uncaught \{ weird: 1 \}\n$/);
+});
 entry("an error as the program loads shows its own stack", async () => {
   write("throws.ts", "type A = string;\n\nfunction fail(): A {\n  throw new Error('no database');\n}\nfail();\n");
   const { code, stderr } = await slipway(["run", "throws.ts", "--port", "0"]);
@@ -137,7 +149,10 @@ shape(
   "export const a = 1, b = 2;",
   /it exports 'a', 'b': write export default \{ fetch\(request\)/,
 );
-shape("nothing at all", "export {};", /exports nothing and listens on nothing: write export default/);
+const nothing = /exports nothing and listens on nothing: write export default/;
+shape("nothing at all", "export {};", nothing);
+shape("a function alone", "function handler() { return new Response(); }", nothing);
+shape("an app alone", "const app = { get() {} };\napp.get();\nnew URL('http://a/');", nothing);
 shape("a string", "export default 'hello';", /exports the string "hello" as default/);
 shape("null", "export default null;", /exports null as default/);
 shape("undefined", "export default undefined;", /exports undefined as default/);

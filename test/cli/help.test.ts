@@ -32,6 +32,7 @@ for (const [verb, names] of Object.entries(flags)) {
     assert.is(stderr, "");
     assert.match(stdout, new RegExp(`^Usage: slipway ${verb}`));
     for (const name of names) assert.ok(stdout.includes(name), name);
+    assert.not.match(stdout, /default: (\[|undefined|null|\))/);
     const examples = /Examples:\n([\s\S]*)$/.exec(stdout)?.[1] ?? "";
     assert.match(examples, new RegExp(`^ {2}slipway (${verb}|help)`));
     // No example shows a flag that the text above does not explain.

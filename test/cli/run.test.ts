@@ -194,6 +194,27 @@ programs("arguments of its own", async () => {
   assert.is(await text(server.url), '["a","--flag","-x"]');
   await server.stop();
 });
+const tool = (name: string, source: string, code: number, stdout = "") =>
+  programs(`a program that ends by itself: ${name}`, async () => {
+    write("tool.ts", source);
+    const {
+      code: actual,
+      stdout: printed,
+      stderr,
+    } = await run([...fromSource, "run", "tool.ts", "--", "--its-own"], {
+      cwd: folder,
+    });
+    assert.is(stderr, "");
+    assert.is(printed, stdout);
+    assert.is(actual, code);
+  });
+tool("it prints", "console.log('arguments:', ...Deno.args);", 0, "arguments: --its-own\n");
+tool("it prints without a word of Deno", "console.log('x');", 0, "x\n");
+tool("it waits at its top level", "await new Promise((resolve) => setTimeout(resolve, 5));", 0);
+tool("it waits later", "setTimeout(() => {}, 0);", 0);
+tool("it uses a module of Node", "import { mkdirSync } from 'node:fs';\nmkdirSync('made');", 0);
+tool("it uses Deno", "Deno.mkdirSync('made by Deno');", 0);
+tool("it sets its exit code", "process.exitCode = 5;", 5);
 programs("an import of a page as text", async () => {
   write("page.html", "<p>page");
   write(

@@ -1,0 +1,55 @@
+/**
+ * Whether a program that exports nothing and has ended did anything. A tool may end by itself, as under Deno; a file
+ * that touched nothing outside of itself can't have done anything, and is most likely a handler without its export.
+ */
+import { noteOutput } from "./output.ts";
+
+export interface Effects {
+  /** The program's modules have been evaluated. */
+  loaded(): void;
+  /** Looks whether the program waits for something at this moment: a timer, an answer. */
+  look(): void;
+  /** We ourselves have nothing more to do. */
+  end(): void;
+  /** Asked when the process has nothing left to do. */
+  any(): boolean;
+}
+
+/** Begins to look; called just before a program is loaded. */
+export function watchEffects(): Effects {
+  const outputUsed = noteOutput();
+  const { getBuiltinModule } = process;
+  let waited = false;
+  let builtins = false;
+  // Modules are evaluated in one go, unless they wait for something at their top level.
+  const turn = setImmediate(() => (waited = true));
+  // What `import … from "node:fs"` is in a bundle.
+  process.getBuiltinModule = ((name: string) => {
+    const found: object | undefined = getBuiltinModule(name);
+    builtins ||= found !== undefined;
+    return found;
+  }) as typeof getBuiltinModule;
+  return {
+    loaded() {
+      process.getBuiltinModule = getBuiltinModule;
+      clearImmediate(turn);
+    },
+    look() {
+      // Standard streams, watch mode's channel and the bundler's process, which is ending, are not the program's.
+      waited ||= process.getActiveResourcesInfo().some((name) => !/^(?:Pipe|TTY|Process|Signal)Wrap$/.test(name));
+    },
+    end() {
+      // Runs only if something else keeps the process alive.
+      setImmediate(() => (waited = true)).unref();
+    },
+    any() {
+      const { exitCode } = process;
+      return waited || builtins || outputUsed() || denoUsed() || exitCode !== undefined;
+    },
+  };
+}
+
+/** `installDeno` leaves a getter, which is gone once it has been asked. */
+function denoUsed(): boolean {
+  return Object.getOwnPropertyDescriptor(globalThis, "Deno")?.get === undefined;
+}
