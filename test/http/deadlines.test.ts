@@ -1,0 +1,109 @@
+// A connection that waits for its client has a deadline, wherever it waits; one that waits for its handler has none.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { defaultLimits } from "../../src/http/limits.ts";
+import type { Handler } from "../../src/http/mod.ts";
+import { HttpService } from "../../src/http/service.ts";
+import { listen } from "../../src/net/mod.ts";
+import { connect } from "./support/client.ts";
+import { eventually, turns } from "./support/server.ts";
+
+const IDLE_MS = 60;
+const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+interface Impatient {
+  readonly service: HttpService;
+  readonly port: number;
+  [Symbol.dispose](): void;
+}
+
+function impatient(handler: Handler, idleTimeout: number = IDLE_MS): Impatient {
+  const listener = listen({ port: 0, hostname: "127.0.0.1" });
+  const service = new HttpService(listener, handler, undefined, { ...defaultLimits, idleTimeout });
+  return { service, port: listener.addr.port, [Symbol.dispose]: () => service.close() };
+}
+
+const later = async (request: Request): Promise<Response> => {
+  await turns(2);
+  return new Response(request.url.endsWith("/body") ? await request.text() : "x");
+};
+const post = (length: number): string => `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
+
+for (const [name, sent, answers] of [
+  ["nothing yet", "", 0],
+  ["the first byte", "G", 0],
+  ["an empty line", "\r\n", 0],
+  ["half a head", "GET / HTTP/1.1\r\nHost", 0],
+  ["a request, answered", GET, 1],
+  ["a request, and half of another", `${GET}GET / HT`, 1],
+  ["two requests, and half of another", `${GET}${GET}GET / HT`, 2],
+  ["an unread body that stops", `${post(1000)}half`, 1],
+  ["an unread chunked body that stops", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe", 1],
+] as const) {
+  for (const [kind, handler] of [
+    ["at once", () => new Response("x")],
+    ["later", later],
+  ] as const) {
+    test(`a client that has sent ${name} (handler answers ${kind}): it is closed`, async () => {
+      using server = impatient(handler);
+      using client = await connect(server.port);
+      if (sent !== "") client.write(sent);
+      const responses = await client.untilEnd();
+      assert.is(responses.length, answers);
+      await eventually(() => server.service.connections === 0, "the connection is forgotten");
+    });
+  }
+}
+
+test("a head that drips does not move its deadline", async () => {
+  using server = impatient(() => new Response("x"));
+  using client = await connect(server.port);
+  client.socket.on("error", () => {});
+  let stopped = false;
+  const dripping = (async () => {
+    client.write("GET / HTTP/1.1\r\nHost: x\r\n");
+    for (let i = 0; !stopped; i++) {
+      client.write(`X-${i}: y\r\n`);
+      await new Promise((resolve) => setTimeout(resolve, IDLE_MS / 4));
+    }
+  })();
+  await client.gone();
+  stopped = true;
+  await dripping;
+  assert.is(client.text, "");
+});
+
+test("a handler takes as long as it takes, and a stream too", async () => {
+  using server = impatient(async (request) => {
+    await new Promise((resolve) => setTimeout(resolve, IDLE_MS * 4));
+    if (request.method === "POST") return new Response(await request.text());
+    return new Response(
+      new ReadableStream({
+        async pull(controller) {
+          await new Promise((resolve) => setTimeout(resolve, IDLE_MS * 4));
+          controller.enqueue(new TextEncoder().encode("at last"));
+          controller.close();
+        },
+      }),
+    );
+  });
+  using client = await connect(server.port);
+  client.write(`${GET}${post(4)}body`);
+  assert.equal(
+    (await client.responses(2)).map((response) => response.text()),
+    ["at last", "body"],
+  );
+});
+
+test("requests that keep coming keep the connection", async () => {
+  using server = impatient(() => new Response("x"), 1000);
+  using client = await connect(server.port);
+  for (let i = 1; i <= 10; i++) {
+    client.write(GET);
+    await client.responses(i);
+    await new Promise((resolve) => setTimeout(resolve, 130));
+  }
+  assert.is(client.over, false);
+});
+
+test.run();
