@@ -1,6 +1,6 @@
 // time limit: 300 s
 // Each template, as a user meets it: scaffolded, type-checked with nothing installed, its own test, run, compiled.
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -64,6 +64,7 @@ for (const template of Object.keys(templates)) {
       "",
     ]);
   });
+  const read = (name: string) => readFileSync(join(home, "shop", name), "utf8");
   tests("has what a project needs, with its name filled in", () => {
     const files = readdirSync(join(home, "shop"));
     for (const name of [
@@ -77,10 +78,13 @@ for (const template of Object.keys(templates)) {
       ".gitignore",
     ]) {
       assert.ok(files.includes(name), name);
-      assert.not.match(readFileSync(join(home, "shop", name), "utf8"), /__NAME__/);
     }
-    assert.is(JSON.parse(readFileSync(join(home, "shop/package.json"), "utf8")).name, "shop");
-    assert.ok(readFileSync(join(home, "shop/README.md"), "utf8").split("\n").length <= 45, "a screen");
+    const left = files.filter((name) => /\bNAME\b|__NAME|NAME__|\bTODO\b/.test(read(name)));
+    assert.equal(left, [], "nothing of a placeholder is left, also not as a formatter may have made of it");
+    assert.match(read("README.md"), /^# shop\n\n\S/);
+    assert.is(JSON.parse(read("package.json")).name, "shop");
+    assert.ok(read("README.md").split("\n").length <= 45, "a screen");
+    assert.match(read("README.md"), /Node 22\.18 or newer \(`node --test`\), or Deno/);
   });
   tests("types check with nothing installed", async () => {
     const { code, stdout } = await run([join(bin, "tsc"), "--noEmit"], { cwd: join(home, "shop") });
@@ -97,6 +101,18 @@ for (const template of Object.keys(templates)) {
     const { code, stdout, stderr } = await run([join(bin, "deno"), "test", "-A"], { cwd: join(home, "shop"), env });
     assert.is(code, 0, stdout + stderr);
     assert.match(stdout, /\| [1-9]\d* passed \| 0 failed/);
+  });
+  tests("a signal to npm start ends the server", async () => {
+    const path = join(home, "bin");
+    mkdirSync(path);
+    writeFileSync(join(path, "slipway"), `#!/bin/sh\nexec ${fromSource.map((word) => `'${word}'`).join(" ")} "$@"\n`, {
+      mode: 0o755,
+    });
+    const env = { PATH: `${path}:${process.env.PATH}`, SLIPWAY_PORT: "0" };
+    const server = await startServer(["npm", "start"], { cwd: join(home, "shop"), env });
+    // npm's own code differs, and so does what it prints; that its output ends says that the server has.
+    await server.stop();
+    assert.not.ok(await accepts(server.port));
   });
   tests("runs from source", () => serves([...fromSource, "run", "server.ts", "--port", "0"], join(home, "shop")));
 
@@ -125,6 +141,16 @@ for (const template of Object.keys(templates)) {
     await checks[template](server);
     assert.is((await server.stop()).code, 0, server.stderr());
   }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
 }
 
 const text = async (url: string) => (await fetch(url)).text();
