@@ -94,7 +94,8 @@ const bun: Peer = {
   launch(handlers, directory) {
     const system = process.platform === "win32" ? "windows" : process.platform;
     const arch = process.arch === "arm64" ? "aarch64" : process.arch;
-    const program = npmBinary("@oven", `bun-${system}-${arch}`, "bin/bun");
+    // Where npm runs install scripts (npm 10 has no say in it), Bun's moves the program into its own package.
+    const program = npmBinary("@oven", `bun-${system}-${arch}`, "bin/bun") ?? npmFile("bun/bin/bun.exe");
     if (!program) return { missing: "its npm package has no program for this platform" };
     const file = write(
       directory,
@@ -149,7 +150,11 @@ const c: Peer = {
 // The install scripts of both packages may be blocked, so the platform package's own file is taken.
 function npmBinary(scope: string, platform: string | undefined, path: string): string | null {
   if (!platform) return null;
-  const file = inRoot(`node_modules/${scope}/${platform}/${path}${process.platform === "win32" ? ".exe" : ""}`);
+  return npmFile(`${scope}/${platform}/${path}${process.platform === "win32" ? ".exe" : ""}`);
+}
+
+function npmFile(path: string): string | null {
+  const file = inRoot(`node_modules/${path}`);
   return existsSync(file) ? file : null;
 }
 

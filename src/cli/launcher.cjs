@@ -23,6 +23,10 @@ if (node === undefined) {
 // In the repository the sources themselves, in the npm package what was made of them.
 const source = join(__dirname, "main.ts");
 const main = existsSync(source) ? source : join(__dirname, "../../dist/npm/src/cli/main.js");
+if (!existsSync(main)) {
+  console.error("slipway: this package was packed without its build: pack it with npm run pack");
+  process.exit(1);
+}
 const args = [main, ...process.argv.slice(2)];
 
 if (typeof process.execve === "function" && process.platform !== "win32") {

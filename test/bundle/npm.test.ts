@@ -1,9 +1,9 @@
-/** Slipway as an npm package: what `npm pack` would put into it, installed elsewhere. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+/** Slipway as an npm package: packed from a clean clone, as a person would, and installed elsewhere. */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { repository, run, start } from "../support/process.ts";
+import { repository, run, start, temporaryFolder } from "../support/process.ts";
 import { project } from "../support/project.ts";
 
 const test = suite("npm package");
@@ -18,18 +18,46 @@ const folder = project({
 });
 const launcher = join(folder, "node_modules/slipway/src/cli/launcher.cjs");
 
-test.before(async () => {
-  const built = await run([process.execPath, join(repository, "scripts/build-npm.ts")]);
-  assert.is(built.code, 0, built.stdout + built.stderr);
-  const { files, bin } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
-  const installed = join(folder, "node_modules/slipway");
-  mkdirSync(installed, { recursive: true });
-  for (const file of ["package.json", bin.slipway, ...files]) {
-    cpSync(join(repository, file), join(installed, file), { recursive: true });
+/** Everything that git tracks, as a clone has it, and nothing that a build left. */
+async function clone(): Promise<string> {
+  const copy = temporaryFolder();
+  const { stdout } = await run(["git", "ls-files", "-co", "--exclude-standard"], { cwd: repository });
+  for (const path of stdout.split("\n").filter((path) => path !== "" && existsSync(join(repository, path)))) {
+    mkdirSync(dirname(join(copy, path)), { recursive: true });
+    copyFileSync(join(repository, path), join(copy, path));
   }
+  symlinkSync(join(repository, "node_modules"), join(copy, "node_modules"));
+  return copy;
+}
+
+test.before(async () => {
+  const copy = await clone();
+  const packed = await run(["npm", "pack", "--pack-destination", folder], { cwd: copy, timeoutSeconds: 100 });
+  assert.is(packed.code, 0, packed.stdout + packed.stderr);
+  const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
+  assert.is((await run(["tar", "xzf", tarball], { cwd: folder })).code, 0);
+  mkdirSync(join(folder, "node_modules"));
+  renameSync(join(folder, "package"), join(folder, "node_modules/slipway"));
+  // What npm would fetch beside it.
   for (const name of readdirSync(join(repository, "node_modules"))) {
     if (!name.startsWith(".")) symlinkSync(join(repository, "node_modules", name), join(folder, "node_modules", name));
   }
+});
+
+test("npm runs prepack here, and whoever tells it not to has npm run pack", async () => {
+  const { stdout } = await run(["npm", "config", "get", "ignore-scripts"], { cwd: repository });
+  assert.is(stdout.trim(), "false");
+  const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
+  assert.match(scripts.pack, /^npm run build:npm && npm pack --ignore-scripts$/);
+});
+
+test("a package that was packed without its build says so", async () => {
+  const empty = project({});
+  copyFileSync(join(repository, "src/cli/launcher.cjs"), join(empty, "launcher.cjs"));
+  symlinkSync(join(repository, "node_modules"), join(empty, "node_modules"));
+  const { code, stderr } = await run([process.execPath, join(empty, "launcher.cjs"), "--version"]);
+  assert.is(code, 1);
+  assert.is(stderr, "slipway: this package was packed without its build: pack it with npm run pack\n");
 });
 
 test("its sources are plain JavaScript", () => {
