@@ -26,8 +26,7 @@
  * await conn.closeWrite();
  * console.assert((await new Response(conn.readable).text()) === "ping");
  *
- * const { port } = server.addr as { port: number };
- * const answer = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body: '{"name":"Ada"}' });
+ * const answer = await fetch(`http://127.0.0.1:${server.addr.port}/`, { method: "POST", body: '{"name":"Ada"}' });
  * console.assert((await answer.json()).hello === "Ada");
  * ```
  *
@@ -44,6 +43,8 @@ export {
   HttpServer,
   type ServeHandlerInfo,
   type ServeOptions,
+  type ServeTcpOptions,
+  type ServeUnixOptions,
   serve,
 } from "./http/mod.ts";
 export * from "./net/mod.ts";

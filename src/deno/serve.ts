@@ -2,12 +2,12 @@
  * `Deno.serve` with every way that Deno offers to call it, on top of our own HTTP server.
  */
 import { type Handler, type HttpServer, type ServeOptions, serve as serveHttp } from "../http/mod.ts";
-import type { Addr } from "../net/mod.ts";
+import type { Addr, NetAddr, UnixAddr } from "../net/mod.ts";
 
 /** What `Deno.serve` takes beside our server's own options. */
-export interface DenoServeOptions extends ServeOptions {
+export interface DenoServeOptions<A extends Addr = Addr> extends ServeOptions<A> {
   /** The handler, where it is not an argument of its own. */
-  handler?: Handler;
+  handler?: Handler<A>;
   /** @default {"tcp"} */
   transport?: "tcp" | "unix";
   /** Deno's name for `backlog`. */
@@ -18,15 +18,35 @@ export interface DenoServeOptions extends ServeOptions {
   key?: string;
 }
 
+/** What tells the address's kind, and with it the type of every address that the server and its handler see. */
+interface OnPort {
+  path?: undefined;
+  transport?: "tcp";
+  listener?: undefined;
+}
+interface OnPath {
+  path: string;
+}
+interface HasHandler<A extends Addr = Addr> {
+  handler: Handler<A>;
+}
+
 /**
  * Serves HTTP: `serve(handler)`, `serve(options, handler)`, `serve({ ...options, handler })`.
  *
  * Deno.serve({ port: 0, onListen() {} }, () => new Response("hello"));
  */
-export function serve(handler: Handler): HttpServer;
+export function serve(handler: Handler<NetAddr>): HttpServer<NetAddr>;
+export function serve(options: DenoServeOptions<NetAddr> & OnPort, handler: Handler<NetAddr>): HttpServer<NetAddr>;
+export function serve(options: DenoServeOptions<UnixAddr> & OnPath, handler: Handler<UnixAddr>): HttpServer<UnixAddr>;
+export function serve(options: DenoServeOptions<NetAddr> & OnPort & HasHandler<NetAddr>): HttpServer<NetAddr>;
+export function serve(options: DenoServeOptions<UnixAddr> & OnPath & HasHandler<UnixAddr>): HttpServer<UnixAddr>;
 export function serve(options: DenoServeOptions, handler: Handler): HttpServer;
-export function serve(options: DenoServeOptions & { handler: Handler }): HttpServer;
-export function serve(first: Handler | DenoServeOptions, second?: Handler | DenoServeOptions): HttpServer {
+export function serve(options: DenoServeOptions & HasHandler): HttpServer;
+export function serve(
+  first: Handler<never> | DenoServeOptions<never>,
+  second?: Handler<never> | DenoServeOptions<never>,
+): HttpServer<never> {
   const [options, handler] = readArguments(first, second);
   if (options.cert !== undefined || options.key !== undefined) {
     throw new TypeError(
@@ -34,13 +54,13 @@ export function serve(first: Handler | DenoServeOptions, second?: Handler | Deno
     );
   }
   const { backlog = options.tcpBacklog, onListen = announce } = options;
-  return serveHttp({ ...options, backlog, onListen }, handler);
+  return serveHttp({ ...options, backlog, onListen } as ServeOptions, handler as Handler) as HttpServer<never>;
 }
 
 function readArguments(
-  first: Handler | DenoServeOptions | undefined,
-  second: Handler | DenoServeOptions | undefined,
-): [DenoServeOptions, Handler] {
+  first: Handler<never> | DenoServeOptions<never> | undefined,
+  second: Handler<never> | DenoServeOptions<never> | undefined,
+): [DenoServeOptions<never>, Handler<never>] {
   const functions = [first, second].filter((argument) => typeof argument === "function");
   const objects = [first, second].filter((argument) => typeof argument === "object" && argument !== null);
   const options = objects[0] ?? {};

@@ -1,12 +1,20 @@
 /** `serve`: from a handler and options to a running HTTP server, in the shape of `Deno.serve`. */
 import { handover } from "../net/handover.ts";
-import { type Addr, type Listener, type ListenOptions, listen } from "../net/mod.ts";
+import {
+  type Addr,
+  type Conn,
+  type Listener,
+  type ListenOptions,
+  listen,
+  type NetAddr,
+  type UnixAddr,
+} from "../net/mod.ts";
 import { logError } from "../runtime/log.ts";
 import type { ErrorHandler } from "./failure.ts";
 import { authorityOf } from "./request-url.ts";
 import { type Handler, HttpService } from "./service.ts";
 
-export interface ServeOptions {
+export interface ServeOptions<A extends Addr = Addr> {
   /** The port to listen on; 0 takes a free one. @default {8000} */
   port?: number;
   /** The address to listen on. @default {"0.0.0.0"} */
@@ -22,13 +30,24 @@ export interface ServeOptions {
   /** Ends the server gracefully, as `shutdown` does. */
   signal?: AbortSignal;
   /** Called once, with the address; without it a line is printed. */
-  onListen?: (addr: Addr) => void;
+  onListen?: (addr: A) => void;
   /** Makes a response of what the handler threw. Without it: one log line and a plain 500. */
   onError?: ErrorHandler;
 }
 
+/** Options of a server on a port. */
+export interface ServeTcpOptions extends ServeOptions<NetAddr> {
+  path?: undefined;
+  listener?: undefined;
+}
+
+/** Options of a server on a Unix socket. */
+export interface ServeUnixOptions extends ServeOptions<UnixAddr> {
+  path: string;
+}
+
 /** A running server. */
-export class HttpServer implements AsyncDisposable {
+export class HttpServer<A extends Addr = Addr> implements AsyncDisposable {
   readonly #service: HttpService;
 
   /** @internal Use `serve`. */
@@ -37,8 +56,8 @@ export class HttpServer implements AsyncDisposable {
   }
 
   /** Where it listens. */
-  get addr(): Addr {
-    return this.#service.listener.addr;
+  get addr(): A {
+    return this.#service.listener.addr as A;
   }
   /** Resolves when the server and all its connections have ended. */
   get finished(): Promise<void> {
@@ -77,12 +96,20 @@ export class HttpServer implements AsyncDisposable {
  * await server.shutdown();
  * ```
  */
-export function serve(options: ServeOptions, handler: Handler): HttpServer {
+export function serve(options: ServeTcpOptions, handler: Handler<NetAddr>): HttpServer<NetAddr>;
+export function serve(options: ServeUnixOptions, handler: Handler<UnixAddr>): HttpServer<UnixAddr>;
+export function serve<A extends Addr>(
+  options: ServeOptions<A> & { listener: Listener<Conn, A> },
+  handler: Handler<A>,
+): HttpServer<A>;
+export function serve(options: ServeOptions, handler: Handler): HttpServer;
+// Of addresses that may be of either kind, nothing is known here: `never` takes what each of the above promises.
+export function serve(options: ServeOptions<never>, handler: Handler<never>): HttpServer<never> {
   if (typeof handler !== "function") throw new TypeError("serve needs a handler: a function from Request to Response");
   const { signal, onListen } = options;
   signal?.throwIfAborted();
   const listener = options.listener ?? listen(listenOptions(options));
-  const server = new HttpServer(new HttpService(listener, handler, options.onError));
+  const server = new HttpServer<never>(new HttpService(listener, handler as Handler, options.onError));
   handover.serving?.(server);
   if (signal !== undefined) {
     const stop = (): void => void server.shutdown();
@@ -101,7 +128,7 @@ export function serve(options: ServeOptions, handler: Handler): HttpServer {
   return server;
 }
 
-function listenOptions(options: ServeOptions): ListenOptions {
+function listenOptions(options: ServeOptions<never>): ListenOptions {
   const { backlog, reusePort } = options;
   const named = options.port ?? options.hostname ?? options.path;
   const { port = 8000, hostname, path } = named === undefined ? (handover.serveDefaults ?? {}) : options;

@@ -21,7 +21,10 @@ import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import { COMPLETE, HeadParser, INCOMPLETE } from "./parser.ts";
 import { writeError, writeSimple } from "./simple-response.ts";
 
-export type Handler = (request: Request, info: ServeHandlerInfo) => Response | Promise<Response>;
+export type Handler<A extends Addr = Addr> = (
+  request: Request,
+  info: ServeHandlerInfo<A>,
+) => Response | Promise<Response>;
 
 /** An arrow function without parameters can't see its arguments: it needs no Request at all. */
 const TAKES_NOTHING = /^(?:async\s*)?\(\s*\)\s*=>/;
@@ -184,7 +187,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
         at = head;
         response = this.#call(exchange);
         // The handler may have closed the server.
-        if (!this.#rows.has(handle)) return end;
+        if (!this.#rows.has(handle))
+          return this.#lost(handle, exchange ?? this.#exchange(handle, bytes), response, end);
         if (isLightResponse(response) && this.#simple(exchange, bytes, parser.start)) {
           const persists = keepAlive && !this.draining;
           const to = writeSimple(this.#out, written, response, persists, minor);
@@ -202,14 +206,13 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
       const late = exchange ?? this.#exchange(handle, bytes);
       if (written > 0) this.#send(handle, written);
       written = 0;
-      if (!this.#rows.has(handle)) return end;
+      if (!this.#rows.has(handle)) return this.#lost(handle, late, response, end);
       connection = this.#activate(handle);
       connection.begin(late, length, keepAlive, minor, expectContinue);
       if (length !== 0) {
         at = connection.feedBody(bytes, head, end);
         if (at < 0) return end;
         response = this.#call(late);
-        if (connection.closed) return end;
       }
       connection.settle(late, response);
       if (connection.busy) return connection.closed ? end : at;
@@ -274,6 +277,11 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
       logError("a connection was refused", errnoError(this.poller.constants, -handle, "epoll_ctl"));
       return;
     }
+    // After an internal error the runtime has closed the handle of a connection that we still know.
+    if (this.#rows.has(handle)) {
+      this.#rows.active[handle]?.closeWith(clientGone());
+      this.#rows.forget(handle);
+    }
     this.#rows.open(handle);
     this.setDeadline(handle, this.limits.idleTimeout);
     this.poller.receive(handle);
@@ -292,6 +300,15 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     } catch (error) {
       return this.failure(error);
     }
+  }
+
+  /** The connection went while its handler ran, or before: the handler is told, and what it gives is dropped. */
+  #lost(handle: Handle, exchange: Exchange, response: unknown, end: number): number {
+    const gone = new HttpConnection(this, handle);
+    gone.exchange = exchange;
+    gone.closeWith(clientGone());
+    gone.settle(exchange, response);
+    return end;
   }
 
   /** HEAD is answered without a body, which is not for `writeSimple`. */

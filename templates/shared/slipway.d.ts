@@ -9,15 +9,16 @@ declare module "slipway" {
   export type Addr = Deno.Addr;
   export type NetAddr = Deno.NetAddr;
   export type UnixAddr = Deno.UnixAddr;
-  export type ServeHandlerInfo = Deno.ServeHandlerInfo;
-  export type ServeHandler = Deno.ServeHandler;
+  export type ServeHandlerInfo<A extends Addr = Addr> = Deno.ServeHandlerInfo<A>;
+  export type ServeHandler<A extends Addr = Addr> = Deno.ServeHandler<A>;
 
   /** Listens for TCP or Unix connections. */
   export const listen: typeof Deno.listen;
   /** Connects to a server. */
   export const connect: typeof Deno.connect;
   /** Serves HTTP. */
-  export function serve(options: Deno.ServeOptions, handler: ServeHandler): Deno.HttpServer;
+  export function serve(options: Deno.ServeTcpOptions, handler: ServeHandler<NetAddr>): Deno.HttpServer<NetAddr>;
+  export function serve(options: Deno.ServeUnixOptions, handler: ServeHandler<UnixAddr>): Deno.HttpServer<UnixAddr>;
   /** Serves each connection in a task of its own. */
   export function serveConn(
     listener: Listener,
@@ -96,21 +97,31 @@ declare namespace Deno {
     completed: Promise<void>;
   }
 
-  type ServeHandler = (request: Request, info: ServeHandlerInfo) => Response | Promise<Response>;
+  type ServeHandler<A extends Addr = Addr> = (
+    request: Request,
+    info: ServeHandlerInfo<A>,
+  ) => Response | Promise<Response>;
 
-  interface ServeOptions {
-    port?: number;
-    hostname?: string;
-    /** The path of a Unix socket, instead of a port. */
-    path?: string;
+  interface ServeOptions<A extends Addr = Addr> {
     signal?: AbortSignal;
-    reusePort?: boolean;
-    onListen?(address: Addr): void;
+    onListen?(address: A): void;
     onError?(error: unknown): Response | Promise<Response>;
   }
 
-  interface HttpServer extends AsyncDisposable {
-    readonly addr: Addr;
+  interface ServeTcpOptions extends ServeOptions<NetAddr> {
+    port?: number;
+    hostname?: string;
+    reusePort?: boolean;
+    path?: undefined;
+  }
+
+  interface ServeUnixOptions extends ServeOptions<UnixAddr> {
+    /** The path of a Unix socket, instead of a port. */
+    path: string;
+  }
+
+  interface HttpServer<A extends Addr = Addr> extends AsyncDisposable {
+    readonly addr: A;
     readonly finished: Promise<void>;
     /** Stops accepting and finishes what runs. */
     shutdown(): Promise<void>;
@@ -118,8 +129,9 @@ declare namespace Deno {
     unref(): void;
   }
 
-  function serve(handler: ServeHandler): HttpServer;
-  function serve(options: ServeOptions, handler: ServeHandler): HttpServer;
+  function serve(handler: ServeHandler<NetAddr>): HttpServer<NetAddr>;
+  function serve(options: ServeTcpOptions, handler: ServeHandler<NetAddr>): HttpServer<NetAddr>;
+  function serve(options: ServeUnixOptions, handler: ServeHandler<UnixAddr>): HttpServer<UnixAddr>;
 
   const args: string[];
   const pid: number;

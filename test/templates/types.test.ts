@@ -32,14 +32,19 @@ async function ask(text: string): Promise<string> {
   return await new Response(conn.readable).text();
 }
 const inner = serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("inner"));
+// Never called: what is asked for tells what the address is.
+export function addresses(): (string | number)[] {
+  const onPort = serve({ onListen: ({ port }) => void port.toFixed() }, (_, info) => new Response(info.remoteAddr.hostname));
+  const onPath = serve({ path: "x", onListen: (addr) => void addr.path.trim() }, (_, info) => new Response(info.remoteAddr.path));
+  return [onPort.addr.port, onPath.addr.path, inner.addr.hostname];
+}
 const task = go("nothing", async (signal: AbortSignal) => signal.aborted);
 
 export default {
   async fetch(request: Request, info: ServeHandlerInfo): Promise<Response> {
     void info.completed;
     await task.finished;
-    const { addr } = inner;
-    const other = addr.transport === "tcp" ? await (await fetch(\`http://127.0.0.1:\${addr.port}/\`)).text() : "";
+    const other = await (await fetch(\`http://127.0.0.1:\${inner.addr.port}/\`)).text();
     return Response.json([await ask("echo"), other, new URL(request.url).pathname, info.remoteAddr.transport]);
   },
 };
@@ -59,10 +64,29 @@ test("a program of every declaration checks against the template's types, and ru
   await server.stop();
 });
 
+test("Deno.serve tells addresses apart as well", async () => {
+  const program = (deno: string) => `
+    const byHandler = ${deno}.serve((_, info) => new Response(info.remoteAddr.hostname));
+    const onPort = ${deno}.serve({ port: 0, onListen: ({ port }) => void port.toFixed() }, () => new Response());
+    const onPath = ${deno}.serve({ path: "x" }, (_, info) => new Response(info.remoteAddr.path));
+    export default [byHandler.addr.port, onPort.addr.port, onPath.addr.path];
+  `;
+  const shop = join(folder, "shop");
+  writeFileSync(join(shop, "server.ts"), program("Deno"));
+  assert.is((await run([tsc, "--noEmit"], { cwd: shop })).stdout, "");
+  const source = JSON.stringify(join(repository, "src/deno/serve.ts"));
+  assert.is(await checkAgainstSources("deno", `import * as ours from ${source};\n${program("ours")}`), "");
+});
+
 test("and against our sources", async () => {
-  const ours = join(folder, "ours");
+  assert.is(await checkAgainstSources("ours", program), "");
+});
+
+/** What the compiler says of a program that uses the library of this repository. */
+async function checkAgainstSources(name: string, source: string): Promise<string> {
+  const ours = join(folder, name);
   mkdirSync(ours);
-  writeFileSync(join(ours, "server.ts"), program);
+  writeFileSync(join(ours, "server.ts"), source);
   const config = {
     extends: join(repository, "tsconfig.json"),
     compilerOptions: {
@@ -75,8 +99,8 @@ test("and against our sources", async () => {
   };
   writeFileSync(join(ours, "tsconfig.json"), JSON.stringify(config));
   const { stdout } = await run([tsc, "--noEmit"], { cwd: ours });
-  assert.is(stdout, "");
-});
+  return stdout;
+}
 
 test.after(endProcesses);
 test.run();
