@@ -3,9 +3,10 @@
  * strips types from a program's own files, never from those in node_modules.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
+import manifest from "../package.json" with { type: "json" };
 import { stopEsbuild } from "../src/bundle/mod.ts";
 import { baseKit } from "./base-kit.ts";
 
@@ -31,7 +32,28 @@ writeFileSync(join(output, "tsconfig.json"), JSON.stringify(config));
 const typescript = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
 execFileSync(process.execPath, [join(typescript, "bin/tsc"), "--project", output], { stdio: "inherit" });
 rmSync(join(output, "tsconfig.json"));
+finishLibrary();
 // What `compile` makes its base of, on the machine that it runs on.
 writeFileSync(join(output, "kit.json"), JSON.stringify(await baseKit()));
 await stopEsbuild();
 cpSync(join(repository, "templates"), join(output, "templates"), { recursive: true });
+
+/** What a library needs that an executable does not: a word to old Nodes, and types for whoever checks libraries' too. */
+function finishLibrary(): void {
+  for (const { default: entry } of Object.values(manifest.exports).filter((target) => typeof target === "object")) {
+    const file = join(repository, entry);
+    const check = relative(dirname(file), join(output, "src/requires-node.js"));
+    prepend(file, `import "${check.startsWith(".") ? check : `./${check}`}";`);
+  }
+  for (const path of readdirSync(output, { recursive: true, encoding: "utf8" })) {
+    // TypeScript's default lib has no Disposable unless the consumer's target is esnext.
+    const file = join(output, path);
+    if (path.endsWith(".d.ts") && /\b(Async)?Disposable\b|\b(asyncD|d)ispose\]/.test(readFileSync(file, "utf8"))) {
+      prepend(file, `/// <reference lib="esnext.disposable" />`);
+    }
+  }
+}
+
+function prepend(file: string, line: string): void {
+  writeFileSync(file, `${line}\n${readFileSync(file, "utf8")}`);
+}

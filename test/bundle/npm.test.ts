@@ -92,9 +92,21 @@ test("import from slipway works, with types", async () => {
   const { stdout, stderr } = await run([process.execPath, "library.mjs"], { cwd: folder });
   assert.is(stdout, "as a library function 1\n", stderr);
   const tsc = [process.execPath, join(repository, "node_modules/typescript/bin/tsc"), "--noEmit", "--strict"];
-  const flags = ["--module", "nodenext", "--target", "esnext", "--skipLibCheck", "--types", "node", "types.ts"];
-  const checked = await run([...tsc, ...flags], { cwd: folder });
-  assert.is(checked.code, 0, checked.stdout);
+  // Strictly, libraries' types too; with the lib that a target has by itself, in which there is no Disposable.
+  for (const target of ["es2022", "esnext"]) {
+    const flags = ["--module", "nodenext", "--target", target, "--skipLibCheck", "false"];
+    for (const types of [[], ["--types", "node"]]) {
+      const checked = await run([...tsc, ...flags, ...types, "types.ts"], { cwd: folder });
+      assert.is(checked.code, 0, checked.stdout);
+    }
+  }
+});
+
+test("a Node that is too old for the library is told which one it needs", async () => {
+  // As Node 20 is: without Promise.withResolvers.
+  const older = `delete Promise.withResolvers; await import("slipway").catch((error) => console.log(error.message));`;
+  const { stdout, stderr } = await run([process.execPath, "--input-type=module", "--eval", older], { cwd: folder });
+  assert.match(stdout, /^import "slipway" needs Node 22\.3 or newer, and this is v[\d.]+; /, stderr);
 });
 
 test.run();
