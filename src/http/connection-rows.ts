@@ -25,7 +25,7 @@ export class ConnectionRows {
   }
 
   has(handle: Handle): boolean {
-    return this.serials[handle] !== 0;
+    return this.serials[handle] > 0;
   }
 
   forget(handle: Handle): void {

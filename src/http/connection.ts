@@ -149,7 +149,13 @@ export class HttpConnection implements BodyOwner {
 
   /** What the handler returned, or the promise of it. */
   settle(exchange: Exchange, result: unknown): void {
-    if (isThenable(result)) {
+    let later: boolean;
+    try {
+      later = isThenable(result);
+    } catch (error) {
+      return this.recover(exchange, error);
+    }
+    if (later) {
       // Other thenables than promises may throw, or call back twice.
       Promise.resolve(result).then(
         (response) => this.#respond(exchange, response),

@@ -2,8 +2,10 @@
 import { readdirSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { system } from "../../ffi/libc.ts";
 import { taskCount } from "../../src/runtime/mod.ts";
 import { runtime } from "../../src/runtime/turn.ts";
+import { runOn } from "../ffi/faulty-system.ts";
 import { type Client, connect } from "./support/client.ts";
 import { chooseSeed, Random } from "./support/random.ts";
 import { eventually, logged, start, turns } from "./support/server.ts";
@@ -155,6 +157,52 @@ test("the signal of a finished request does not abort when the client leaves lat
   await eventually(() => server.server.connections === 0, "the connection is forgotten");
   assert.is(signals[0].aborted, false);
 });
+
+for (const [name, request, behave] of [
+  ["the server was closed by the handler itself", GET, "close"],
+  ["the server was closed by the handler itself, before the body", HALF_POST, "close"],
+  ["the answer to an earlier request could not be sent", GET + GET, "fail"],
+  ["the answer to an earlier request could not be sent, before the body", GET + HALF_POST, "fail"],
+] as const) {
+  test(`a handler is told, and its late failure is caught, when ${name}`, async () => {
+    const real = system();
+    const failing = { ...real, sendAt: () => -real.constants.errno.EPIPE };
+    const { runtime: other, restore } = runOn(behave === "fail" ? failing : real);
+    const states: unknown[] = [];
+    let calls = 0;
+    try {
+      const lines = await logged(async () => {
+        using server = start((request, info) => {
+          if (behave === "fail" && calls++ === 0) return new Response("first");
+          if (behave === "close") server.server.close();
+          return (async () => {
+            const { signal } = request;
+            info.completed.catch(() => states.push("not completed"));
+            await turns(3);
+            states.push(signal.aborted);
+            throw new Error("too late");
+          })();
+        });
+        using client = await connect(server.port);
+        client.write(request);
+        await client.gone();
+        if (name.endsWith("sent, before the body")) return;
+        await eventually(() => states.length === 2, "the handler is told");
+        await turns(3);
+      });
+      await eventually(() => other.poller.openCount === 0, "every handle is closed");
+      if (name.endsWith("sent, before the body")) {
+        assert.equal(lines, []);
+        return;
+      }
+      assert.equal(states, ["not completed", true]);
+      assert.is(lines.length, 1);
+      assert.match(lines[0], /too late/);
+    } finally {
+      restore();
+    }
+  });
+}
 
 const descriptors = (): number => readdirSync("/proc/self/fd").length;
 

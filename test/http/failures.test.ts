@@ -84,6 +84,16 @@ const cases: Readonly<Record<string, readonly [Handler, RegExp]>> = {
       wrong({ then: boom }),
     /boom/,
   ],
+  "returns what throws when it is asked for then": [
+    () =>
+      wrong({
+        // biome-ignore lint/suspicious/noThenProperty: the point of it
+        get then() {
+          return boom();
+        },
+      }),
+    /boom/,
+  ],
   "returns Response.error()": [() => Response.error(), /network error/],
   "returns a used Response": [usedUp, /already read/],
   "returns a Response whose body is locked": [
