@@ -22,7 +22,7 @@ const test = suite("operations");
 if (denoProgram === undefined) {
   skip(test, "operations as under Deno", noDeno);
 } else {
-  const ours = results([...fromSource, "run", program, "a", "b"]);
+  const ours = results([...fromSource, "run", program, "--", "a", "b"]);
   const expected = await results([denoProgram, "run", "-A", "--no-config", program, "a", "b"]);
   const given = new Map((await ours).map(([name, ...outcome]) => [name, outcome]));
   for (const [name, ...outcome] of expected) test(name, () => assert.equal(given.get(name), outcome));
