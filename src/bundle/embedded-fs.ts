@@ -3,7 +3,8 @@
  * pass everything else on. Installed only in programs that carry files; each wrapper costs one prefix comparison.
  *
  * Covered: exists, access, stat, lstat, readFile, readdir, realpath (each with its Sync, callback and promise form as
- * far as Node has one), open (a descriptor of a copy in memory), createReadStream, openAsBlob, and fetch of file: URLs.
+ * far as Node has one), open (a descriptor of a copy in memory), createReadStream and openAsBlob. fetch of a file: URL
+ * (file-fetch.ts) asks these.
  */
 import { memoryFile } from "../../ffi/embedded.ts";
 import { isEmbedded, listAssets, readAsset, statAsset } from "../runtime/assets.ts";
@@ -52,7 +53,6 @@ export function installEmbeddedFs(): void {
   wrap(fs, "openAsBlob", async (path: Path, options?: { type?: string }) => new Blob([bytesOf(path, "open")], options));
   // `import { readFileSync } from "node:fs"` of an ES module on disk sees the wrappers only after this.
   process.getBuiltinModule("node:module").syncBuiltinESMExports();
-  wrapFetch();
 }
 
 /** Descriptors are the kernel's to give: it gets the file as a memory file. */
@@ -109,22 +109,6 @@ function wrap(owner: object, name: string, embedded: (...args: never[]) => unkno
     ...Object.getOwnPropertyDescriptors(original),
     name: { value: name, configurable: true },
   });
-}
-
-/** fetch("file:…") of an embedded file; Node's own fetch knows no file: URLs at all. */
-function wrapFetch(): void {
-  const original = globalThis.fetch;
-  globalThis.fetch = async function fetch(input, init) {
-    const url = typeof input === "string" ? input : input instanceof URL ? input.href : "";
-    if (url.startsWith("file:") && isEmbedded(url)) {
-      try {
-        return new Response(bytesOf(url, "open"));
-      } catch (error) {
-        throw new TypeError("fetch failed", { cause: error });
-      }
-    }
-    return original(input, init);
-  };
 }
 
 function* chunks(path: Path, start: number, end: number): Generator<Buffer> {

@@ -4,6 +4,7 @@ import { createRequire, registerHooks } from "node:module";
 import { posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Script } from "node:vm";
+import { installFileFetch } from "./file-fetch.ts";
 import { inPackage } from "./ids.ts";
 import type { Bundle, Program } from "./mod.ts";
 import { needsModuleMark } from "./module-kind.ts";
@@ -52,21 +53,31 @@ export async function loadProgram(
     require: load,
     meta: metaOf,
   };
-  await script.runInThisContext()(Object.assign(load, { resolve, cache: {} }), slipway);
+  installFileFetch();
+  await orStuck(script.runInThisContext()(Object.assign(load, { resolve, cache: {} }), slipway));
   return slipway.commonjs ? ofCommonJs(slipway.exports) : slipway.exports;
 
   function load(specifier: string): unknown {
     if (provided.has(specifier)) return provided.get(specifier);
     const builtin = process.getBuiltinModule(specifier) ?? options.shared?.[specifier]?.();
     if (builtin !== undefined) return builtin;
-    if (options.sealed) throw notBundled(specifier);
+    if (options.sealed) throw notBundled(specifier, load);
     loadModulesAsSuch();
-    return createRequire(entryFile)(specifier.startsWith("file:") ? fileURLToPath(specifier) : specifier);
+    const path = specifier.startsWith("file:") ? fileURLToPath(specifier) : specifier;
+    const require = createRequire(entryFile);
+    try {
+      return require(path);
+    } catch (error) {
+      // Node's own message shows where its loader was; when it is another module that is missing, that is told.
+      const { code, requireStack } = error as { code?: unknown; requireStack?: unknown[] };
+      if (code !== "MODULE_NOT_FOUND" || requireStack?.length !== 1) throw error;
+      throw missing(`Cannot find module '${specifier}' from ${entryFile}`, load);
+    }
   }
 
   function resolve(specifier: string): string {
     if (provided.has(specifier) || process.getBuiltinModule(specifier) !== undefined) return specifier;
-    if (options.sealed) throw notBundled(specifier);
+    if (options.sealed) throw notBundled(specifier, resolve);
     return createRequire(entryFile).resolve(specifier);
   }
 
@@ -123,9 +134,35 @@ function loadModulesAsSuch(): void {
   });
 }
 
-function notBundled(specifier: string): Error {
-  const error = new Error(
+/**
+ * Awaits the program's evaluation, or finds that it waits for nothing: as Node does (exit code 13) for its own main
+ * module, which here is another. No timer, no descriptor is left then that could let it go on.
+ */
+function orStuck(evaluation: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stuck = () => {
+      const error = new Error("an await at its top level never ends: nothing is left that it could wait for");
+      // Where we noticed helps nobody.
+      error.stack = error.message;
+      reject(error);
+    };
+    process.once("beforeExit", stuck);
+    const settled = () => process.removeListener("beforeExit", stuck);
+    evaluation.then(settled, settled);
+    evaluation.then(resolve, reject);
+  });
+}
+
+function notBundled(specifier: string, above: (specifier: string) => unknown = notBundled): Error {
+  return missing(
     `Cannot find module '${specifier}': it is not in this program; only imports by a literal name were compiled into it`,
+    above,
   );
-  return Object.assign(error, { code: "MODULE_NOT_FOUND" });
+}
+
+/** The error for a module that is not there; its stack begins where `above` was called. */
+function missing(message: string, above: (specifier: string) => unknown): Error {
+  const error = Object.assign(new Error(message), { code: "MODULE_NOT_FOUND" });
+  Error.captureStackTrace(error, above);
+  return error;
 }

@@ -17,7 +17,9 @@ export function cannotServe(code: string): string | undefined {
   }
   // `import * as ns` of more than one file's exports: what they are is not in one list.
   if (/\n__reExport\(/.test(code) || doing.test(code)) return undefined;
-  return list === "" ? "it exports nothing and listens on nothing" : "it has no default export and listens on nothing";
+  if (list !== "") return "it has no default export and listens on nothing";
+  // A tool that writes something and ends is a program, if no server.
+  return /\b(console|globalThis|require)\b/.test(code) ? undefined : "it exports nothing and listens on nothing";
 }
 
 function isPrimitive(value: string): boolean {

@@ -48,9 +48,13 @@ export function die(error: unknown, program: string): never {
   process.exit(error instanceof Failure ? error.exitCode : 1);
 }
 
+/** The first frame that is no longer the program's, with the event loop's above it, and all below it. */
+const ours =
+  /(?:\n {4}at process\.processTicksAndRejections [^\n]*)?(?:\n {4}at (?:async )?(?:[^\n]*<entry>:|loadProgram \()[\s\S]*)?$/;
+
 /** An error's stack with those of its causes; of a program's load, only the frames that are the program's. */
 export function stackOf(error: unknown): string {
-  return describeError(error, (stack) => stack.replace(/\n {4}at (?:[^\n]*<entry>:|loadProgram \()[\s\S]*$/, ""));
+  return describeError(error, (stack) => stack.replace(ours, ""));
 }
 
 /** The system's own code of an error (`EADDRINUSE`, `ENOENT`, …), or "". */

@@ -164,7 +164,7 @@ test("a program that surely will not serve is warned about; one that may is not"
     "export default 42;": /will not serve: its default export is 42/,
     'export default "hello";': /will not serve: its default export is "hello"/,
     "export function handler() { return 1; }": /will not serve: it has no default export and listens on nothing/,
-    "console.log(1);": /will not serve: it exports nothing and listens on nothing/,
+    "const a = 1 + 1;": /will not serve: it exports nothing and listens on nothing/,
   };
   const fine = [
     `export default { fetch() { return new Response(); } };`,
@@ -172,6 +172,7 @@ test("a program that surely will not serve is warned about; one that may is not"
     `Deno.serve(() => new Response());`,
     `import { createServer } from "node:http"; createServer().listen(0); export const a = 1;`,
     `module.exports = { fetch() {} };`,
+    `console.log(1);`,
     `setInterval(() => console.log(1), 1000);`,
   ];
   const folder = project({});
