@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { start as startProcess } from "../support/process.ts";
 import { connect, exchange } from "./support/client.ts";
 import type { RawResponse } from "./support/responses.ts";
 import { eventually, logged, start, turns } from "./support/server.ts";
@@ -246,6 +247,22 @@ test("a client that does not read stalls the producer", async () => {
   client.reset();
   await cancelled.promise;
   await eventually(() => server.server.connections === 0, "the connection is forgotten");
+});
+
+test("a stream that always has more does not keep the others from their turn", async () => {
+  const piece = new TextEncoder().encode("more");
+  using server = start((request) => {
+    if (!request.url.endsWith("/endless")) return new Response("me too");
+    return new Response(new ReadableStream({ pull: (controller) => controller.enqueue(piece) }));
+  });
+  // In a process of its own, since it must take all that comes while we are busy.
+  const program = `fetch("${server.url}/endless").then(async ({ body }) => { for await (const chunk of body); })`;
+  const reading = startProcess([process.execPath, "--eval", program]);
+  await eventually(() => server.server.connections === 1, "it reads");
+  for (let i = 0; i < 20; i++) assert.is(await (await fetch(server.url)).text(), "me too");
+  await turns(50);
+  assert.is(reading.child.exitCode, null);
+  await reading.stop("SIGKILL");
 });
 
 test("a stream that fails midway cuts the connection: the client sees that it is not whole", async () => {
