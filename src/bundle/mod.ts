@@ -5,7 +5,7 @@
  * The code that comes out is the body of an async function with two parameters, `require` and `__slipway`, and not a
  * module: top-level await works, no loader of the host's is involved, and it starts as fast as CommonJS does.
  */
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { BuildFailure, BuildOptions, Loader, Plugin } from "esbuild";
 import { BundleError, problemsOf } from "./errors.ts";
@@ -85,7 +85,9 @@ export async function bundle(entry: string, options: BundleOptions = {}): Promis
   const [map, code] = ["out.js.map", "out.js"].map(
     (name) => outputFiles.find(({ path }) => path === join(base, name))?.text ?? "",
   );
-  const commonjs = metafile?.inputs[basename(file)]?.format !== "esm";
+  // esbuild names what a link leads to.
+  const main = metafile?.inputs[names[files.indexOf(realpathSync(file))]];
+  const commonjs = main?.format !== "esm" && /\.[cm]?[jt]sx?$/.test(file);
   return {
     code: portable(code, base, root, names) + (commonjs ? "__slipway.commonjs = true;\n" : ""),
     map: mapWithIds(map, ids),

@@ -1,5 +1,6 @@
 // time limit: 240 s
 /** CommonJS beside ES modules: what package.json says of a folder, and what a file says of itself. */
+import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -34,7 +35,8 @@ async function exportsOf(files: Record<string, string>, entry = "main.ts"): Prom
 
 test("a program that only imports, or only its types, exports nothing", async () => {
   for (const source of [
-    `import { join } from "node:path"; console.debug(join("a", "b"));`,
+    `import { symlinkSync } from "node:fs";
+import { join } from "node:path"; console.debug(join("a", "b"));`,
     `import type { A } from "./a.ts"; console.debug(0 as A);`,
     `import "./a.ts";`,
     `const { join } = require("node:path"); console.debug(join);`,
@@ -67,6 +69,12 @@ test("module.exports, exports.fetch and export = are default exports", async () 
   }
 });
 
+test("a module that is run by a link to it stays a module", async () => {
+  const folder = project({ "real/main.ts": `export default { port: 1 };` });
+  symlinkSync("real/main.ts", join(folder, "link.ts"));
+  assert.equal((await loadBundle(await bundle(join(folder, "link.ts")))).default, { port: 1 });
+});
+
 test("what CommonJS exports beside serving on its own is no default export", async () => {
   assert.equal(Object.keys(await exportsOf({ "main.js": `exports.app = 1; exports.start = 2;` }, "main.js")).sort(), [
     "app",
@@ -86,7 +94,8 @@ test("a computed import() of an ES module", async () => {
 });
 
 const programs = {
-  "plain.ts": `import { join } from "node:path"; Deno.serve(() => new Response(join("a", "b")));`,
+  "plain.ts": `import { symlinkSync } from "node:fs";
+import { join } from "node:path"; Deno.serve(() => new Response(join("a", "b")));`,
   "express.js": express,
   "exported.js": `${express} module.exports = app;`,
   "handler.js": `module.exports = { fetch: () => new Response("cjs") };`,
