@@ -178,6 +178,7 @@ export class HttpConnection implements BodyOwner {
   block(close: boolean): void {
     this.#blocked = true;
     this.#closeWhenSent ||= close;
+    this.host.setDeadline(this.handle, this.host.limits.idleTimeout);
     this.host.poller.pause(this.handle);
   }
 
@@ -216,8 +217,9 @@ export class HttpConnection implements BodyOwner {
 
   /** The client hung up while we were not receiving. */
   hungUp(): void {
-    this.exchange?.abort(clientGone());
-    if (this.exchange !== undefined || this.#blocked) this.host.setDeadline(this.handle, HALF_CLOSED_GRACE_MS);
+    if (this.exchange === undefined) return;
+    this.exchange.abort(clientGone());
+    this.host.setDeadline(this.handle, HALF_CLOSED_GRACE_MS);
   }
 
   /** The connection broke, or is being cut: everybody who works for it is told. The server closes the handle. */

@@ -230,6 +230,20 @@ for (const [kind, handler] of Object.entries({
   });
 }
 
+test("a client that has ended, and reads its many answers only later, gets them all", async () => {
+  using server = start(() => new Response("x".repeat(1500)));
+  using client = await connect(server.port);
+  client.socket.pause();
+  await client.send(get("/").repeat(4500));
+  await turns(50);
+  client.end();
+  // Longer than a silent producer is waited for: there is none here, only a slow reader.
+  await new Promise((resolve) => setTimeout(resolve, 1300));
+  client.socket.resume();
+  await client.until(() => client.ended, "the end");
+  assert.is((await client.untilEnd()).length, 4500);
+});
+
 test("requests behind a full send buffer are not lost, whatever their kind", async () => {
   using server = start(async (request) => {
     if (path(request) === "/big") return new Response("x".repeat(3_000_000));
