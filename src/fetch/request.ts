@@ -55,6 +55,12 @@ export let requestFrom: (incoming: IncomingRequest) => Request;
 /** What the host's `fetch` needs to send a Request of ours; takes its body. Null for any other value. */
 export let takeForFetch: (input: unknown) => { url: string; init: RequestInit } | null;
 
+/**
+ * Runs a read of the whole body. One from the network fails when the client leaves, or when the answer is out; if nobody
+ * awaits it yet, that would be an unhandled rejection, and end the process whenever a client likes (as it does in Deno).
+ * Who awaits it is told all the same.
+ */
+let quietly: <T>(request: Request, read: () => Promise<T>) => Promise<T>;
 let requestIn: (input: unknown) => Request | null;
 let copyOfFields: (request: Request) => string[];
 
@@ -139,6 +145,12 @@ export class Request implements globalThis.Request {
   }
 
   static {
+    quietly = (request, read) => {
+      const network = #incoming in request && (request.#incoming !== null || isIncoming(request.#source ?? null));
+      const result = read();
+      if (network) result.catch(() => {});
+      return result;
+    };
     requestFrom = (incoming) => {
       const request = new Request(EMPTY);
       request.#incoming = incoming;
@@ -322,31 +334,35 @@ export class Request implements globalThis.Request {
     return copy;
   }
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return bufferOf(await asBytes(await this.#takeAll()));
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return quietly(this, async () => bufferOf(await asBytes(await this.#takeAll())));
   }
 
-  async blob(): Promise<Blob> {
-    const source = await this.#takeAll();
-    const type = mimeTypeOf(this.headers.get("content-type"));
-    return new Blob([await asBytes(source)], { type });
+  blob(): Promise<Blob> {
+    return quietly(this, async () => {
+      const source = await this.#takeAll();
+      const type = mimeTypeOf(this.headers.get("content-type"));
+      return new Blob([await asBytes(source)], { type });
+    });
   }
 
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return asBytes(await this.#takeAll());
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return quietly(this, async () => asBytes(await this.#takeAll()));
   }
 
-  async formData(): Promise<FormData> {
-    const bytes = await asBytes(await this.#takeAll());
-    return parseForm(bytes, this.headers.get("content-type"));
+  formData(): Promise<FormData> {
+    return quietly(this, async () => {
+      const bytes = await asBytes(await this.#takeAll());
+      return parseForm(bytes, this.headers.get("content-type"));
+    });
   }
 
-  async json(): Promise<unknown> {
-    return JSON.parse(await asText(await this.#takeAll()));
+  json(): Promise<unknown> {
+    return quietly(this, async () => JSON.parse(await asText(await this.#takeAll())));
   }
 
-  async text(): Promise<string> {
-    return asText(await this.#takeAll());
+  text(): Promise<string> {
+    return quietly(this, async () => asText(await this.#takeAll()));
   }
 
   textStream(): ReadableStream<string> {

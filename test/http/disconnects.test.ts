@@ -204,6 +204,32 @@ for (const [name, request, behave] of [
   });
 }
 
+for (const name of ["text", "json", "bytes", "arrayBuffer", "blob", "formData"] as const) {
+  test(`${name}() that nobody awaits yet does not end the process when the body is cut short`, async () => {
+    const results: unknown[] = [];
+    using server = start(async (request) => {
+      const source = request.url.endsWith("/copy") ? new Request(request) : request;
+      const reading = source[name]();
+      if (request.url.endsWith("/early")) return new Response("early", { status: 401 });
+      // Meanwhile the client leaves, and the read fails with nobody there to hear it.
+      await eventually(() => request.signal.aborted, "the client has left");
+      await turns(3);
+      await reading.catch((error: Error) => results.push(error.name));
+      return new Response("late");
+    });
+    using early = await connect(server.port);
+    early.write(HALF_POST.replace("/", "/early"));
+    assert.is((await early.response()).status, 401);
+    for (const path of ["/late", "/copy"]) {
+      using late = await connect(server.port);
+      await late.send(HALF_POST.replace("/", path));
+      await turns(3);
+    }
+    await eventually(() => results.length === 2, "both reads have failed");
+    assert.equal(results, ["ConnectionReset", "ConnectionReset"]);
+  });
+}
+
 const descriptors = (): number => readdirSync("/proc/self/fd").length;
 
 test("10,000 connections, reset or closed at random moments: nothing stays", async () => {
