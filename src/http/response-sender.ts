@@ -256,7 +256,7 @@ export class ResponseSender {
     if (connection.closed) return;
     if (!this.begun) return connection.recover(this.#exchange, error);
     // Half a response can't be taken back: cutting the connection is how the client learns of it (RFC 9112, 8).
-    logError("a response was cut off", error);
+    if (!this.#exchange.blamesClient(error)) logError("a response was cut off", error);
     connection.closeWith(error);
     connection.host.abandon(connection);
   }

@@ -230,6 +230,20 @@ for (const name of ["text", "json", "bytes", "arrayBuffer", "blob", "formData"] 
   });
 }
 
+test("a response made of a body that is cut short is cut short itself, and no line is logged", async () => {
+  const lines = await logged(async () => {
+    using server = start((request) => new Response(request.body?.pipeThrough(new TransformStream())));
+    for (const go of [(client: Client) => client.end(), ...Object.values(leave)]) {
+      using client = await connect(server.port);
+      client.write(HALF_POST);
+      await client.saw("01234");
+      go(client);
+      await eventually(() => server.server.connections === 0, "the connection is forgotten");
+    }
+  });
+  assert.equal(lines, []);
+});
+
 const descriptors = (): number => readdirSync("/proc/self/fd").length;
 
 test("10,000 connections, reset or closed at random moments: nothing stays", async () => {
