@@ -268,14 +268,15 @@ test("a stream that always has more does not keep the others from their turn", a
 test("a stream that fails midway cuts the connection: the client sees that it is not whole", async () => {
   for (const headers of [new Headers(), new Headers({ "content-length": "100" })]) {
     const lines = await logged(async () => {
-      const failing = new ReadableStream<Uint8Array>({
-        async pull(controller) {
-          controller.enqueue(new TextEncoder().encode("half"));
-          await turns(2);
-          controller.error(new Error("no more"));
-        },
-      });
-      using server = start(() => new Response(failing, { headers }));
+      const failing = (): ReadableStream<Uint8Array> =>
+        new ReadableStream({
+          async pull(controller) {
+            controller.enqueue(new TextEncoder().encode("half"));
+            await turns(2);
+            controller.error(new Error("no more"));
+          },
+        });
+      using server = start(() => new Response(failing(), { headers }));
       using client = await connect(server.port);
       client.write(get() + get());
       await client.gone();
