@@ -21,6 +21,7 @@ export type Offer =
   | { readonly kind: "connect"; readonly handler: ConnectHandler; readonly options: Readonly<Record<string, unknown>> }
   | { readonly kind: "program"; readonly exports: readonly string[] };
 
+const ARROW = /^(?:async\b\s*)?(?:\([^()]*\)|[\w$]+)\s*=>/;
 const write = "export default { fetch(request) { return new Response(…) } }";
 
 /** Reads a module's exports; `file` is how messages name the module. */
@@ -54,9 +55,10 @@ export function readOffer(namespace: Readonly<Record<string, unknown>>, file: st
       throw new Failure(`${file}: '${key}' of the default export must be a function, not ${describe(value)}`);
     }
   }
-  // Bound, because frameworks export objects whose fetch is a method that needs its `this`.
+  // Bound, because frameworks export objects whose fetch is a method that needs its `this`. An arrow function has none;
+  // left as it is, the server sees whether it takes a request at all (0.25 µs of 0.9 where it does not).
   return typeof fetch === "function"
-    ? { kind: "fetch", handler: fetch.bind(exported), options }
+    ? { kind: "fetch", handler: ARROW.test(String(fetch)) ? (fetch as FetchHandler) : fetch.bind(exported), options }
     : { kind: "connect", handler: (connect as ConnectHandler).bind(exported), options };
 }
 
