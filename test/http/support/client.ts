@@ -14,13 +14,20 @@ export class Client {
   ended = false;
   /** Why the connection broke, if it did. */
   error: Error | undefined;
-  #chunks: Buffer[] = [];
+  #received = Buffer.alloc(4096);
+  #length = 0;
   #watchers = new Set<() => void>();
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk: Buffer) => {
-      this.#chunks.push(chunk);
+      if (this.#length + chunk.length > this.#received.length) {
+        const larger = Buffer.alloc(Math.max(this.#length + chunk.length, this.#received.length * 2));
+        this.#received.copy(larger, 0, 0, this.#length);
+        this.#received = larger;
+      }
+      chunk.copy(this.#received, this.#length);
+      this.#length += chunk.length;
       this.#changed();
     });
     socket.on("end", () => {
@@ -39,8 +46,7 @@ export class Client {
   }
   /** Everything received so far. */
   get bytes(): Buffer {
-    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
-    return this.#chunks[0] ?? Buffer.alloc(0);
+    return this.#received.subarray(0, this.#length);
   }
   get text(): string {
     return this.bytes.toString("latin1");
