@@ -23,6 +23,8 @@ export interface ConnectionHost {
   finish(connection: HttpConnection, clean: boolean): void;
   /** The client is gone: close at once. */
   abandon(connection: HttpConnection): void;
+  /** Close with a reset: the client must not take what it got for the whole. */
+  cut(connection: HttpConnection): void;
   /** Answers with an error and closes. */
   refuse(connection: HttpConnection, status: number, reason: string): void;
   /** Turns what a handler threw into a response. */

@@ -38,6 +38,8 @@ export class ResponseSender {
   readonly #connection: HttpConnection;
   readonly #exchange: Exchange;
   readonly #out: Outgoing;
+  /** Only the connection's end tells the client where the body ends. */
+  #unframed = false;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** The head is out, or on its way. */
   begun = false;
@@ -130,6 +132,7 @@ export class ResponseSender {
       framing = UNFRAMED; // HTTP/1.0 knows no chunks: the body ends with the connection (RFC 9112, 6.3)
       if (!none) connection.keepAlive = false;
     }
+    this.#unframed = framing === UNFRAMED && !none;
     const end = writeHead(
       this.#out,
       0,
@@ -257,8 +260,9 @@ export class ResponseSender {
     if (!this.begun) return connection.recover(this.#exchange, error);
     // Half a response can't be taken back: cutting the connection is how the client learns of it (RFC 9112, 8).
     if (!this.#exchange.blamesClient(error)) logError("a response was cut off", error);
-    connection.closeWith(error);
-    connection.host.abandon(connection);
+    // Chunks or a length that are missing show by themselves; a body that ends with the connection needs a reset.
+    if (this.#unframed) connection.host.cut(connection);
+    else connection.host.abandon(connection);
   }
 }
 

@@ -231,14 +231,14 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   }
 
   remoteAddress(handle: Handle, serial: number): Addr {
+    // Clients of a Unix socket have no name of their own; Deno gives the socket's, and so do we.
+    if (this.listener.addr.transport === "unix") return this.listener.addr;
     if (this.#rows.serials[handle] === serial) {
       const length = this.poller.system.getpeername(this.poller.fd(handle), scratch);
       if (length > 0) return decodeAddress(this.poller.constants, scratch, length);
     }
     // Asked too late: the connection is gone, and the kernel has forgotten its peer.
-    return this.listener.addr.transport === "unix"
-      ? { transport: "unix", path: "" }
-      : { transport: "tcp", hostname: "0.0.0.0", port: 0 };
+    return { transport: "tcp", hostname: "0.0.0.0", port: 0 };
   }
 
   setDeadline(handle: Handle, inMs: number): void {
@@ -262,6 +262,12 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     if (this.#rows.active[connection.handle] !== connection) return;
     connection.closeWith(clientGone());
     this.#close(connection.handle);
+  }
+
+  cut(connection: HttpConnection): void {
+    const { SOL_SOCKET, SO_LINGER } = this.poller.constants;
+    this.poller.system.setsockopt(this.poller.fd(connection.handle), SOL_SOCKET, SO_LINGER, RESET_AT_CLOSE);
+    this.abandon(connection);
   }
 
   refuse(connection: HttpConnection, status: number, reason: string): void {
@@ -381,3 +387,5 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
 }
 
 const scratch = new Uint8Array(SOCKADDR_MAX);
+/** struct linger { on, 0 s }: close(2) sends a reset (man 7 socket). */
+const RESET_AT_CLOSE = new Uint8Array(new Int32Array([1, 0]).buffer);

@@ -162,7 +162,7 @@ test("a Unix socket, as a file and abstract", async () => {
     const addresses: unknown[] = [];
     using server = start(
       (_request, info) => {
-        addresses.push(info.remoteAddr.transport);
+        addresses.push(info.remoteAddr);
         return new Response("local");
       },
       { port: undefined, hostname: undefined, path },
@@ -171,7 +171,7 @@ test("a Unix socket, as a file and abstract", async () => {
     using client = await connect(path.replace("@", "\0"));
     client.write(GET);
     assert.is((await client.response()).text(), "local");
-    assert.equal(addresses, ["unix"]);
+    assert.equal(addresses, [{ transport: "unix", path }]);
     client.end();
     await server.server.shutdown();
     assert.is(existsSync(file), false);

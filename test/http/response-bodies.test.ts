@@ -201,6 +201,28 @@ test("HTTP/1.0: a stream ends with the connection, anything else has its length"
   assert.is(whole.framing, "length");
 });
 
+test("HTTP/1.0: a stream that fails midway ends in a reset, not as if it were whole", async () => {
+  const gate = Promise.withResolvers<void>();
+  using server = start(
+    () =>
+      new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(new TextEncoder().encode("half")),
+          pull: () => gate.promise,
+        }),
+      ),
+  );
+  const lines = await logged(async () => {
+    using client = await connect(server.port);
+    client.write("GET / HTTP/1.0\r\n\r\n");
+    await client.saw("half");
+    gate.reject(new Error("the producer broke"));
+    await client.until(() => client.error !== undefined, "a reset").catch(() => {});
+    assert.is((client.error as NodeJS.ErrnoException | undefined)?.code, "ECONNRESET");
+  });
+  assert.is(lines.length, 1);
+});
+
 test("64 MiB down, byte-exact, as bytes, as a Blob and as a stream", async () => {
   const piece = randomBytes(1 << 20);
   const whole = Buffer.concat(Array.from({ length: 64 }, () => piece));
