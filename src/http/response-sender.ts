@@ -260,6 +260,7 @@ export class ResponseSender {
     if (!this.begun) return connection.recover(this.#exchange, error);
     // Half a response can't be taken back: cutting the connection is how the client learns of it (RFC 9112, 8).
     if (!this.#exchange.blamesClient(error)) logError("a response was cut off", error);
+    connection.closeWith(error);
     // Chunks or a length that are missing show by themselves; a body that ends with the connection needs a reset.
     if (this.#unframed) connection.host.cut(connection);
     else connection.host.abandon(connection);
