@@ -22,9 +22,9 @@ const SKIPPED = ["node_modules", ".git"];
 /**
  * Every file at or below each of `paths`, in byte order of their names, so that the result is the same everywhere.
  * Below a folder, `node_modules`, `.git` and executables that we made are passed over (with `--include .` each compile
- * would carry the one before), and `except`; what is named itself is taken.
+ * would carry the one before); what is named itself is taken.
  */
-export function includeFiles(paths: readonly string[], root: string, except: readonly string[] = []): IncludedFile[] {
+export function includeFiles(paths: readonly string[], root: string): IncludedFile[] {
   const found = new Map<string, IncludedFile>();
   for (const path of paths) {
     const top = resolve(path);
@@ -53,7 +53,7 @@ export function includeFiles(paths: readonly string[], root: string, except: rea
       for (const entry of readdirSync(path)) {
         if (!SKIPPED.includes(entry)) walk(join(path, entry), inside, [...above, real]);
       }
-    } else if (stat.isFile() && !except.includes(path) && (above.length === 0 || !hasPayload(path))) {
+    } else if (stat.isFile() && (above.length === 0 || !hasPayload(path))) {
       const name = moduleId(path, root);
       found.set(name, { path, name, bytes: readFileSync(path), executable: (stat.mode & 0o100) !== 0 });
     }

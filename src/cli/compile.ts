@@ -55,7 +55,7 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
   const include = options.include ?? [];
   const program = await bundle(entry, { also: include.map(placeOf) });
   await stopEsbuild();
-  const files = included(include, program.root, path);
+  const files = included(include, program.root);
   mustNotBeOneOf([...program.inputs, ...files.map((file) => file.path)], path, options.output);
   for (const warning of program.warnings) console.error(`warning: ${warning}`);
   const doubt = cannotServe(program.code);
@@ -79,9 +79,9 @@ function placeOf(include: string): string {
 }
 
 /** Nothing here is about the sources: what is wrong with a flag is told like any other wrong flag. */
-function included(paths: readonly string[], root: string, output: string): IncludedFile[] {
+function included(paths: readonly string[], root: string): IncludedFile[] {
   try {
-    return includeFiles(paths, root, paths.some((path) => resolve(path) === output) ? [] : [output]);
+    return includeFiles(paths, root);
   } catch (error) {
     if (error instanceof BundleError) throw new Failure(error.message);
     if (errorCode(error) === "") throw error;

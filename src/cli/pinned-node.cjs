@@ -19,7 +19,7 @@ const system = `${process.platform}-${process.arch}`;
 exports.becomePinnedNode = (args) => {
   const node = pinnedNode();
   if (node === undefined) {
-    console.error(`slipway: the package of Node for ${system} is missing; install again, with optional dependencies`);
+    console.error(`slipway: the package of Node for ${system} is missing: run npm install, with optional dependencies`);
     process.exit(1);
   }
   if (typeof process.execve === "function" && process.platform !== "win32") {

@@ -80,8 +80,10 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     if (!this.draining) {
       this.draining = true;
       this.#stopListening();
-      // Not at once: a handler that calls this has its own answer still to give.
-      queueMicrotask(() => this.#closeIdle());
+      // After one more look at the poller: a handler that calls this has its own answer still to give, and requests that
+      // have arrived on idle connections are answered rather than reset.
+      this.#runtime.schedule();
+      setImmediate(() => this.#closeIdle());
     }
     return this.finished;
   }

@@ -45,6 +45,13 @@ async function refusal(folder: string, ...args: string[]): Promise<string> {
   return stderr;
 }
 
+test("an empty file that is included is a part of the program", async () => {
+  const folder = project({ ...files, "data/empty.txt": "" });
+  const line = await refusal(folder, "server.ts", "-o", "data/empty.txt", "--include", "data");
+  assert.match(line, /is a part of the program/);
+  assert.is(statSync(join(folder, "data/empty.txt")).size, 0);
+});
+
 test("no file of the person's is overwritten", async () => {
   const folder = project({ ...files, shop: "#!/bin/sh\n" });
   symlinkSync("data/photo.jpg", join(folder, "link"));

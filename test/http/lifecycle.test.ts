@@ -54,6 +54,20 @@ async function assertRefused(work: () => Promise<Client>): Promise<void> {
   assert.is(error?.code, "ECONNREFUSED");
 }
 
+test("shutdown answers the request that lies unread on an idle connection", async () => {
+  using server = start(() => new Response("ok"));
+  using client = await connect(server.port);
+  client.write(GET);
+  await client.responses(1);
+  // A small write to an idle socket reaches the kernel before it returns, and so does the shutdown: nothing reads between.
+  client.write(GET);
+  const finished = server.server.shutdown();
+  const [, last] = await client.responses(2);
+  assert.is(last.text(), "ok");
+  assert.is(last.header("connection"), "close");
+  await finished;
+});
+
 test("shutdown waits for a stream, and for a client that still reads", async () => {
   const gate = Promise.withResolvers<void>();
   using server = start(
