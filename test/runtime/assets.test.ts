@@ -3,6 +3,7 @@ import fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { installEmbeddedFs } from "../../src/bundle/embedded-fs.ts";
+import { installFileFetch } from "../../src/bundle/file-fetch.ts";
 import { isEmbedded, listAssets, PROGRAM_ROOT, provideAssets, readAsset, statAsset } from "../../src/runtime/assets.ts";
 import { IsADirectory, NotFound } from "../../src/runtime/errors.ts";
 import { project } from "../support/project.ts";
@@ -21,6 +22,7 @@ provideAssets({
   names: () => files.keys(),
 });
 installEmbeddedFs();
+installFileFetch();
 
 const at = (path: string) => `${PROGRAM_ROOT}/${path}`;
 const url = (path: string) => new URL(path, `file://${PROGRAM_ROOT}/src/server.ts`);
