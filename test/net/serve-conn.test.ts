@@ -9,6 +9,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Conn, connect, listen, serveConn } from "../../src/net/mod.ts";
 import { runtime, taskCount, tasks } from "../../src/runtime/mod.ts";
+import { loggedText } from "../support/logged.ts";
 import { skip } from "../support/skip.ts";
 import { bytes, readAll, readExactly, rejects, text, turns, until } from "./pair.ts";
 
@@ -16,19 +17,6 @@ async function echo(conn: Conn): Promise<void> {
   const buffer = new Uint8Array(16 * 1024);
   for (let n = await conn.read(buffer); n !== null; n = await conn.read(buffer))
     await conn.write(buffer.subarray(0, n));
-}
-
-/** What is logged while `fn` runs. */
-async function logged(fn: () => Promise<unknown>): Promise<string> {
-  const original = console.error;
-  let log = "";
-  console.error = (...args: unknown[]) => void (log += `${args.join(" ")}\n`);
-  try {
-    await fn();
-  } finally {
-    console.error = original;
-  }
-  return log;
 }
 
 const has = (command: string, ...args: string[]): boolean => spawnSync(command, args).error === undefined;
@@ -120,7 +108,7 @@ test("what the kernel had no room for is still sent when the handler has ended",
 
 test("a handler that throws is logged with the peer's address, and nobody else notices", async () => {
   let port = 0;
-  const log = await logged(async () => {
+  const log = await loggedText(async () => {
     const server = serveConn(listen({ port: 0, hostname: "127.0.0.1" }), async (conn) => {
       if ((await conn.read(new Uint8Array(1))) === 1) throw new Error("my mistake");
       await conn.write(bytes("fine"));
@@ -140,7 +128,7 @@ test("a handler that throws is logged with the peer's address, and nobody else n
 });
 
 test("a handler that throws before its first await, or something that is no error", async () => {
-  const log = await logged(async () => {
+  const log = await loggedText(async () => {
     const server = serveConn(listen({ port: 0, hostname: "127.0.0.1" }), () => {
       throw "a string";
     });
@@ -151,7 +139,7 @@ test("a handler that throws before its first await, or something that is no erro
 });
 
 test("a peer's reset is nobody's log line", async () => {
-  const log = await logged(async () => {
+  const log = await loggedText(async () => {
     const server = serveConn(listen({ port: 0, hostname: "127.0.0.1" }), echo);
     const peer = net.connect(server.addr.port, "127.0.0.1");
     await once(peer, "connect");
@@ -205,7 +193,7 @@ test("its signal, closing its listener, and `await using` shut it down", async (
 });
 
 test("close cuts everybody, quietly", async () => {
-  const log = await logged(async () => {
+  const log = await loggedText(async () => {
     const server = serveConn(listen({ port: 0, hostname: "127.0.0.1" }), echo);
     const peers = Array.from({ length: 5 }, () => net.connect(server.addr.port, "127.0.0.1"));
     await until(() => server.active === 5, "five are served");

@@ -4,20 +4,9 @@ import { once } from "node:events";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { go, taskCount, tasks } from "../../src/runtime/mod.ts";
+import { loggedText } from "../support/logged.ts";
 
 const test = suite("tasks");
-
-async function logged(fn: () => Promise<unknown>): Promise<string> {
-  const original = console.error;
-  let log = "";
-  console.error = (...args: unknown[]) => void (log += `${args.join(" ")}\n`);
-  try {
-    await fn();
-  } finally {
-    console.error = original;
-  }
-  return log;
-}
 
 test("runs at once up to its first await, and is counted until it ends", async () => {
   const before = taskCount();
@@ -65,7 +54,7 @@ test("a failure is logged with the name and the stack, and finished still resolv
     () => Promise.reject("no error at all"),
   ]) {
     const before = taskCount();
-    const log = await logged(async () => {
+    const log = await loggedText(async () => {
       assert.is(await go("fragile", fail).finished, undefined);
     });
     assert.match(
@@ -77,7 +66,7 @@ test("a failure is logged with the name and the stack, and finished still resolv
 });
 
 test("cancel aborts its signal; saying so is no failure", async () => {
-  const log = await logged(async () => {
+  const log = await loggedText(async () => {
     const task = go("waiter", async (signal) => {
       await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     });
@@ -96,7 +85,7 @@ test("cancel aborts its signal; saying so is no failure", async () => {
 });
 
 test("another failure of a cancelled task is logged", async () => {
-  const log = await logged(async () => {
+  const log = await loggedText(async () => {
     const task = go("waiter", async (signal) => {
       await new Promise((resolve) => signal.addEventListener("abort", resolve));
       throw new Error("while cleaning up");

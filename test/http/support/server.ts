@@ -1,6 +1,9 @@
 /** Servers for tests: in this process, on a free port, cut off when the test is over whatever it left running. */
 import { install } from "../../../src/fetch/mod.ts";
 import { type Handler, type HttpServer, type ServeOptions, serve } from "../../../src/http/mod.ts";
+import { logged } from "../../support/logged.ts";
+
+export { logged };
 
 install();
 
@@ -23,21 +26,6 @@ export function start(handler: Handler, options: ServeOptions = {}): TestServer 
       server.close();
     },
   };
-}
-
-/** Runs `work` and returns what was logged meanwhile, one string a call of `console.error`. */
-export async function logged(work: () => Promise<void>): Promise<string[]> {
-  const lines: string[] = [];
-  const before = console.error;
-  console.error = (...values: unknown[]) => {
-    lines.push(values.map(String).join(" "));
-  };
-  try {
-    await work();
-  } finally {
-    console.error = before;
-  }
-  return lines;
 }
 
 /** Waits until `holds`, looking once a turn of the host's loop. */
