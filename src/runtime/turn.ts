@@ -18,10 +18,9 @@ const RETRY_MS = 100;
 export class Runtime {
   readonly poller: Poller;
   readonly deadlines: Deadlines;
-  /** The clock at the begin of this turn; exact enough for deadlines, and free. */
-  now: number;
-
   readonly #watch: Watch;
+  #now: number;
+  #turning = false;
   #scheduled = false;
   #disposed = false;
   #holds = 0;
@@ -31,8 +30,8 @@ export class Runtime {
 
   constructor(poller: Poller = openPoller()) {
     this.poller = poller;
-    this.now = monotonicNow();
-    this.deadlines = new Deadlines(this.now, (handle) => this.#expired(handle));
+    this.#now = monotonicNow();
+    this.deadlines = new Deadlines(this.#now, (handle) => this.#expired(handle));
     poller.onPending = () => this.schedule();
     poller.onSinkError = (handle, error) => {
       logError("a connection was closed after an internal error", error);
@@ -45,6 +44,14 @@ export class Runtime {
       if (poller.sink(handle) === sink) this.close(handle);
     };
     this.#watch = watch(poller.descriptor, this.schedule);
+  }
+
+  /**
+   * The clock for deadlines: within a turn, as it was at its begin, which is exact enough and free. Outside of one that
+   * moment may be minutes ago (a handler that waited while nothing else happened), so the clock is read.
+   */
+  get now(): number {
+    return this.#turning ? this.#now : monotonicNow();
   }
 
   /** Takes over a descriptor. Returns its handle, or a negated errno; then the descriptor is closed. */
@@ -95,9 +102,14 @@ export class Runtime {
   readonly #turn = (): void => {
     this.#scheduled = false;
     if (this.#disposed) return;
-    this.now = monotonicNow();
-    this.poller.poll(0);
-    if (this.deadlines.nearest <= this.now) this.#advance();
+    this.#now = monotonicNow();
+    this.#turning = true;
+    try {
+      this.poller.poll(0);
+      if (this.deadlines.nearest <= this.#now) this.#advance();
+    } finally {
+      this.#turning = false;
+    }
     if (this.poller.pending) this.schedule();
     if (this.poller.stalled > 0 && this.#retry === undefined) {
       this.#retry = setTimeout(() => {
@@ -117,7 +129,7 @@ export class Runtime {
       () => {
         this.#timer = undefined;
         this.#timerAt = Number.POSITIVE_INFINITY;
-        this.now = monotonicNow();
+        this.#now = monotonicNow();
         this.#advance();
       },
       Math.max(1, Math.ceil(this.#timerAt - monotonicNow())),
@@ -127,7 +139,7 @@ export class Runtime {
   }
 
   #advance(): void {
-    this.deadlines.advance(this.now);
+    this.deadlines.advance(this.#now);
     if (this.deadlines.nearest < this.#timerAt) this.#arm();
   }
 
