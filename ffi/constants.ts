@@ -27,6 +27,9 @@ export interface Constants {
   readonly SHUT_RD: number;
   readonly SHUT_WR: number;
   readonly SHUT_RDWR: number;
+  // linux/sockios.h, sys/resource.h
+  readonly SIOCOUTQ: number;
+  readonly RLIMIT_NOFILE: number;
   // netinet/in.h, netinet/tcp.h
   readonly IPPROTO_IP: number;
   readonly IPPROTO_IPV6: number;
@@ -109,6 +112,8 @@ export const linux: Constants = {
   SHUT_RD: 0,
   SHUT_WR: 1,
   SHUT_RDWR: 2,
+  SIOCOUTQ: 0x5411,
+  RLIMIT_NOFILE: 7,
   IPPROTO_IP: 0,
   IPPROTO_IPV6: 41,
   IPPROTO_TCP: 6,

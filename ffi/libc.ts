@@ -30,6 +30,8 @@ function bind(): System {
   const send = c.func("send", "int", ["int", "void *", "size_t", "int"]);
   const sendto = c.func("sendto", "int", ["int", "void *", "size_t", "int", "void *", "uint32_t"]);
   const shutdown = c.func("shutdown", "int", ["int", "int"]);
+  const ioctl = c.func("ioctl", "int", ["int", "unsigned long", "void *"]);
+  const getrlimit = c.func("getrlimit", "int", ["int", "void *"]);
   const close = c.func("close", "int", ["int"]);
   const setsockopt = c.func("setsockopt", "int", ["int", "int", "int", "void *", "uint32_t"]);
   const getsockopt = c.func("getsockopt", "int", ["int", "int", "int", "void *", "void *"]);
@@ -46,6 +48,8 @@ function bind(): System {
   const noSignal = constants.MSG_NOSIGNAL;
   const dontWait = constants.MSG_DONTWAIT;
   const length = new Uint32Array(1);
+  const count = new Int32Array(1);
+  const limit = new BigUint64Array(2);
   const eight = new Uint8Array(8);
   const one = new BigUint64Array([1n]);
   // struct epoll_event is packed on x86-64 (12 bytes: events, data) and padded elsewhere (16: events, pad, data).
@@ -80,6 +84,16 @@ function bind(): System {
     send: (fd, bytes) => checked(send(fd, bytes, bytes.length, noSignal | dontWait)),
     sendTo: (fd, bytes, to) => checked(sendto(fd, bytes, bytes.length, noSignal | dontWait, to, to.length)),
     shutdown: (fd, how) => checked(shutdown(fd, how)),
+    unacknowledged(fd) {
+      const result = checked(ioctl(fd, constants.SIOCOUTQ, count));
+      return result < 0 ? result : count[0];
+    },
+    descriptorLimit() {
+      const result = checked(getrlimit(constants.RLIMIT_NOFILE, limit));
+      if (result < 0) return result;
+      // RLIM_INFINITY is all ones; what no double counts exactly is as good as that.
+      return limit[0] > BigInt(Number.MAX_SAFE_INTEGER) ? Number.POSITIVE_INFINITY : Number(limit[0]);
+    },
     close: (fd) => checked(close(fd)),
     setsockopt: (fd, level, name, value) => checked(setsockopt(fd, level, name, value, value.length)),
     getsockopt(fd, level, name, out) {

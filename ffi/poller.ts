@@ -108,6 +108,11 @@ export interface Poller {
   sendOutgoing(handle: Handle, start: number, end: number): number;
   /** Sends one datagram whole. Returns its length or a negated errno; after -EAGAIN, `sent` says when to try again. */
   sendTo(handle: Handle, bytes: Uint8Array, to: Uint8Array): number;
+  /**
+   * Bytes of a connection that its peer has not acknowledged: those that wait with us and those in the kernel's send
+   * buffer. It costs a system call: ask rarely.
+   */
+  outstanding(handle: Handle): number;
   /** shutdown(2) of the sending side: FIN after what was sent. The caller waits for `sent` first. */
   shutdown(handle: Handle): number;
 }

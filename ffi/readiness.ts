@@ -254,6 +254,11 @@ export class ReadinessPoller implements Poller {
     }
   }
 
+  outstanding(handle: Handle): number {
+    const waiting = this.#unsent.get(handle)?.length ?? 0;
+    return waiting + Math.max(0, this.system.unacknowledged(this.#table.fds[handle]));
+  }
+
   shutdown(handle: Handle): number {
     return this.system.shutdown(this.#table.fds[handle], this.constants.SHUT_WR);
   }

@@ -37,6 +37,10 @@ export interface System {
   send(fd: number, bytes: Uint8Array): number;
   sendTo(fd: number, bytes: Uint8Array, to: Uint8Array): number;
   shutdown(fd: number, how: number): number;
+  /** ioctl(SIOCOUTQ): bytes in the send buffer that the peer has not acknowledged (man 7 tcp, man 7 unix). */
+  unacknowledged(fd: number): number;
+  /** getrlimit(RLIMIT_NOFILE): how many descriptors this process may have open; Infinity for no limit. */
+  descriptorLimit(): number;
   close(fd: number): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
   /** getsockopt(2) of an int option: its value goes to `out[0]`. */

@@ -18,6 +18,9 @@ import type { SocketFile } from "./socket_file.ts";
 /** One line about missing descriptors in this time, however often accept(2) says so. */
 const COMPLAIN_EVERY_MS = 10_000;
 
+/** No kernel keeps more connections in the queue of a listener than this by default (net.core.somaxconn). */
+const MAX_QUEUE = 4096;
+
 interface Waiter {
   resolve(fd: number): void;
   reject(error: Error): void;
@@ -157,6 +160,27 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     this.#take = undefined;
     this.#runtime.poller.pause(this.#handle);
     this.#hold();
+  }
+
+  /** Between the two, connections wait in the kernel's queue; `takeConnections` goes on behind. @internal */
+  pauseConnections(): void {
+    if (this.#handle >= 0) this.#runtime.poller.pause(this.#handle);
+  }
+  resumeConnections(): void {
+    if (this.#handle >= 0 && this.#take !== undefined) this.#runtime.poller.accept(this.#handle);
+  }
+
+  /**
+   * Takes what has already connected, before a graceful end: closing the listener would reset those clients, whose
+   * requests may be on their way. Bounded by the queue's length when it is called. @internal
+   */
+  takeWaiting(): void {
+    const { system, constants } = this.#runtime.poller;
+    for (let taken = 0; taken < MAX_QUEUE && this.#handle >= 0 && this.#take !== undefined; taken++) {
+      const fd = system.accept(this.#runtime.poller.fd(this.#handle));
+      if (fd >= 0) this.#accepted(fd);
+      else if (fd !== -constants.errno.EINTR && fd !== -constants.errno.ECONNABORTED) return;
+    }
   }
 
   #open(fd: number): C {

@@ -18,6 +18,8 @@ const RETRY_MS = 100;
 export class Runtime {
   readonly poller: Poller;
   readonly deadlines: Deadlines;
+  /** Asked after each close, as long as they stand here: who waits for a connection to end, or for its descriptor. */
+  readonly closing = new Set<() => void>();
   readonly #watch: Watch;
   #now: number;
   #turning = false;
@@ -68,6 +70,7 @@ export class Runtime {
     this.deadlines.set(handle, 0);
     this.poller.close(handle);
     this.release();
+    if (this.closing.size > 0) for (const closed of this.closing) closed();
   }
 
   /** Sets when `expired` is told to the handle's sink, in clock milliseconds; 0 for never. */
