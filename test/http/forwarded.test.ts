@@ -9,7 +9,7 @@ const test = suite("forwarding headers");
 const trusted = parseRanges(["10.0.0.0/8", "fd00::/8"], "trustProxy");
 const peer: Addr = { transport: "tcp", hostname: "10.0.0.1", port: 40000 };
 
-type Fields = Readonly<Record<string, string>>;
+type Fields = Readonly<Record<string, string | undefined>>;
 
 function read(fields: Fields, from: Addr = peer, ranges = trusted): Forwarded | string {
   const lower = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]));
