@@ -1,11 +1,8 @@
-/** Every bound of an HTTP/1.1 connection, with its default. Bytes, counts and milliseconds. */
-export interface Limits {
-  /** A request's head, from its first byte to the empty line; 431 beyond. */
-  readonly maxHeaderBytes: number;
-  /** Field lines of a request; 431 beyond. */
-  readonly maxHeaderCount: number;
-  /** How long a connection may wait for a request to begin or go on; then it is closed. */
-  readonly idleTimeout: number;
+/** Every bound of an HTTP/1.1 connection, with its default: those of the option table, and a few that nobody sets. */
+import { defaultLimits as defaults, type Limits as Options } from "../options/limits.ts";
+
+/** Bytes, counts and milliseconds; Infinity where there is no limit. */
+export interface Limits extends Readonly<Options> {
   /** Pipelined bytes kept while a request is being answered; receiving pauses beyond. */
   readonly maxPipelinedBytes: number;
   /** Body bytes kept for a handler that reads more slowly than the client sends; receiving pauses beyond. */
@@ -15,10 +12,17 @@ export interface Limits {
 }
 
 export const defaultLimits: Limits = {
-  maxHeaderBytes: 1024 * 1024,
-  maxHeaderCount: 256,
-  idleTimeout: 120_000,
+  ...defaults,
   maxPipelinedBytes: 64 * 1024,
   bodyHighWater: 64 * 1024,
   maxDiscardedBytes: 256 * 1024,
 };
+
+/** What one request may have for itself: set by the handler's info, or by the server's `limits` hook. */
+export interface RequestLimits {
+  readTimeout?: number;
+  writeTimeout?: number;
+  /** Bytes a second; 0 makes both timeouts absolute. */
+  minRate?: number;
+  maxBodyBytes?: number;
+}

@@ -1,0 +1,20 @@
+/** The HTTP servers of this process, for whoever looks at them from outside: metrics, readiness. */
+
+/** What can be seen of a server. */
+export interface ServerState {
+  /** Connections open now, and those among them that are at work on something. */
+  readonly connections: number;
+  readonly active: number;
+  /** It ends: answers carry `Connection: close`. */
+  readonly draining: boolean;
+  /** It takes connections: false at its limit, and when its listener is closed. */
+  readonly accepting: boolean;
+}
+
+/** Added when a server starts, taken out when its last connection has closed. @internal */
+export const known = new Set<ServerState>();
+
+/** Every server but those that keep counters of their own. */
+export function servers(): Iterable<ServerState> {
+  return known;
+}
