@@ -20,9 +20,17 @@ for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL
 const VALUE = new Uint8Array(256);
 for (let c = 0x20; c < 0x100; c++) VALUE[c] = c === 0x7f ? 0 : 1;
 VALUE[0x09] = 1;
-/** What a request target may hold: visible ASCII but "#", since a fragment is never sent (RFC 9112, 3.2). */
-const TARGET = new Uint8Array(256);
-for (let c = 0x21; c < 0x7f; c++) TARGET[c] = c === 0x23 ? 0 : 1;
+/**
+ * What a request target may hold up to its "?", and from there on: the characters of RFC 3986, and what browsers and
+ * curl send unencoded all the same. RFC 9112, 3.2 asks to refuse others: "<" and ">" anywhere; in a path, "`", and "\",
+ * which URL parsers take for "/" and access lists don't. A fragment is never sent.
+ */
+const PATH = new Uint8Array(256);
+const QUERY = new Uint8Array(256);
+for (let c = 0x21; c < 0x7f; c++) {
+  QUERY[c] = "#<>".includes(String.fromCharCode(c)) ? 0 : 1;
+  PATH[c] = "#<>?\\`".includes(String.fromCharCode(c)) ? 0 : 1;
+}
 /** RFC 3986, 3.2.2: reg-name and IP-literal, and the port's digits. */
 const HOST = new Uint8Array(256);
 for (const c of "!$%&'()*+,-.;=_~:[]0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
@@ -35,6 +43,7 @@ const SP = 0x20;
 const HTAB = 0x09;
 const COLON = 0x3a;
 const COMMA = 0x2c;
+const QUESTION_MARK = 0x3f;
 
 /** A request line or field line longer than this is refused (414, 431) long before the whole head's limit. */
 const MAX_TARGET = 64 * 1024;
@@ -92,7 +101,8 @@ export class HeadParser {
     if (i === this.start || bytes[i] !== SP) return this.#refuse(400, "malformed method");
     this.methodEnd = i;
     this.targetStart = ++i;
-    while (i < end && TARGET[bytes[i]] === 1) i++;
+    while (i < end && PATH[bytes[i]] === 1) i++;
+    if (bytes[i] === QUESTION_MARK) while (i < end && QUERY[bytes[i]] === 1) i++;
     if (i - this.targetStart > MAX_TARGET) return this.#refuse(414, "request target too long");
     if (i === end) return this.#unfinished(start, end);
     if (i === this.targetStart || bytes[i] !== SP) return this.#refuse(400, "malformed request target");

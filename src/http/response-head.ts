@@ -84,6 +84,8 @@ export function reasonPhrase(status: number): string {
 }
 
 const NO_FIELDS: readonly string[] = [];
+/** Fetch's Headers take these in a value, RFC 9110, 5.5 does not: they leave as spaces. Looked for once a shape. */
+const CONTROLS = /[\0-\x08\x0a-\x1f\x7f]/g;
 /** Fields that frame the message or concern this connection only: ours to say, not the handler's. */
 const OURS = new Set(["content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade"]);
 
@@ -124,10 +126,11 @@ function currentSecond(): number {
 /**
  * Writes a head into `out` at `at`. Returns the index behind it, or -1 when it does not fit.
  *
- * `fields` is flat: name, value, name, value. `type` is a content-type that the body implies, or null.
+ * `fields` is flat: name, value, name, value. `type` is a content-type that the body implies, or null. `requestId`, of
+ * field-value characters, stands outside of the shape, which would be another one with each request.
  */
 export function writeHead(
-  out: Buffer,
+  out: Outgoing,
   at: number,
   status: number,
   statusText: string,
@@ -135,6 +138,7 @@ export function writeHead(
   fields: readonly string[] | null,
   framing: number,
   persistence: number,
+  requestId?: string,
 ): number {
   const stamp = currentSecond();
   const list = fields ?? NO_FIELDS;
@@ -146,6 +150,10 @@ export function writeHead(
   if (at + bytes.length + 48 > out.length) return -1;
   out.set(bytes, at);
   at += bytes.length;
+  if (requestId !== undefined && !shape.identified) {
+    if (at + requestId.length + 80 > out.length) return -1;
+    at += out.latin1Write(`x-request-id: ${requestId}\r\n`, at);
+  }
   if (framing >= 0) {
     out.set(CONTENT_LENGTH, at);
     at = writeDecimal(out, at + CONTENT_LENGTH.length, framing);
@@ -212,10 +220,12 @@ function find(
   }
   let text = `HTTP/1.1 ${status} ${statusText || reasonPhrase(status)}\r\n`;
   let dated = false;
+  let identified = false;
   for (let i = 0; i < fields.length; i += 2) {
     if (OURS.has(fields[i])) continue;
     if (fields[i] === "date") dated = true;
-    text += `${fields[i]}: ${fields[i + 1]}\r\n`;
+    else if (fields[i] === "x-request-id") identified = true;
+    text += `${fields[i]}: ${fields[i + 1].replace(CONTROLS, " ")}\r\n`;
   }
   if (type !== null) text += `content-type: ${type}\r\n`;
   if (!dated) text += `date: ${dateText}\r\n`;
@@ -228,6 +238,7 @@ function find(
     fields: fields.slice(),
     persistence,
     second: stamp,
+    identified,
     bytes: Buffer.from(text, "latin1"),
   };
   shapes[next] = shape;

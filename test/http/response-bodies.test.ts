@@ -107,6 +107,13 @@ test("a date, a reason, and no field twice", async () => {
   assert.is((await wire(() => new Response("x", { status: 599 }))).reason, "");
 });
 
+test("what Headers take and the wire does not leaves as spaces (RFC 9110, 5.5)", async () => {
+  const headers = { "x-a": "a\x01b\x1b[31m\x7fc", "x-b": "tab\tand \xe4 stay" };
+  const got = await wire(() => new Response("x", { headers }));
+  assert.is(got.header("x-a"), "a b [31m c");
+  assert.is(got.header("x-b"), "tab\tand \xe4 stay");
+});
+
 for (const status of [204, 304]) {
   test(`${status} has no body and no framing, by GET and by HEAD`, async () => {
     const make = (): Response => new Response(null, { status, headers: { etag: '"a"' } });
