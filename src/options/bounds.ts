@@ -11,8 +11,15 @@ export interface Bounds {
   readonly auto?: string;
 }
 
+/** A value that an option cannot have. Its message is one sentence: which option, where, and what is allowed. */
+export class OptionError extends TypeError {
+  override readonly name = "TypeError";
+}
+
 /** How a kind of number is read and shown. */
 export interface Unit {
+  /** The name says the range. */
+  readonly ranged?: true;
   /** With article and examples: `a duration like "30s" or 30000 (milliseconds)`. */
   readonly name: string;
   /** A text's value; undefined if it is none. */
@@ -36,10 +43,10 @@ export function readNumber(value: unknown, what: string, unit: Unit, bounds: Bou
   if (read === 0 && bounds.min > 0) {
     if (bounds.zero !== undefined) return 0;
     const cure = bounds.none === true ? 'write "none" for no limit' : `write ${allowed(unit, bounds)}`;
-    throw new TypeError(`${what} must not be 0: ${cure}`);
+    throw new OptionError(`${what} must not be 0: ${cure}`);
   }
   if (read === undefined || !(read >= bounds.min && read <= bounds.max) || !Number.isInteger(read)) {
-    throw new TypeError(`${what} must be ${allowed(unit, bounds)}, not ${shown(value)}`);
+    throw new OptionError(`${what} must be ${allowed(unit, bounds)}, not ${shown(value)}`);
   }
   return read;
 }
@@ -47,16 +54,17 @@ export function readNumber(value: unknown, what: string, unit: Unit, bounds: Bou
 /** `a duration like "30s" or 30000 (milliseconds), from 1ms to 576h, or "none" for no limit` */
 export function allowed(unit: Unit, bounds: Bounds): string {
   const { min, max, zero, none, auto } = bounds;
-  const range = `from ${unit.show(min)} to ${unit.show(max)}`;
+  const range = unit.ranged ? "" : `, from ${unit.show(min)} to ${unit.show(max)}`;
   const words = [
     ...(auto === undefined ? [] : [`"auto" (${auto})`]),
     ...(none === true ? ['"none" for no limit'] : []),
     ...(zero === undefined ? [] : [`0 (${zero})`]),
   ];
-  return `${unit.name}, ${range}${words.length === 0 ? "" : `, or ${words.join(" or ")}`}`;
+  return `${unit.name}${range}${words.length === 0 ? "" : `, or ${words.join(" or ")}`}`;
 }
 
-function shown(value: unknown): string {
+/** A value, short enough for a sentence. */
+export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (typeof value === "number" || typeof value === "boolean" || value === null) return String(value);
   return Array.isArray(value) ? "an array" : `${/^[aeiou]/.test(typeof value) ? "an" : "a"} ${typeof value}`;

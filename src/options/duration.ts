@@ -26,7 +26,7 @@ export const duration: Unit = {
 /** 24 days: the host's timers hold 2³¹−1 ms. */
 export const anyDuration: Bounds = { min: 1, max: 24 * 24 * 3_600_000, none: true };
 
-/** Milliseconds of a duration, Infinity for "none"; throws a TypeError that begins with `what`. */
+/** Milliseconds of a duration, Infinity for "none"; throws an OptionError that begins with `what`. */
 export function parseDuration(value: number | string, what: string, bounds: Bounds = anyDuration): number {
   return readNumber(value, what, duration, bounds);
 }

@@ -44,7 +44,7 @@ function showBytes(value: number): string {
 
 export const anySize: Bounds = { min: 1, max: KIB ** 4, none: true };
 
-/** Bytes of a size, Infinity for "none"; throws a TypeError that begins with `what`. */
+/** Bytes of a size, Infinity for "none"; throws an OptionError that begins with `what`. */
 export function parseSize(value: number | string, what: string, bounds: Bounds = anySize): number {
   return readNumber(value, what, size, bounds);
 }

@@ -1,0 +1,326 @@
+/**
+ * Every option, once: flags, environment, fields of the default export, `Deno.serve` options, help, validation and
+ * docs/limits.md come from here. Plain data, since a compiled server reads it at every start.
+ *
+ * `readTimeout` is the field, `--read-timeout` the flag, `SLIPWAY_READ_TIMEOUT` the variable. A flag beats the
+ * environment, which beats the file, which beats the default.
+ */
+import type { Bounds } from "./bounds.ts";
+
+export type Group = "address" | "limits" | "drain" | "admin" | "logs" | "proxy" | "tasks";
+
+interface Common {
+  readonly name: string;
+  readonly group: Group;
+  /** The flag's name where it is not the field's in kebab-case. */
+  readonly flag?: string;
+  readonly short?: string;
+  /** What it is, in words that fit behind the flag. */
+  readonly says: string;
+  /** Page and heading in docs/. */
+  readonly section: string;
+}
+
+/** Milliseconds, bytes, bytes a second, counts. */
+export interface NumberOption extends Common {
+  readonly kind: "duration" | "size" | "rate" | "count" | "port";
+  readonly default: number;
+  readonly bounds: Bounds;
+}
+export interface FlagOption extends Common {
+  readonly kind: "flag";
+  readonly default: false;
+}
+export interface TextOption extends Common {
+  readonly kind: "text";
+  readonly default: string | undefined;
+  /** What stands for the value in help; and in words, for an empty one. */
+  readonly value: string;
+  readonly wants: string;
+  /** Another name of the field. */
+  readonly alias?: string;
+}
+export interface ChoiceOption extends Common {
+  readonly kind: "choice";
+  readonly default: string;
+  readonly choices: readonly string[];
+}
+/** May be given several times, and with commas in one. */
+export interface ListOption extends Common {
+  readonly kind: "list";
+  readonly default: readonly string[];
+  readonly value: string;
+  readonly wants: string;
+}
+export type Option = NumberOption | FlagOption | TextOption | ChoiceOption | ListOption;
+
+const MIB = 1024 * 1024;
+const NONE = Number.POSITIVE_INFINITY;
+/** Host timers hold 2³¹−1 ms, which is a little over 24 days. */
+const timeout: Bounds = { min: 1, max: 576 * 3_600_000, none: true };
+const grace: Bounds = { min: 1, max: 3_600_000, zero: "no grace" };
+
+/** The limits: also options of `serve` and `Deno.serve`. */
+export const limitTable = [
+  {
+    name: "readHeaderTimeout",
+    group: "limits",
+    kind: "duration",
+    default: 5_000,
+    bounds: timeout,
+    says: "until a request's head is complete",
+    section: "limits.md#slow-requests",
+  },
+  {
+    name: "readTimeout",
+    group: "limits",
+    kind: "duration",
+    default: 30_000,
+    bounds: timeout,
+    says: "until a request's body is complete, longer while it keeps --min-rate",
+    section: "limits.md#slow-requests",
+  },
+  {
+    name: "writeTimeout",
+    group: "limits",
+    kind: "duration",
+    default: 30_000,
+    bounds: timeout,
+    says: "until the response has left, longer while it keeps --min-rate",
+    section: "limits.md#slow-responses",
+  },
+  {
+    name: "idleTimeout",
+    group: "limits",
+    kind: "duration",
+    default: 120_000,
+    bounds: timeout,
+    says: "how long a connection is kept between requests",
+    section: "limits.md#idle-connections",
+  },
+  {
+    name: "minRate",
+    group: "limits",
+    kind: "rate",
+    default: 4096,
+    bounds: { min: 1, max: 1024 * MIB, zero: "read and write timeouts are absolute" },
+    says: "a body this fast extends its timeout; 0 makes both absolute",
+    section: "limits.md#slow-requests",
+  },
+  {
+    name: "maxHeaderBytes",
+    group: "limits",
+    kind: "size",
+    default: MIB,
+    // A head is kept as one string while its request lives: there is always a bound.
+    bounds: { min: 64, max: 64 * MIB },
+    says: "the head of a request",
+    section: "limits.md#large-requests",
+  },
+  {
+    name: "maxHeaderCount",
+    group: "limits",
+    kind: "count",
+    default: 256,
+    bounds: { min: 1, max: 100_000, none: true },
+    says: "the header fields of a request",
+    section: "limits.md#large-requests",
+  },
+  {
+    name: "maxBodyBytes",
+    group: "limits",
+    kind: "size",
+    default: 64 * MIB,
+    bounds: { min: 1, max: MIB * MIB, none: true },
+    says: "the body of a request",
+    section: "limits.md#large-requests",
+  },
+  {
+    name: "maxConnections",
+    group: "limits",
+    kind: "count",
+    default: 0,
+    bounds: { min: 1, max: 10_000_000, none: true, auto: "what the descriptor limit leaves" },
+    says: "connections at once; auto is what the descriptor limit leaves",
+    section: "limits.md#many-connections",
+  },
+  {
+    name: "maxRequestsPerConnection",
+    group: "limits",
+    kind: "count",
+    default: NONE,
+    bounds: { min: 1, max: 1_000_000_000, none: true },
+    says: "requests on one connection, then it is closed",
+    section: "limits.md#many-connections",
+  },
+  {
+    name: "drainDelay",
+    group: "drain",
+    kind: "duration",
+    default: 0,
+    bounds: grace,
+    says: "after SIGTERM, how long to go on accepting with readiness red",
+    section: "limits.md#drain",
+  },
+  {
+    name: "drainIdle",
+    group: "drain",
+    kind: "duration",
+    default: 1_000,
+    bounds: grace,
+    says: "then, how long idle connections are still listened to",
+    section: "limits.md#drain",
+  },
+  {
+    name: "drainTimeout",
+    group: "drain",
+    kind: "duration",
+    default: 30_000,
+    bounds: timeout,
+    says: "the end of it all: what still runs is cut, and the exit code is 1",
+    section: "limits.md#drain",
+  },
+] as const satisfies readonly NumberOption[];
+
+const addressTable = [
+  {
+    name: "port",
+    group: "address",
+    kind: "port",
+    default: 8000,
+    bounds: { min: 0, max: 65535 },
+    short: "p",
+    says: "the port; 0 takes any free one",
+    section: "2-run.md#where-it-listens",
+  },
+  {
+    name: "hostname",
+    group: "address",
+    kind: "text",
+    default: "0.0.0.0",
+    flag: "host",
+    value: "host",
+    wants: "an address or a name",
+    says: "the address or name to listen on; 0.0.0.0 is every one",
+    section: "2-run.md#where-it-listens",
+  },
+  {
+    name: "unix",
+    group: "address",
+    kind: "text",
+    default: undefined,
+    value: "path",
+    wants: "the path of a socket",
+    // Deno's name for it.
+    alias: "path",
+    says: "listen on a Unix socket instead",
+    section: "2-run.md#where-it-listens",
+  },
+  {
+    name: "listen",
+    group: "address",
+    kind: "list",
+    default: [],
+    value: "address",
+    wants: "an address like :8000, [::1]:8000, unix:/run/x.sock or fd:3",
+    says: "instead of all three, :8000, [::1]:8000, unix:/run/x.sock or fd:3; repeatable",
+    section: "2-run.md#where-it-listens",
+  },
+] as const satisfies readonly Option[];
+
+const restTable = [
+  {
+    name: "admin",
+    group: "admin",
+    kind: "text",
+    default: undefined,
+    value: "address",
+    wants: "an address like 127.0.0.1:9090 or unix:/run/admin.sock",
+    says: "metrics and health on a port of their own: 127.0.0.1:9090 or unix:/path",
+    section: "operations.md#admin-port",
+  },
+  {
+    name: "adminInsecure",
+    group: "admin",
+    kind: "flag",
+    default: false,
+    says: "let --admin be an address that other machines reach",
+    section: "operations.md#admin-port",
+  },
+  {
+    name: "logFormat",
+    group: "logs",
+    kind: "choice",
+    default: "auto",
+    choices: ["auto", "json", "text"],
+    says: "auto is text on a terminal, else json",
+    section: "operations.md#logs",
+  },
+  {
+    name: "accessLog",
+    group: "logs",
+    kind: "flag",
+    default: false,
+    says: "one line for each request",
+    section: "operations.md#logs",
+  },
+  {
+    name: "proxyProtocol",
+    group: "proxy",
+    kind: "flag",
+    default: false,
+    says: "connections begin with a PROXY header, v1 or v2; others are closed",
+    section: "operations.md#behind-a-proxy",
+  },
+  {
+    name: "trustProxy",
+    group: "proxy",
+    kind: "list",
+    default: [],
+    value: "addresses",
+    wants: "an address or a range like 10.0.0.0/8",
+    says: "whose PROXY, Forwarded and X-Forwarded-* headers are believed: 10.0.0.0/8,::1",
+    section: "operations.md#behind-a-proxy",
+  },
+  {
+    name: "traceTasks",
+    group: "tasks",
+    kind: "flag",
+    default: false,
+    says: "remember where each task was started",
+    section: "operations.md#tasks",
+  },
+  {
+    name: "stallWarning",
+    group: "tasks",
+    kind: "duration",
+    default: 100,
+    bounds: { min: 1, max: 3_600_000, none: true },
+    says: "warn when one turn of the event loop takes longer",
+    section: "operations.md#tasks",
+  },
+  {
+    name: "traceStalls",
+    group: "tasks",
+    kind: "flag",
+    default: false,
+    says: "and say which line it was",
+    section: "operations.md#tasks",
+  },
+] as const satisfies readonly Option[];
+
+/** In the order of help and docs. */
+export const optionTable: readonly Option[] = [...addressTable, ...limitTable, ...restTable];
+
+export type LimitName = (typeof limitTable)[number]["name"];
+export type OptionName = (typeof addressTable | typeof limitTable | typeof restTable)[number]["name"];
+
+/** `read-timeout`, `host`. */
+export function flagOf(option: Option): string {
+  return option.flag ?? option.name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `SLIPWAY_READ_TIMEOUT`, `SLIPWAY_HOST`. */
+export function variableOf(option: Option): string {
+  return `SLIPWAY_${flagOf(option).replaceAll("-", "_").toUpperCase()}`;
+}
