@@ -62,6 +62,10 @@ function packages(): Component[] {
     koffi: "calls into the operating system, in every executable",
     esbuild: "the bundler, in slipway only",
     commander: "the command line, in slipway only",
+    "prom-client": "the text of metrics, in every executable",
+    tdigest: "part of prom-client",
+    bintrees: "part of prom-client",
+    "@opentelemetry/api": "part of prom-client",
     "@babel/parser": "reads the sources that slipway check looks at, in slipway only",
   };
   const found = new Map<string, Component>();
