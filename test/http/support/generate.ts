@@ -88,7 +88,7 @@ function chunked(random: Random, odd: number): string {
 const BYTES = [0, 9, 10, 13, 32, 34, 35, 44, 45, 47, 48, 58, 59, 61, 63, 64, 92, 95, 127, 128, 160, 255];
 
 /** Changes, inserts, doubles or drops a few bytes anywhere. */
-function scramble(random: Random, bytes: Buffer): Buffer {
+export function scramble(random: Random, bytes: Buffer): Buffer {
   const list = [...bytes];
   for (let i = 1 + random.below(3); i > 0; i--) {
     const at = random.below(list.length + 1);

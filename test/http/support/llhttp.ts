@@ -9,6 +9,8 @@ export interface Reading {
   end: "open" | "refused" | "closed";
   /** For a refusal: why. */
   reason: string;
+  /** llhttp alone: a request asked for an upgrade; Node tells no errors of what follows it. */
+  upgrades?: true;
 }
 
 export interface Message {
@@ -61,7 +63,7 @@ parser[HTTPParser.kOnHeadersComplete] = (
   url: string | undefined,
   _status: unknown,
   _text: unknown,
-  _upgrade: boolean,
+  upgrade: boolean,
   keepAlive: boolean,
 ) => {
   reading.messages.push({
@@ -75,6 +77,7 @@ parser[HTTPParser.kOnHeadersComplete] = (
   });
   early = 0;
   earlyTarget = "";
+  if (upgrade) reading.upgrades = true;
   return 0;
 };
 parser[HTTPParser.kOnBody] = (bytes: Buffer) => {
