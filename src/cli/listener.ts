@@ -3,14 +3,18 @@
  * a killed server left behind is replaced, one that somebody answers on is not, and our own is removed on exit.
  */
 import { lstatSync, unlinkSync } from "node:fs";
+import { handover } from "../net/handover.ts";
 import type { Listener } from "../net/mod.ts";
+import { socketFile } from "../net/socket_file.ts";
 import type { Address } from "./address.ts";
 import { errorCode, Failure } from "./errors.ts";
 
 /** Binds and listens. */
 export async function openListener(address: Address): Promise<Listener> {
   const { listen } = await import("../net/mod.ts");
-  if (address.transport === "unix") await clearStaleSocket(address.path);
+  // What a process that we replace hands us is no stale socket: it answers, and goes on doing so.
+  const inherited = handover.has?.(address) ?? false;
+  if (address.transport === "unix" && !inherited) await clearStaleSocket(address.path);
   let listener: Listener;
   try {
     listener = await listen(address);
@@ -63,7 +67,7 @@ async function explainListenError(error: unknown, address: Address): Promise<unk
 }
 
 async function clearStaleSocket(path: string): Promise<void> {
-  if (path.startsWith("@") || path.startsWith("\0")) return; // abstract: no file (unix(7))
+  if (isAbstract(path)) return; // no file (unix(7))
   const before = lstatSync(path, { throwIfNoEntry: false });
   if (before === undefined) return;
   if (!before.isSocket()) throw new Failure(`${path} exists and is not a socket: choose another path with --unix`);
@@ -89,14 +93,11 @@ async function answers(path: string): Promise<boolean> {
 
 /** Removes the file at exit, if it is still the one that we made. */
 function removeOnExit(path: string): void {
-  if (path.startsWith("@") || path.startsWith("\0")) return;
-  const made = lstatSync(path, { throwIfNoEntry: false });
-  if (made === undefined) return;
-  process.on("exit", () => {
-    try {
-      if (lstatSync(path).ino === made.ino) unlinkSync(path);
-    } catch {
-      // It is gone already.
-    }
-  });
+  if (isAbstract(path)) return;
+  const file = socketFile(path);
+  process.on("exit", () => file.remove());
+}
+
+function isAbstract(path: string): boolean {
+  return path.startsWith("@") || path.startsWith("\0");
 }

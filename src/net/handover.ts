@@ -1,6 +1,7 @@
 /**
  * What the command line changes for programs that listen on their own (`Deno.serve`, `Deno.listen`): where a server
- * goes that names no address, and listeners that are open already, which `run --watch` hands from version to version.
+ * goes that names no address, and listeners that are open already, which `run --watch` hands from version to version
+ * and a restart from process to process (src/supervisor/restart.ts).
  */
 import type { ListenOptions } from "./listen.ts";
 import type { Listener } from "./listener.ts";
@@ -10,9 +11,16 @@ export interface Stoppable {
   shutdown(): Promise<void>;
 }
 
+/** How a listening socket was asked for: an address, or a descriptor that was open already. */
+export type Asked = ListenOptions | { readonly fd: number };
+
 export interface Handover {
   /** Asked before a socket is made: a listener that is open already, or undefined to open one. */
   open?: (options: ListenOptions) => Listener | undefined;
+  /** Whether `open` has one for it. */
+  has?: (options: ListenOptions) => boolean;
+  /** Told of every listening socket: what was asked for, and what it became. */
+  opened?: (asked: Asked, listener: Listener) => void;
   /** The address of an HTTP server that names none: from flags and environment. */
   serveDefaults?: { readonly port?: number; readonly hostname?: string; readonly path?: string };
   /** Told of every HTTP server. */

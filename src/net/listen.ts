@@ -76,11 +76,15 @@ export function listen(options: ListenOptions): TcpListener | UnixListener {
   if (typeof options !== "object" || options === null) {
     throw new TypeError("listen takes an object of options, for example listen({ port: 8000 })");
   }
-  const open = handover.open?.(options);
-  if (open !== undefined) return open as TcpListener | UnixListener;
+  const listener = handover.open?.(options) ?? openSocket(options);
+  handover.opened?.(options, listener);
+  return listener as TcpListener | UnixListener;
+}
+
+function openSocket(options: ListenOptions): Listener {
   const { transport = "tcp" } = options;
-  if (transport === "tcp") return listenTcp(options as TcpListenOptions);
-  if (transport === "unix") return listenUnix(options as UnixListenOptions);
+  if (transport === "tcp") return listenTcp(options as TcpListenOptions) as unknown as Listener;
+  if (transport === "unix") return listenUnix(options as UnixListenOptions) as unknown as Listener;
   throw new TypeError(`transport must be "tcp" or "unix", not ${JSON.stringify(transport)}`);
 }
 
@@ -93,6 +97,13 @@ export function listen(options: ListenOptions): TcpListener | UnixListener {
  * ```
  */
 export function listenFd(fd: number): Listener {
+  const listener = adoptListener(fd);
+  handover.opened?.({ fd }, listener);
+  return listener;
+}
+
+/** The same for a socket that was ours before; a Unix socket's file, if `file` names it, goes with the listener. @internal */
+export function adoptListener(fd: number, file?: string): Listener {
   const rt = runtime();
   const { system, constants } = rt.poller;
   const { SOL_SOCKET, SO_TYPE, SOCK_STREAM } = constants;
@@ -103,7 +114,7 @@ export function listenFd(fd: number): Listener {
   }
   const failed = setNonBlockingCloexec(constants, fd);
   if (failed < 0) throw errnoError(constants, -failed, `fcntl on inherited descriptor ${fd}`);
-  return new Listener<Conn, Addr>(rt, fd, localAddress(system, fd), undefined);
+  return new Listener<Conn, Addr>(rt, fd, localAddress(system, fd), file === undefined ? undefined : socketFile(file));
 }
 
 function listenTcp(options: TcpListenOptions): TcpListener {

@@ -7,6 +7,13 @@ export interface SocketFile {
   remove(): void;
 }
 
+let handedOn = false;
+
+/** From here on no file is removed: the sockets, and with them the files, are another process's. */
+export function handOnSocketFiles(): void {
+  handedOn = true;
+}
+
 /** The file that bind(2) has just made. It is removed at close, as Go and Deno do. */
 export function socketFile(relative: string): SocketFile {
   // Absolute from here on: the file is found again even if the working directory changes.
@@ -14,6 +21,7 @@ export function socketFile(relative: string): SocketFile {
   const made = lstatSync(path, { throwIfNoEntry: false });
   return {
     remove() {
+      if (handedOn) return;
       try {
         const now = lstatSync(path);
         if (made !== undefined && now.ino === made.ino && now.dev === made.dev) unlinkSync(path);
