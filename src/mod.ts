@@ -34,6 +34,8 @@
  * `slipway run` and compiled programs do that, and `installDeno()`, before the first line of the handler runs.
  */
 
+import { trackRequests } from "./runtime/request-context.ts";
+
 export { type DenoServeOptions, installDeno } from "./deno/mod.ts";
 export { fetch, Headers, install, Request, Response } from "./fetch/mod.ts";
 export {
@@ -48,5 +50,8 @@ export {
   serve,
 } from "./http/mod.ts";
 export * from "./net/mod.ts";
-export { errors, go, Task, taskCount, tasks } from "./runtime/mod.ts";
+export { errors, type GoOptions, go, Task, taskCount, tasks } from "./runtime/mod.ts";
 export type { Server, ServerOptions } from "./types.ts";
+
+// A program that imports this can call `go`, which must find its request also after an await.
+trackRequests(true);

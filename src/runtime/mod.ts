@@ -1,4 +1,4 @@
 /** The runtime floor: the turn, deadlines, tasks and errors. */
 export { errors } from "./errors.ts";
-export { go, Task, taskCount, tasks } from "./tasks.ts";
+export { type GoOptions, go, Task, taskCount, tasks } from "./tasks.ts";
 export { runtime, runtimeStarted } from "./turn.ts";

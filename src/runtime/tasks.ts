@@ -2,14 +2,18 @@
  * Tasks: named pieces of concurrent work, as goroutines are, but counted and with a signal of their own. A task that
  * fails is logged with its name and ends alone; it never takes the process, or another task, with it.
  */
+import { monotonicNow } from "./clock.ts";
 import { logError } from "./log.ts";
+import { requestContext, trackRequests } from "./request-context.ts";
+import { authorFrames } from "./stack-frames.ts";
+import { callBegan, callEnded, sampling, workSettled } from "./stall-clock.ts";
 
 const running = new Set<Task>();
 
 export class Task {
   readonly name: string;
-  /** `Date.now()` when it began. */
-  readonly startedAt: number = Date.now();
+  /** Milliseconds of the monotonic clock when it began: an age must not jump when somebody sets the time. */
+  readonly #began: number = monotonicNow();
   #controller: AbortController | undefined;
   #ended = false;
   #finished: PromiseWithResolvers<void> | undefined;
@@ -19,7 +23,17 @@ export class Task {
     this.name = name;
   }
 
-  /** Aborted by `cancel`. Made when first asked for. */
+  /** When it began, as `Date.now()` counts. */
+  get startedAt(): number {
+    return Math.round(performance.timeOrigin + this.#began);
+  }
+
+  /** How long it has been running, in milliseconds. */
+  get ageMs(): number {
+    return monotonicNow() - this.#began;
+  }
+
+  /** Aborted by `cancel`, and when the signal that the task inherits is. Made when first asked for. */
   get signal(): AbortSignal {
     return (this.#controller ??= new AbortController()).signal;
   }
@@ -43,14 +57,18 @@ export class Task {
    */
   run(fn: (task: this) => unknown): void {
     running.add(this);
+    if (this.#began >= sampling.at) sampling.sample(this.#began);
+    const before = callBegan(this);
     let result: unknown;
     try {
       result = fn(this);
     } catch (error) {
+      callEnded(this, before);
       this.#end();
       this.failed(error);
       return;
     }
+    callEnded(this, before);
     if (typeof (result as PromiseLike<unknown> | undefined)?.then !== "function") {
       this.#end();
       this.succeeded();
@@ -58,10 +76,12 @@ export class Task {
     }
     Promise.resolve(result).then(
       () => {
+        workSettled(this);
         this.#end();
         this.succeeded();
       },
       (error) => {
+        workSettled(this);
         this.#end();
         this.failed(error);
       },
@@ -85,8 +105,43 @@ export class Task {
   }
 }
 
+/** A task under somebody else's signal. It listens there only as long as it runs: such signals may live for ever. */
+class InheritingTask extends Task {
+  readonly #parent: AbortSignal;
+  readonly #abort = (): void => this.cancel(this.#parent.reason);
+
+  constructor(name: string, parent: AbortSignal) {
+    super(name);
+    this.#parent = parent;
+    if (parent.aborted) this.#abort();
+    else parent.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  protected override succeeded(): void {
+    this.#parent.removeEventListener("abort", this.#abort);
+  }
+
+  protected override failed(error: unknown): void {
+    super.failed(error);
+    this.#parent.removeEventListener("abort", this.#abort);
+  }
+}
+
+export interface GoOptions {
+  /**
+   * The task's signal aborts when this one does. Default: the signal of the request that the caller belongs to, also
+   * after an await; a task that is to outlive its request is given another, of the program's own.
+   */
+  signal?: AbortSignal;
+  /** Function whose caller starts the task, as stacks should show it; `go` unless it was called by one of ours. @internal */
+  above?: (...args: never[]) => unknown;
+}
+
 /**
  * Starts a named task: `fn` runs at once, up to its first await, with the task's signal.
+ *
+ * Started inside a request, the task inherits the request's signal: it is told to end when the client goes away, when
+ * a limit fires, when the server ends.
  *
  * ```ts
  * const task = go("refresh", async (signal) => {
@@ -96,8 +151,16 @@ export class Task {
  * await task.finished;
  * ```
  */
-export function go(name: string, fn: (signal: AbortSignal) => unknown): Task {
-  const task = new Task(name);
+export function go(name: string, fn: (signal: AbortSignal) => unknown, options?: GoOptions): Task {
+  // Whoever came here by another way than `slipway`: from the next request on, awaits are seen through.
+  trackRequests();
+  const parent = options?.signal ?? requestContext.current?.signal();
+  const task = parent === undefined ? new Task(name) : new InheritingTask(name, parent);
+  if (origins !== undefined) {
+    const origin: { stack?: string } = {};
+    Error.captureStackTrace(origin, options?.above ?? go);
+    origins.set(task, origin);
+  }
   task.run(() => fn(task.signal));
   return task;
 }
@@ -110,4 +173,28 @@ export function taskCount(): number {
 /** The running tasks, oldest first. */
 export function tasks(): Task[] {
   return [...running];
+}
+
+/** The same without a copy. @internal */
+export function runningTasks(): Iterable<Task> {
+  return running;
+}
+
+/** Whether a task was started by `go`: one of a connection lasts as long as its peer likes. @internal */
+export function startedByGo(task: Task): boolean {
+  return task.constructor === Task || task.constructor === InheritingTask;
+}
+
+/** Where tasks were started, while that is remembered: a stack costs some microseconds and a kilobyte each. */
+let origins: WeakMap<Task, { stack?: string }> | undefined;
+
+/** Remembers, from now on, where each task is started (`--trace-tasks`). */
+export function setTraceTasks(on: boolean): void {
+  if (on) origins ??= new WeakMap();
+  else origins = undefined;
+}
+
+/** Where `go` was called for a task: `refreshAll (/srv/app.ts:12:3)`; undefined when that is not remembered. */
+export function taskOrigin(task: Task): string | undefined {
+  return authorFrames(origins?.get(task)?.stack ?? "", 1)[0];
 }
