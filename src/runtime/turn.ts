@@ -11,6 +11,8 @@ import { type Watch, watch } from "../../ffi/watch.ts";
 import { monotonicNow } from "./clock.ts";
 import { Deadlines } from "./deadlines.ts";
 import { logError } from "./log.ts";
+import { leaveRequests } from "./request-context.ts";
+import { turnBegan, turnEnded, turnStats } from "./stall-clock.ts";
 
 /** How long to wait before handles that lack descriptors or memory are tried again, unless something closes before. */
 const RETRY_MS = 100;
@@ -18,6 +20,8 @@ const RETRY_MS = 100;
 export class Runtime {
   readonly poller: Poller;
   readonly deadlines: Deadlines;
+  /** Turns of this thread, and events that they got, since it began. */
+  readonly stats: { readonly turns: number; readonly events: number } = turnStats;
   /** Asked after each close, as long as they stand here: who waits for a connection to end, or for its descriptor. */
   readonly closing = new Set<() => void>();
   readonly #watch: Watch;
@@ -107,11 +111,15 @@ export class Runtime {
     if (this.#disposed) return;
     this.#now = monotonicNow();
     this.#turning = true;
+    turnBegan(this.#now);
+    leaveRequests();
+    let events = 0;
     try {
-      this.poller.poll(0);
+      events = this.poller.poll(0);
       if (this.deadlines.nearest <= this.#now) this.#advance();
     } finally {
       this.#turning = false;
+      turnEnded(events);
     }
     if (this.poller.pending) this.schedule();
     if (this.poller.stalled > 0 && this.#retry === undefined) {
