@@ -16,9 +16,9 @@ export const duration: Unit = {
   },
   show(value) {
     if (value === Number.POSITIVE_INFINITY) return "none";
-    // As people say them: 120s, 90s, but 5m and not 300s.
-    if (value >= 7_200_000 && value % 3_600_000 === 0) return `${value / 3_600_000}h`;
-    if (value > 120_000 && value % 60_000 === 0) return `${value / 60_000}m`;
+    // As people say them: 2m, but 60s and 90s.
+    if (value > 3_600_000 && value % 3_600_000 === 0) return `${value / 3_600_000}h`;
+    if (value > 60_000 && value % 60_000 === 0) return `${value / 60_000}m`;
     return value % 1000 === 0 ? `${value / 1000}s` : `${value}ms`;
   },
 };

@@ -1,0 +1,74 @@
+/**
+ * Names that look like options and are none. Not errors: the environment is shared, and objects have all kinds of
+ * fields; but a limit that is misspelt must not be believed to hold.
+ */
+import { isPlain } from "./resolve.ts";
+import { type Option, optionTable, variableOf } from "./table.ts";
+
+/** Variables of ours that are no options. */
+const otherVariables =
+  /^SLIPWAY_(?:POLLER|WATCH_CHILD|HANDOVER\w*|RESTART\w*|TEST_\w+|SEED|COUNT|BUILD_\w+|README_\w+)$/;
+/** What else stands beside a handler. */
+const functions = ["fetch", "connect", "onError", "limits", "ready"];
+/** Other servers' names for ours; Bun's, mostly. */
+const foreign: Readonly<Record<string, string>> = {
+  host: "hostname",
+  maxRequestBodySize: "maxBodyBytes",
+  requestTimeout: "readTimeout",
+  headersTimeout: "readHeaderTimeout",
+  keepAliveTimeout: "idleTimeout",
+  maxHeaderSize: "maxHeaderBytes",
+};
+
+/** The nearest known word to a mistyped one; src/cli/suggestions.ts has it. */
+export type Nearest = (word: string, known: readonly string[]) => string | undefined;
+
+/** SLIPWAY_* variables that mean nothing. */
+export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set(optionTable.map(variableOf));
+  return Object.keys(env).filter(
+    (name) => name.startsWith("SLIPWAY_") && !known.has(name) && !otherVariables.test(name),
+  );
+}
+
+export function variableWarning(name: string, nearest: Nearest): string {
+  const meant = nearest(name, optionTable.map(variableOf));
+  return `the environment's ${name} is no option${meant === undefined ? "" : ` (did you mean ${meant}?)`}: it changes nothing`;
+}
+
+/** Own fields of a plain object that are neither options nor handlers, with their values. */
+export function unknownFields(exported: Readonly<Record<string, unknown>>): string[] {
+  if (!isPlain(exported)) return [];
+  const known = new Set([...optionTable.map(({ name }) => name), ...functions, "path"]);
+  return Object.keys(exported).filter((name) => !known.has(name));
+}
+
+/** Undefined where the field looks like nothing of ours. */
+export function fieldWarning(
+  exported: Readonly<Record<string, unknown>>,
+  name: string,
+  file: string,
+  nearest: Nearest,
+): string | undefined {
+  const meant = Object.hasOwn(foreign, name) ? foreign[name] : nearest(name, candidates(exported[name]));
+  if (meant === undefined) return undefined;
+  return `${file}: '${name}' of the default export is no option (did you mean ${meant}?): it changes nothing`;
+}
+
+/** What a field of this value can have been meant to be. `post() {}` is no misspelt port. */
+function candidates(value: unknown): string[] {
+  if (typeof value === "function") return functions;
+  const fits = (option: Option): boolean => {
+    switch (typeof value) {
+      case "boolean":
+        return option.kind === "flag";
+      case "number":
+        return "bounds" in option;
+      case "string":
+        return option.kind !== "flag" && option.kind !== "port";
+      default:
+        return Array.isArray(value) && option.kind === "list";
+    }
+  };
+  return optionTable.filter(fits).map(({ name }) => name);
+}
