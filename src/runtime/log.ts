@@ -1,18 +1,90 @@
-import { describeError } from "./error-text.ts";
-
 /**
- * Where the runtime says what nobody else could be told: one line on standard error, the stack after it. What is said
- * here is said in the middle of somebody's work, so a log that cannot be written stops nothing.
+ * Where the runtime says what nobody else could be told: what failed in the background, which limit was met. Without a
+ * logger it is one line on standard error, the stack after it; `src/log` puts a structured logger in its place. What is
+ * said here is said in the middle of somebody's work, so a log that cannot be written stops nothing, and one kind of
+ * message comes a few times a second at most, however often a client provokes it.
  */
+import { describeError } from "./error-text.ts";
+import { countDropped, MessageRate } from "./log-rate.ts";
+import { printable } from "./printable.ts";
+
+export type LogLevel = "info" | "warn" | "error";
+/** Named as in the semantic conventions of OpenTelemetry, where these have a name for it. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface LogEntry {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields?: LogFields;
+  /** What was thrown, which may be anything. */
+  readonly thrown?: { readonly value: unknown };
+  /** What whoever started the process waits for: plain text, unless JSON was asked for by name. */
+  readonly announcement?: true;
+}
+
+export type LogSink = (entry: LogEntry) => void;
+
+/** Something failed that nobody awaits. */
 export function logError(what: string, error: unknown): void {
-  logLine(`${what}: ${describeError(error)}`);
+  say({ level: "error", message: what, thrown: { value: error } });
 }
 
 /** One line about something that goes on by itself but that the operator should know. */
 export function logLine(line: string): void {
+  say({ level: "warn", message: line });
+}
+
+/**
+ * The same with a level and fields. What differs from one occurrence to the next goes into the fields: then all of them
+ * are one kind of message, of which only so many a second are written.
+ */
+export function logEvent(level: LogLevel, message: string, fields?: LogFields): void {
+  say({ level, message, fields });
+}
+
+/** "Listening on …": what scripts wait for. */
+export function announce(line: string): void {
+  write({ level: "info", message: line, announcement: true });
+}
+
+/** Puts a logger in place of plain standard error. Returns the way back. */
+export function replaceLog(next: LogSink): () => void {
+  const before = sink;
+  sink = next;
+  return () => {
+    sink = before;
+  };
+}
+
+let sink: LogSink = toConsole;
+const rate = new MessageRate(write);
+
+function say(entry: LogEntry): void {
+  if (rate.admits(entry)) write(entry);
+}
+
+function write(entry: LogEntry): void {
   try {
-    console.error(`slipway: ${line}`);
+    sink(entry);
   } catch {
     // Nobody is left to tell.
+    countDropped("failed", 1);
   }
+}
+
+function toConsole(entry: LogEntry): void {
+  console.error(entry.announcement ? entry.message : `slipway: ${entryText(entry)}`);
+}
+
+/** An entry as people read it: one line, the stack after it. */
+export function entryText({ message, fields, thrown }: LogEntry): string {
+  let text = message;
+  for (const name in fields) if (fields[name] !== undefined) text += ` ${name}=${fieldText(fields[name])}`;
+  if (thrown !== undefined) text += `: ${describeError(thrown.value)}`;
+  return printable(text);
+}
+
+/** Quoted where a reader could take it for two fields. */
+function fieldText(value: string | number | boolean): string {
+  return typeof value === "string" && !/^[^\s"=]+$/.test(value) ? JSON.stringify(value) : String(value);
 }
