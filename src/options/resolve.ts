@@ -33,8 +33,8 @@ export interface Level {
   readonly values: Partial<Settings>;
   /** How the place names each of them: "--read-timeout", "SLIPWAY_READ_TIMEOUT", "server.ts". */
   readonly from: Readonly<Record<string, string>>;
-  /** Durations written as small bare numbers: seconds were meant, probably. */
-  readonly doubts: readonly string[];
+  /** Of durations written as small bare numbers: seconds were meant, probably. By option. */
+  readonly doubts: Readonly<Record<string, string>>;
 }
 
 /** One option as `--print-config` and the admin port's /config show it. */
@@ -54,7 +54,7 @@ class Reader {
   readonly source: Source;
   readonly values: Record<string, Value> = {};
   readonly from: Record<string, string> = {};
-  readonly doubts: string[] = [];
+  readonly doubts: Record<string, string> = {};
 
   constructor(source: Source) {
     this.source = source;
@@ -67,7 +67,8 @@ class Reader {
     const bare = typeof value === "number" || (typeof value === "string" && /^\d+$/.test(value.trim()));
     // Bun's idleTimeout counts seconds, up to 255.
     if (option.kind === "duration" && bare && read !== 0 && Number(read) < 256) {
-      this.doubts.push(`${what} is ${read} milliseconds: write "${read}s" for seconds, or "${read}ms" if it is meant`);
+      const meant = `write "${read}s" for seconds, or "${read}ms" if it is meant`;
+      this.doubts[option.name] = `${what} is ${read} milliseconds: ${meant}`;
     }
   }
 
@@ -172,6 +173,11 @@ function addressNames(levels: readonly Level[]): readonly string[] {
     if (values.port !== undefined || values.hostname !== undefined) break;
   }
   return ["port", "hostname"];
+}
+
+/** What is doubtful about the values that hold. */
+export function doubtful({ entries }: Resolved, levels: readonly Level[]): string[] {
+  return entries.flatMap(({ name, source }) => levels.find((one) => one.source === source)?.doubts[name] ?? []);
 }
 
 /** Options without a limit, but for those that have none by default: to be warned about once. */

@@ -32,8 +32,14 @@ export function unknownVariables(env: Readonly<Record<string, string | undefined
 }
 
 export function variableWarning(name: string, nearest: Nearest): string {
-  const meant = nearest(name, optionTable.map(variableOf));
-  return `the environment's ${name} is no option${meant === undefined ? "" : ` (did you mean ${meant}?)`}: it changes nothing`;
+  // Without what they all begin with, which would make everything look alike.
+  const bare = (variable: string) => variable.slice("SLIPWAY_".length);
+  const meant = nearest(
+    bare(name),
+    optionTable.map((option) => bare(variableOf(option))),
+  );
+  const hint = meant === undefined ? "" : ` (did you mean SLIPWAY_${meant}?)`;
+  return `the environment's ${name} is no option${hint}: it changes nothing`;
 }
 
 /** Own fields of a plain object that are neither options nor handlers, with their values. */
