@@ -1,0 +1,23 @@
+/** `kill -USR1` prints the table of tasks, as other servers dump their goroutines or threads. */
+import { formatTaskTable } from "./task-table.ts";
+
+let installed = false;
+
+/**
+ * Prints the table on SIGUSR1, to standard error. Node would open its inspector on that signal, a debugger's port that
+ * nobody asked a server for: any listener takes the place of that (checked on Node 26). A program that listens to the
+ * signal itself is left alone with it.
+ */
+export function installTaskSignal(): void {
+  // Windows has no such signal; Node emulates none.
+  if (installed || process.platform === "win32") return;
+  installed = true;
+  process.on("SIGUSR1", () => {
+    if (process.listenerCount("SIGUSR1") > 1) return;
+    try {
+      process.stderr.write(formatTaskTable());
+    } catch {
+      // Nobody is left to tell.
+    }
+  });
+}
