@@ -23,7 +23,8 @@ export function obeySignals(exit: (code: number) => void = (code) => process.exi
     const end = (): void => exit(128 + SIGNALS[name]);
     process.on(name, end);
     // The graceful end counts listeners, to leave a program that has its own alone: we are never one beside another.
-    process.on("newListener", (event, listener) => {
+    // Before Node's own look at it, which then begins to listen anew.
+    process.prependListener("newListener", (event, listener) => {
       if (event === name && listener !== end) process.off(name, end);
     });
     process.on("removeListener", (event, listener) => {

@@ -139,6 +139,7 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
       return;
     }
     state = "replaced";
+    notifier?.stopPings();
     logLine(`SIGUSR2: process ${successor} has taken over; finishing what runs here`);
     (await import("../net/socket_file.ts")).handOnSocketFiles();
     stepBack(sockets);

@@ -64,9 +64,14 @@ export class Notifier {
     this.#pings.unref();
   }
 
+  /** Another process pings from here on: systemd would complain about ours. */
+  stopPings(): void {
+    clearInterval(this.#pings);
+  }
+
   /** Frees the socket; what waits is dropped. */
   close(): void {
-    clearInterval(this.#pings);
+    this.stopPings();
     clearTimeout(this.#retry);
     this.#waiting = [];
     if (this.#fd >= 0) runtime().poller.system.close(this.#fd);
