@@ -44,6 +44,8 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   #referenced = true;
   #holding = false;
   #complainedAt = Number.NEGATIVE_INFINITY;
+  /** Told when a connection can't be accepted for lack of descriptors: the admin port keeps some back. @internal */
+  starved: (() => void) | undefined;
 
   /** @internal Use `listen` or `listenFd`. */
   constructor(rt: Runtime, fd: number, addr: A, file: SocketFile | undefined) {
@@ -221,6 +223,7 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     const { EMFILE, ENFILE, ENOBUFS, ENOMEM } = constants.errno;
     const where = `accept on ${showAddress(this.addr)}`;
     if (errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM) {
+      if (this.starved !== undefined) return this.starved();
       const now = monotonicNow();
       if (now - this.#complainedAt < COMPLAIN_EVERY_MS) return;
       this.#complainedAt = now;
