@@ -1,0 +1,89 @@
+/** The admin port's socket. */
+import { lstatSync, unlinkSync } from "node:fs";
+import { connect, type Listener, listen } from "../net/mod.ts";
+import { resolveSync } from "../net/names.ts";
+import { socketFile } from "../net/socket_file.ts";
+import { runtime } from "../runtime/turn.ts";
+import { type AdminAddress, checkReach, parseAdminAddress } from "./address.ts";
+import { AdminError } from "./errors.ts";
+
+/** Few wait here: a scraper, a probe, a person. */
+const BACKLOG = 64;
+
+export interface AdminSocket {
+  readonly listener: Listener;
+  readonly address: AdminAddress;
+  /** Closes the listener and removes the file, if it is still ours. */
+  close(): void;
+}
+
+/** Binds and listens. Throws an AdminError when `text` is no address, is not allowed, or is taken. */
+export async function openAdminSocket(text: string, insecure: boolean): Promise<AdminSocket> {
+  const address = parseAdminAddress(text);
+  try {
+    return address.transport === "unix" ? await openUnix(address) : openTcp(text, address, insecure);
+  } catch (error) {
+    throw error instanceof AdminError ? error : explain(text, error);
+  }
+}
+
+function openTcp(text: string, address: AdminAddress & { transport: "tcp" }, insecure: boolean): AdminSocket {
+  const ip = resolveSync(runtime().poller.constants, address.hostname);
+  checkReach(text, ip, insecure);
+  // A name is bound as it was resolved for the check: asked again, it could be another address.
+  const hostname = ip.zone === "" ? (ip.bytes.length === 4 ? ip.bytes.join(".") : v6Text(ip.bytes)) : address.hostname;
+  const listener = listen({ hostname, port: address.port, backlog: BACKLOG }) as unknown as Listener;
+  return { listener, address, close: () => listener.close() };
+}
+
+function v6Text(bytes: Uint8Array): string {
+  return Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] << 8) | bytes[2 * i + 1]).toString(16)).join(":");
+}
+
+/** The file is for this user only (mode 0600): whoever may connect sees everything. */
+async function openUnix(address: AdminAddress & { transport: "unix" }): Promise<AdminSocket> {
+  const { path } = address;
+  await clearStale(path);
+  // bind(2) makes the file with all permissions that the mask leaves; chmod(2) afterwards would come too late.
+  const mask = process.umask(0o177);
+  let listener: Listener;
+  try {
+    listener = listen({ transport: "unix", path, backlog: BACKLOG }) as unknown as Listener;
+  } finally {
+    process.umask(mask);
+  }
+  const file = isAbstract(path) ? undefined : socketFile(path);
+  // A process that exits does not close its listeners.
+  const remove = (): void => file?.remove();
+  process.on("exit", remove);
+  const close = (): void => {
+    process.off("exit", remove);
+    listener.close();
+  };
+  return { listener, address, close };
+}
+
+/** Removes a socket that a killed process left behind; refuses to touch anything else. */
+async function clearStale(path: string): Promise<void> {
+  if (isAbstract(path)) return;
+  const before = lstatSync(path, { throwIfNoEntry: false });
+  if (before === undefined) return;
+  if (!before.isSocket()) throw new AdminError(`--admin: ${path} exists and is not a socket: choose another path`);
+  try {
+    (await connect({ transport: "unix", path })).close();
+  } catch (error) {
+    // ECONNREFUSED: its owner is gone (unix(7)). Anything else, no permission say, is no proof of that.
+    if ((error as Error).name === "ConnectionRefused") return unlinkSync(path);
+  }
+  throw new AdminError(`--admin: another process listens on ${path}: stop it, or choose another path`);
+}
+
+function isAbstract(path: string): boolean {
+  return path.startsWith("@") || path.startsWith("\0");
+}
+
+/** The errors of `listen` say what happened and where; here is added which option is meant. */
+function explain(text: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !("code" in error)) return error;
+  return new AdminError(`--admin ${text}: ${error.message}`, { cause: error });
+}

@@ -1,0 +1,30 @@
+/**
+ * The admin port goes as long as the process does, and no longer: neither its listener nor a scraper's connection,
+ * which is kept open between scrapes, keeps a process alive whose work is done.
+ */
+import type { Listener } from "../net/mod.ts";
+import type { Runtime } from "../runtime/turn.ts";
+
+/**
+ * Makes `listener` hold nothing: for each connection that a server opens on it one reason to live is taken back, and
+ * given again when the connection goes. `open` tells how many the server has.
+ */
+export function holdNothing(listener: Listener, rt: Runtime, open: () => number): void {
+  let released = 0;
+  // One that closes slowly (src/net/linger.ts) holds the process for the moments that this takes.
+  const closed = (): void => {
+    for (const now = open(); released > now; released--) rt.hold();
+    if (released === 0) rt.closing.delete(closed);
+  };
+  const take = listener.takeConnections.bind(listener);
+  listener.takeConnections = (each, whenClosed) =>
+    take((fd) => {
+      const before = open();
+      each(fd);
+      if (open() <= before) return;
+      released++;
+      rt.closing.add(closed);
+      rt.release();
+    }, whenClosed);
+  listener.unref();
+}
