@@ -2,19 +2,23 @@
  * A connection that is not idle: part of a head has come, a handler is at work, a body moves, or the client does not
  * read. While none of that holds there is no such object, only the server's row of numbers.
  */
-import type { Handle, Poller } from "../../ffi/poller.ts";
+import type { Handle } from "../../ffi/poller.ts";
 import { errnoError } from "../runtime/errno.ts";
-import type { Exchange } from "./exchange.ts";
+import { type Clock, type ClockHost, ConnectionClocks } from "./connection-clocks.ts";
+import type { HttpCounters, LimitName } from "./counters.ts";
+import { bodyTimedOut, bodyTooLarge, clientGone, notAnswered, notRead } from "./endings.ts";
+import type { Exchange, ExchangeOwner } from "./exchange.ts";
 import { type BodyOwner, bodyCutShort, IncomingBody } from "./incoming-body.ts";
-import type { Limits } from "./limits.ts";
+import type { RequestLimits } from "./limits.ts";
 import { ResponseSender } from "./response-sender.ts";
 
 /** What a connection asks of its server. */
-export interface ConnectionHost {
-  readonly poller: Poller;
-  readonly limits: Limits;
+export interface ConnectionHost extends ClockHost {
+  readonly counters: HttpCounters;
   /** The server wants to end: no connection persists. */
   readonly draining: boolean;
+  /** Requests whose connection is gone, and whose handler has not noticed yet, with when they began. */
+  readonly abandoned: Map<Exchange, number>;
   /** Serves requests from `bytes[start, end)`, returns the index behind what was used. */
   serve(handle: Handle, connection: HttpConnection, bytes: Uint8Array, start: number, end: number): number;
   /** Nothing waits any more: drop the object. */
@@ -31,7 +35,12 @@ export interface ConnectionHost {
   failure(error: unknown): unknown;
   /** A response that cannot fail, for when what `failure` gave can't be sent either. */
   lastResort(error: unknown): Response;
-  setDeadline(handle: Handle, inMs: number): void;
+  /** Whether this connection has had all the requests that it may have. */
+  hadItsLast(handle: Handle): boolean;
+  /** A limit fired: it is counted, and said now and then. */
+  fired(limit: LimitName, handle: Handle, what: string): void;
+  /** A request has ended, well or not. */
+  exchangeEnded(connection: HttpConnection, exchange: Exchange, aborted: boolean): void;
 }
 
 /** After the client's FIN, a response that waits for its producer gets this long before it is cancelled. */
@@ -39,8 +48,7 @@ const HALF_CLOSED_GRACE_MS = 1000;
 const CR = 0x0d;
 const LF = 0x0a;
 
-export class HttpConnection implements BodyOwner {
-  readonly handle: Handle;
+export class HttpConnection extends ConnectionClocks implements BodyOwner, ExchangeOwner {
   readonly host: ConnectionHost;
   /** The request being answered, if any. */
   exchange: Exchange | undefined;
@@ -50,6 +58,11 @@ export class HttpConnection implements BodyOwner {
   keepAlive = true;
   /** HTTP/1.0 must be told that it does. */
   minor = 1;
+  /** When the request began, in clock milliseconds. */
+  startedAt = 0;
+  /** The status that was sent, 0 while none was, and the bytes of this response so far. */
+  status = 0;
+  sentBytes = 0;
   /** The client said that this is its last request. */
   #clientCloses = false;
   #expectContinue = false;
@@ -72,8 +85,8 @@ export class HttpConnection implements BodyOwner {
   #scanned = 0;
 
   constructor(host: ConnectionHost, handle: Handle) {
+    super(handle);
     this.host = host;
-    this.handle = handle;
   }
 
   get closed(): boolean {
@@ -97,7 +110,12 @@ export class HttpConnection implements BodyOwner {
     this.#clientCloses = !keepAlive;
     this.minor = minor;
     this.#expectContinue = expectContinue && length !== 0;
-    this.host.setDeadline(this.handle, this.#peerEnded ? HALF_CLOSED_GRACE_MS : 0);
+    this.status = 0;
+    this.sentBytes = 0;
+    this.own = exchange.limits;
+    exchange.owner = this;
+    this.requestBegan(length !== 0, this.#expectContinue);
+    if (this.#peerEnded) this.graceBegan(HALF_CLOSED_GRACE_MS);
     if (length === 0) return;
     this.body = new IncomingBody(this, length, this.host.limits.bodyHighWater);
     exchange.body = this.body;
@@ -107,9 +125,17 @@ export class HttpConnection implements BodyOwner {
   feedBody(bytes: Uint8Array, start: number, end: number): number {
     const { body } = this;
     if (body === undefined) return start;
+    const before = body.received;
     const at = body.feed(bytes, start, end);
-    if (at < 0) this.#malformedBody(body);
-    else if (this.#peerEnded && !body.complete) this.#cutShort(body);
+    if (at < 0) {
+      this.host.fired("malformedRequest", this.handle, "sent a malformed chunked body");
+      this.#refuse(400, "malformed chunked body", new TypeError("the request's body is malformed: bad chunked coding"));
+    } else if (body.received > this.maxBodyBytes) {
+      this.#tooLarge();
+      return -1;
+    } else if (body.complete) this.bodyArrived();
+    else if (this.#peerEnded) this.#cutShort(body);
+    else if (!body.paused) this.bodyMoved(body.received - before);
     return at;
   }
 
@@ -149,6 +175,17 @@ export class HttpConnection implements BodyOwner {
     this.#tried = this.#inputEnd - this.#inputStart;
   }
 
+  /** Part of a head has come, and nothing before it waits. `fresh`: it is the connection's first. */
+  waitForHead(fresh: boolean): void {
+    this.triedInVain();
+    this.headBegan(fresh);
+  }
+
+  /** The server ends: who has not sent a whole request by then may not. */
+  hurry(ms: number): void {
+    this.headBegan(false, ms);
+  }
+
   /** What the handler returned, or the promise of it. */
   settle(exchange: Exchange, result: unknown): void {
     let later: boolean;
@@ -159,11 +196,23 @@ export class HttpConnection implements BodyOwner {
     }
     if (later) {
       // Other thenables than promises may throw, or call back twice.
+      exchange.running = true;
       Promise.resolve(result).then(
-        (response) => this.#respond(exchange, response),
-        (error: unknown) => this.recover(exchange, error),
+        (response) => {
+          this.#settled(exchange);
+          this.#respond(exchange, response);
+        },
+        (error: unknown) => {
+          this.#settled(exchange);
+          this.recover(exchange, error);
+        },
       );
     } else this.#respond(exchange, result);
+  }
+
+  #settled(exchange: Exchange): void {
+    exchange.running = false;
+    if (this.host.abandoned.size > 0) this.host.abandoned.delete(exchange);
   }
 
   /** What should have become the response threw: the error handler answers, and when it fails as well, we do. */
@@ -180,16 +229,18 @@ export class HttpConnection implements BodyOwner {
   block(close: boolean): void {
     this.#blocked = true;
     this.#closeWhenSent ||= close;
-    this.host.setDeadline(this.handle, this.host.limits.idleTimeout);
+    this.writingBegan();
     this.host.poller.pause(this.handle);
   }
 
   /** Resolves when the poller has sent all that it kept. */
   drained(): Promise<void> {
+    this.writingBegan();
     return (this.#drained ??= Promise.withResolvers()).promise;
   }
 
   sent(): void {
+    this.writingEnded();
     const drained = this.#drained;
     if (drained !== undefined) {
       this.#drained = undefined;
@@ -214,14 +265,14 @@ export class HttpConnection implements BodyOwner {
       return this.host.abandon(this);
     }
     exchange.abort(clientGone());
-    this.host.setDeadline(this.handle, HALF_CLOSED_GRACE_MS);
+    this.graceBegan(HALF_CLOSED_GRACE_MS);
   }
 
   /** The client hung up while we were not receiving. */
   hungUp(): void {
     if (this.exchange === undefined) return;
     this.exchange.abort(clientGone());
-    this.host.setDeadline(this.handle, HALF_CLOSED_GRACE_MS);
+    this.graceBegan(HALF_CLOSED_GRACE_MS);
   }
 
   /** The connection broke, or is being cut: everybody who works for it is told. The server closes the handle. */
@@ -232,8 +283,13 @@ export class HttpConnection implements BodyOwner {
     this.exchange = undefined;
     this.body = undefined;
     this.#input = undefined;
-    exchange?.abort(reason);
-    exchange?.fail(reason);
+    this.stopClocks();
+    if (exchange !== undefined) {
+      exchange.abort(reason);
+      exchange.fail(reason);
+      if (exchange.running) this.host.abandoned.set(exchange, this.startedAt);
+      this.host.exchangeEnded(this, exchange, true);
+    }
     body?.fail(reason);
     this.#sender?.cancel(reason);
     this.#sender = undefined;
@@ -243,21 +299,55 @@ export class HttpConnection implements BodyOwner {
     drained?.reject(reason);
   }
 
-  /** Its deadline passed. */
+  /** The wheel's deadline passed: one of the clocks has run out, or the next one is due later. */
   expired(): void {
-    if (this.exchange !== undefined) {
-      // The client is half closed: a producer that was silent for the whole grace is told that nobody listens.
-      if (this.#sender?.waiting) this.host.abandon(this);
-      else this.host.setDeadline(this.handle, HALF_CLOSED_GRACE_MS);
-      return;
+    const clock = this.expiredClock();
+    if (clock !== undefined) this.#ranOut(clock);
+  }
+
+  #ranOut(clock: Clock): void {
+    switch (clock) {
+      case "head": {
+        const begun = this.#inputEnd > this.#inputStart;
+        this.host.fired("readHeaderTimeout", this.handle, "did not send the whole head of a request in time");
+        if (begun) this.host.refuse(this, 408, "the request's head did not arrive in time");
+        else this.host.abandon(this);
+        return;
+      }
+      case "read":
+        this.host.fired("readTimeout", this.handle, "did not send a request's body in time");
+        return this.#refuse(408, "the request's body did not arrive in time", bodyTimedOut());
+      case "work":
+        this.host.fired("writeTimeout", this.handle, "was not answered in time: the handler takes longer than it may");
+        return this.#refuse(503, "the request was not answered in time", notAnswered());
+      case "write":
+        this.host.fired("writeTimeout", this.handle, "did not read a response in time");
+        this.closeWith(notRead());
+        return this.host.cut(this);
+      case "grace":
+        // A producer that was silent for the whole grace is told that nobody listens.
+        if (this.exchange === undefined || this.#sender?.waiting) this.host.abandon(this);
+        else this.graceBegan(HALF_CLOSED_GRACE_MS);
     }
-    this.host.abandon(this);
+  }
+
+  /** The handler's own limits for this request, from this moment on. */
+  limitsSet(limits: RequestLimits, read: boolean, write: boolean): void {
+    this.own = limits;
+    this.limitsChanged(read, write);
+    const { body } = this;
+    if (body === undefined) return;
+    const { outstanding } = body;
+    const whole = body.received + (outstanding === Number.POSITIVE_INFINITY ? 0 : outstanding);
+    if (whole > this.maxBodyBytes) this.#tooLarge();
   }
 
   /** The response is out. */
   finished(exchange: Exchange): void {
     if (this.exchange !== exchange) return;
     exchange.finish();
+    this.responseEnded();
+    this.host.exchangeEnded(this, exchange, false);
     this.exchange = undefined;
     this.#recovering = undefined;
     this.#sender = undefined;
@@ -279,7 +369,10 @@ export class HttpConnection implements BodyOwner {
     const { body } = this;
     // Requests that came before the client's FIN are still answered.
     const last = this.#peerEnded && this.#inputEnd === this.#inputStart;
-    if (this.host.draining || last) this.keepAlive = false;
+    // A client that pipelines is told to stop with the last of what it has sent already (RFC 9112, 9.6): what came
+    // behind a "close" would be lost.
+    const ends = this.host.draining && this.#inputEnd === this.#inputStart;
+    if (ends || last || this.host.hadItsLast(this.handle)) this.keepAlive = false;
     if (body === undefined || body.complete) return this.keepAlive;
     // A client that waits for "100 Continue" may send the body after a final answer, or not: no guessing.
     const { outstanding } = body;
@@ -290,17 +383,27 @@ export class HttpConnection implements BodyOwner {
     return this.keepAlive;
   }
 
+  /** The head of a response is on its way. */
+  responding(status: number): void {
+    this.status = status;
+    this.responseBegan();
+  }
+
   pauseBody(): void {
     this.host.poller.pause(this.handle);
+    this.bodyPaused();
   }
   resumeBody(): void {
-    if (!this.#closed && !this.#peerEnded) this.host.poller.receive(this.handle);
+    if (this.#closed || this.#peerEnded) return;
+    this.host.poller.receive(this.handle);
+    if (this.body?.complete === false) this.bodyResumed();
   }
   bodyWanted(): void {
     if (!this.#expectContinue || this.#closed || this.#sender?.begun) return;
     this.#expectContinue = false;
     const result = this.host.poller.send(this.handle, CONTINUE, 0, CONTINUE.length);
     if (result < 0) this.broken(result);
+    else this.bodyMoved(0);
   }
 
   /** A send returned an errno. */
@@ -328,7 +431,7 @@ export class HttpConnection implements BodyOwner {
   #next(): void {
     if (this.#closed) return;
     const waiting = this.#inputEnd - this.#inputStart;
-    const last = !this.keepAlive || this.host.draining || (this.#peerEnded && waiting === 0);
+    const last = !this.keepAlive || (this.#peerEnded && waiting === 0);
     if (last) return this.host.finish(this, this.#clientIsDone());
     if (!this.#peerEnded) this.host.poller.receive(this.handle);
     if (!this.#looping) this.#pump();
@@ -361,7 +464,7 @@ export class HttpConnection implements BodyOwner {
     if (this.busy) return;
     if (this.#inputEnd > this.#inputStart) {
       if (this.#peerEnded) this.host.abandon(this);
-      else if (begins) this.host.setDeadline(this.handle, this.host.limits.idleTimeout);
+      else if (begins) this.headBegan(false);
       return;
     }
     this.#input = undefined;
@@ -392,7 +495,7 @@ export class HttpConnection implements BodyOwner {
       this.#next();
     } else if (body.received > this.host.limits.maxDiscardedBytes + this.host.limits.bodyHighWater) {
       this.host.finish(this, false);
-    } else this.host.setDeadline(this.handle, this.host.limits.idleTimeout);
+    }
   }
 
   /** The client's FIN came before the body's end. */
@@ -402,29 +505,35 @@ export class HttpConnection implements BodyOwner {
     this.keepAlive = false;
   }
 
-  #malformedBody(body: IncomingBody): void {
-    const error = new TypeError("the request's body is malformed: bad chunked coding");
-    const { exchange } = this;
-    if (exchange === undefined || this.#sender !== undefined) {
+  #tooLarge(): void {
+    const limit = this.maxBodyBytes;
+    this.host.fired("maxBodyBytes", this.handle, `sent a body of more than ${limit} bytes`);
+    this.#refuse(413, `the request's body is larger than ${limit} bytes`, bodyTooLarge(limit));
+  }
+
+  /** The request ends here: with this answer, which is ours and not the handler's, or cut when one has begun. */
+  #refuse(status: number, reason: string, error: unknown): void {
+    const { exchange, body } = this;
+    if (exchange === undefined || this.#sender?.begun) {
       this.closeWith(error);
-      return this.host.finish(this, false);
+      if (exchange === undefined) return this.host.finish(this, false);
+      return this.host.cut(this);
     }
-    // The answer is ours now, not the handler's.
     this.exchange = undefined;
     this.body = undefined;
-    body.fail(error);
+    this.#sender?.cancel(error);
+    this.#sender = undefined;
+    body?.fail(error);
     exchange.abort(error);
     exchange.fail(error);
-    this.host.refuse(this, 400, "malformed chunked body");
+    if (exchange.running) this.host.abandoned.set(exchange, this.startedAt);
+    this.status = status;
+    this.host.exchangeEnded(this, exchange, false);
+    this.host.refuse(this, status, reason);
   }
 }
 
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
-
-/** Why `request.signal` aborts when the connection ends. */
-export function clientGone(): DOMException {
-  return new DOMException("the client went away before the response was sent", "AbortError");
-}
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (

@@ -5,7 +5,10 @@
 import type { Handle } from "../../ffi/poller.ts";
 import type { IncomingRequest } from "../fetch/mod.ts";
 import type { Addr } from "../net/mod.ts";
+import { readLimit } from "../options/limits.ts";
+import { go, type Task } from "../runtime/tasks.ts";
 import type { IncomingBody } from "./incoming-body.ts";
+import type { RequestLimits } from "./limits.ts";
 import type { HeadParser } from "./parser.ts";
 import { authorityOf, requestUrl } from "./request-url.ts";
 
@@ -15,6 +18,27 @@ export interface ServeHandlerInfo<A extends Addr = Addr> {
   readonly remoteAddr: A;
   /** Settles when the response has been sent, or rejects when it could not be. */
   readonly completed: Promise<void>;
+  /**
+   * How long the client may take for the body from now on: `"2m"`, milliseconds, or `"none"`. Bytes that come at
+   * `minRate` or faster extend it.
+   */
+  setReadTimeout(timeout: number | string): void;
+  /** How long from now the response may take to begin, and later the client to read it. */
+  setWriteTimeout(timeout: number | string): void;
+  /**
+   * How large the request's body may be: `"1GiB"`, bytes, or `"none"`. A body that announces more than the server's
+   * own limit never gets to the handler: raise the limit for it in the server's `limits` hook.
+   */
+  setMaxBodyBytes(size: number | string): void;
+  /** Bytes a second that keep a moving body alive: `"4KiB"`; 0 makes both timeouts absolute. */
+  setMinRate(rate: number | string): void;
+  /** Starts a task whose signal aborts when this request's does. */
+  go(name: string, fn: (signal: AbortSignal) => unknown): Task;
+}
+
+/** Who moves the bytes of an exchange, once that takes longer than a moment. */
+export interface ExchangeOwner {
+  limitsSet(limits: RequestLimits, read: boolean, write: boolean): void;
 }
 
 /** What an exchange asks of the server. */
@@ -29,6 +53,13 @@ export class Exchange implements IncomingRequest {
   readonly head: string;
   readonly fieldsStart: number;
   body: IncomingBody | undefined;
+  /** What this request has for itself, where it differs from the server's limits. */
+  limits: RequestLimits | undefined;
+  owner: ExchangeOwner | undefined;
+  /** Its handler's promise is pending. */
+  running: boolean;
+  /** Sent back as x-request-id. */
+  requestId: string | undefined;
 
   readonly #host: ExchangeHost;
   readonly #handle: Handle;
@@ -67,6 +98,10 @@ export class Exchange implements IncomingRequest {
     this.#hostStart = hostStart;
     this.#hostEnd = hostEnd;
     this.body = undefined;
+    this.limits = undefined;
+    this.owner = undefined;
+    this.running = false;
+    this.requestId = undefined;
     this.#controller = undefined;
     this.#abortReason = undefined;
     this.#remoteAddress = undefined;
@@ -77,7 +112,20 @@ export class Exchange implements IncomingRequest {
   url(): string {
     const named = this.#hostEnd > this.#hostStart;
     const host = named ? this.head.slice(this.#hostStart, this.#hostEnd) : authorityOf(this.#host.listener.addr);
-    return requestUrl("http", host, this.head.slice(this.#targetStart, this.#targetEnd));
+    return requestUrl("http", host, this.target);
+  }
+
+  /** The target as it came. */
+  get target(): string {
+    return this.head.slice(this.#targetStart, this.#targetEnd);
+  }
+
+  /** Sets one limit of this request, at once, also while its body moves. */
+  setLimit(name: keyof RequestLimits, value: number | string): void {
+    const limits = (this.limits ??= {});
+    limits[name] = readLimit(name, value, `${name} of a request`);
+    const rate = name === "minRate";
+    this.owner?.limitsSet(limits, rate || name === "readTimeout", rate || name === "writeTimeout");
   }
 
   /** A Request of Fetch has none when its method is GET or HEAD: then what came is dropped (RFC 9110, 9.3.1). */
@@ -161,6 +209,21 @@ export class HandlerInfo implements ServeHandlerInfo {
   }
   get completed(): Promise<void> {
     return this.#exchange.completed;
+  }
+  setReadTimeout(timeout: number | string): void {
+    this.#exchange.setLimit("readTimeout", timeout);
+  }
+  setWriteTimeout(timeout: number | string): void {
+    this.#exchange.setLimit("writeTimeout", timeout);
+  }
+  setMaxBodyBytes(size: number | string): void {
+    this.#exchange.setLimit("maxBodyBytes", size);
+  }
+  setMinRate(rate: number | string): void {
+    this.#exchange.setLimit("minRate", rate);
+  }
+  go(name: string, fn: (signal: AbortSignal) => unknown): Task {
+    return go(name, fn, { signal: this.#exchange.signal() });
   }
 }
 

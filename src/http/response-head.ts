@@ -3,6 +3,8 @@
  * of all but the framing are kept for each, and a response's head is one copy plus the digits of its length.
  */
 
+import type { Outgoing } from "./outgoing.ts";
+
 /** How the end of the body is marked (RFC 9112, 6.3): a length ≥ 0, or one of these. */
 export const CHUNKED = -1;
 /** No framing at all: no body (1xx, 204, 304), or one that ends with the connection (HTTP/1.0). */
@@ -96,6 +98,8 @@ interface Shape {
   readonly fields: readonly string[];
   readonly persistence: number;
   readonly second: number;
+  /** The handler set x-request-id itself. */
+  readonly identified: boolean;
   readonly bytes: Buffer;
 }
 

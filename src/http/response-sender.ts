@@ -81,9 +81,11 @@ export class ResponseSender {
     if (!head && !(responseBody(response) instanceof ReadableStream)) {
       const { host } = this.#connection;
       const persists = this.#connection.decidePersistence(false);
-      const end = writeSimple(this.#out, 0, response, persists, this.#connection.minor);
+      const end = writeSimple(this.#out, 0, response, persists, this.#connection.minor, this.#exchange.requestId);
       if (end > 0) {
         this.begun = true;
+        this.#connection.responding(responseStatus(response));
+        this.#connection.sentBytes += end;
         const result = host.poller.sendOutgoing(this.#connection.handle, 0, end);
         if (result < 0) return this.#connection.broken(result);
         if (result !== SENDING) return this.#connection.finished(this.#exchange);
@@ -142,6 +144,7 @@ export class ResponseSender {
       fields,
       framing,
       persistence(connection.keepAlive, connection.minor),
+      this.#exchange.requestId,
     );
     if (end < 0) {
       const error = new TypeError("the response's header fields do not fit into 64 KiB");
@@ -149,6 +152,7 @@ export class ResponseSender {
       throw error;
     }
     this.begun = true;
+    connection.responding(status);
     await this.#flush(end);
     if (none || body === null) return;
     if (typeof body === "string") await this.#bytes(Buffer.from(body));
@@ -224,6 +228,7 @@ export class ResponseSender {
   }
 
   #flush(end: number): Promise<void> | undefined {
+    this.#connection.sentBytes += end;
     return this.#after(this.#connection.host.poller.sendOutgoing(this.#connection.handle, 0, end));
   }
 
@@ -231,6 +236,7 @@ export class ResponseSender {
     for (let at = 0; at < bytes.length; at += SLICE) {
       if (this.#connection.closed) return;
       const end = Math.min(bytes.length, at + SLICE);
+      this.#connection.sentBytes += end - at;
       const wait = this.#after(this.#connection.host.poller.send(this.#connection.handle, bytes, at, end));
       if (wait !== undefined) await wait;
       const others = this.#yield(end - at);

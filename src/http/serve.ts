@@ -9,12 +9,18 @@ import {
   type NetAddr,
   type UnixAddr,
 } from "../net/mod.ts";
+import { type LimitOptions, readLimits } from "../options/limits.ts";
 import { logError } from "../runtime/log.ts";
+import type { HttpCounters } from "./counters.ts";
+import type { DrainResult } from "./drain.ts";
 import type { ErrorHandler } from "./failure.ts";
+import { defaultLimits } from "./limits.ts";
+import type { LimitsHook } from "./request-limits.ts";
 import { authorityOf } from "./request-url.ts";
 import { type Handler, HttpService } from "./service.ts";
 
-export interface ServeOptions<A extends Addr = Addr> {
+/** Where and how to serve; and every limit of a connection, which is on whether named or not (docs/limits.md). */
+export interface ServeOptions<A extends Addr = Addr> extends LimitOptions {
   /** The port to listen on; 0 takes a free one. @default {8000} */
   port?: number;
   /** The address to listen on. @default {"0.0.0.0"} */
@@ -33,6 +39,10 @@ export interface ServeOptions<A extends Addr = Addr> {
   onListen?: (addr: A) => void;
   /** Makes a response of what the handler threw. Without it: one log line and a plain 500. */
   onError?: ErrorHandler;
+  /** Limits of one request, by its head: called before the body is read, and before the handler. */
+  limits?: LimitsHook;
+  /** Counters of its own: the admin port is not part of what it shows. @internal */
+  counters?: HttpCounters;
 }
 
 /** Options of a server on a port. */
@@ -68,9 +78,21 @@ export class HttpServer<A extends Addr = Addr> implements AsyncDisposable {
     return this.#service.connections;
   }
 
-  /** Stops accepting, closes idle connections, and resolves when the running requests are answered. */
-  shutdown(): Promise<void> {
-    return this.#service.shutdown();
+  /** It ends: what it answers carries `Connection: close`. */
+  get draining(): boolean {
+    return this.#service.draining;
+  }
+
+  /**
+   * Ends gracefully, and resolves when that is done: for `drainDelay` everything is still accepted, idle connections
+   * get `drainIdle`, and what runs is cut after `drainTimeout`.
+   */
+  async shutdown(): Promise<void> {
+    await this.#service.drain();
+  }
+  /** `shutdown`, with how many requests it had to cut. */
+  drain(): Promise<DrainResult> {
+    return this.#service.drain();
   }
   /** Closes the listener and every connection at once. */
   close(): void {
@@ -108,8 +130,19 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
   if (typeof handler !== "function") throw new TypeError("serve needs a handler: a function from Request to Response");
   const { signal, onListen } = options;
   signal?.throwIfAborted();
+  const limits = { ...defaultLimits, ...readLimits(chosenLimits(options), "serve") };
+  if (options.limits !== undefined && typeof options.limits !== "function") {
+    throw new TypeError("limits of serve must be a function: it is given each request, and returns its limits");
+  }
   const listener = options.listener ?? listen(listenOptions(options));
-  const server = new HttpServer<never>(new HttpService(listener, handler as Handler, options.onError));
+  const server = new HttpServer<never>(
+    new HttpService(listener, handler as Handler, {
+      onError: options.onError,
+      limits,
+      limitsHook: options.limits,
+      counters: options.counters,
+    }),
+  );
   handover.serving?.(server);
   if (signal !== undefined) {
     const stop = (): void => void server.shutdown();
@@ -126,6 +159,11 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
     }
   }
   return server;
+}
+
+/** Flags and environment beat what the program says; the admin port has limits of its own. */
+function chosenLimits(options: ServeOptions<never>): LimitOptions {
+  return options.counters === undefined ? { ...options, ...handover.serveDefaults?.limits } : options;
 }
 
 function listenOptions(options: ServeOptions<never>): ListenOptions {

@@ -4,22 +4,31 @@
  * the poller's outgoing memory, pipelined answers in one send. What takes longer gets an `HttpConnection`.
  */
 import { type Handle, type Poller, SENDING, type Sink } from "../../ffi/poller.ts";
-import { isLightResponse, requestFrom } from "../fetch/mod.ts";
-import { decodeAddress, SOCKADDR_MAX } from "../net/address.ts";
+import { isLightResponse, requestFrom, responseStatus } from "../fetch/mod.ts";
+import { decodeAddress, SOCKADDR_MAX, showAddress } from "../net/address.ts";
+import { Admission } from "../net/admission.ts";
 import { lingerClose } from "../net/linger.ts";
 import type { Addr, Listener } from "../net/mod.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
 import { logError } from "../runtime/log.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
-import { type ConnectionHost, clientGone, HttpConnection } from "./connection.ts";
+import { type ConnectionHost, HttpConnection } from "./connection.ts";
 import { ConnectionRows } from "./connection-rows.ts";
+import { counters, type HttpCounters, type LimitName } from "./counters.ts";
+import { type Drainable, type DrainResult, drain } from "./drain.ts";
+import { clientGone, serverEnded } from "./endings.ts";
 import { type Exchange, type ExchangeHost, exchangeFrom, HandlerInfo, type ServeHandlerInfo } from "./exchange.ts";
 import { type ErrorHandler, failureResponse, unsendable } from "./failure.ts";
+import { limitFired } from "./limit-log.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
+import { observer } from "./observer.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import { COMPLETE, HeadParser, INCOMPLETE } from "./parser.ts";
+import { applyHook, type LimitsHook } from "./request-limits.ts";
+import { known, type ServerState } from "./servers.ts";
 import { writeError, writeSimple } from "./simple-response.ts";
+import { methodRow, rowOf, tally, tallyRefused } from "./tally.ts";
 
 export type Handler<A extends Addr = Addr> = (
   request: Request,
@@ -28,15 +37,25 @@ export type Handler<A extends Addr = Addr> = (
 
 /** An arrow function without parameters can't see its arguments: it needs no Request at all. */
 const TAKES_NOTHING = /^(?:async\s*)?\(\s*\)\s*=>/;
-/** How long after `shutdown` the first request of a connection may come. */
-const FIRST_REQUEST_MS = 1000;
 /** Room that `writeSimple` gets at least; below, what is written is sent first. */
 const ROOM = 4096;
 
-export class HttpService implements Sink, ConnectionHost, ExchangeHost {
+/** What a server may be given beside its handler. */
+export interface ServiceSettings {
+  readonly onError?: ErrorHandler | undefined;
+  readonly limits?: Limits;
+  /** Asked for each request's own limits, before its body is read. */
+  readonly limitsHook?: LimitsHook | undefined;
+  /** Counters of its own: then it does not show among `servers()` either. */
+  readonly counters?: HttpCounters | undefined;
+}
+
+export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainable, ServerState {
   readonly poller: Poller;
   readonly limits: Limits;
   readonly listener: Listener;
+  readonly counters: HttpCounters;
+  readonly abandoned = new Map<Exchange, number>();
   draining = false;
   /** Resolves when the listener and every connection are closed. */
   readonly finished: Promise<void>;
@@ -44,26 +63,43 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   readonly #runtime: Runtime;
   readonly #handler: Handler;
   readonly #onError: ErrorHandler | undefined;
+  readonly #limitsHook: LimitsHook | undefined;
+  /** The access log is not for servers that count for themselves. */
+  readonly #observed: boolean;
   readonly #parser: HeadParser;
   readonly #out: Outgoing;
   readonly #takesNothing: boolean;
   readonly #finish: () => void;
+  readonly #admission: Admission;
   #listening = true;
-  readonly #rows = new ConnectionRows();
+  #drain: Promise<DrainResult> | undefined;
+  readonly #rows: ConnectionRows;
 
-  constructor(listener: Listener, handler: Handler, onError: ErrorHandler | undefined, limits: Limits = defaultLimits) {
+  constructor(listener: Listener, handler: Handler, settings: ServiceSettings = {}) {
+    const { limits = defaultLimits, onError, limitsHook } = settings;
     this.#runtime = runtime();
     this.poller = this.#runtime.poller;
     this.limits = limits;
     this.listener = listener;
+    this.counters = settings.counters ?? counters;
+    this.#observed = settings.counters === undefined;
     this.#handler = handler;
     this.#onError = onError;
+    this.#limitsHook = limitsHook;
+    this.#rows = new ConnectionRows(limits.maxRequestsPerConnection !== Number.POSITIVE_INFINITY);
     this.#parser = new HeadParser(limits);
     this.#out = outgoingBuffer(this.poller.outgoing);
     this.#takesNothing = handler.length === 0 && TAKES_NOTHING.test(Function.prototype.toString.call(handler));
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
-    this.#finish = resolve;
+    this.#finish = () => {
+      known.delete(this);
+      resolve();
+    };
+    if (this.#observed) known.add(this);
+    this.#admission = new Admission(this.#runtime, listener, limits.maxConnections, () =>
+      this.fired("maxConnections", -1, ""),
+    );
     listener.takeConnections((fd) => this.#open(fd));
   }
 
@@ -71,36 +107,60 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   get connections(): number {
     return this.#rows.count;
   }
-
-  /**
-   * Stops accepting, closes idle connections, lets the others finish what they are at. A connection that has sent
-   * nothing yet was opened for a request, which is on its way: it is answered if it comes soon.
-   */
-  shutdown(): Promise<void> {
-    if (!this.draining) {
-      this.draining = true;
-      this.#stopListening();
-      // After one more look at the poller: a handler that calls this has its own answer still to give, and requests that
-      // have arrived on idle connections are answered rather than reset.
-      this.#runtime.schedule();
-      setImmediate(() => this.#closeIdle());
-    }
-    return this.finished;
+  get active(): number {
+    let active = 0;
+    for (const connection of this.#rows.active) if (connection?.exchange !== undefined) active++;
+    return active;
+  }
+  get accepting(): boolean {
+    return this.#listening && !this.#admission.waiting;
+  }
+  get now(): number {
+    return this.#runtime.now;
   }
 
-  #closeIdle(): void {
+  /** Ends gracefully (`drain.ts`), and says how that went. Asked again, it gives the same answer. */
+  drain(): Promise<DrainResult> {
+    this.draining = true;
+    return (this.#drain ??= drain(this));
+  }
+
+  stopListening(): void {
+    if (!this.#listening) return;
+    this.draining = true;
+    this.listener.takeWaiting();
+    this.#endListening();
+    // What has arrived unread by now is seen before these deadlines are: a turn looks at the poller first.
+    const { drainIdle } = this.limits;
     for (const handle of this.#rows.handles()) {
       const connection = this.#rows.active[handle];
-      if (this.#rows.fresh[handle] === 1) this.#runtime.setDeadline(handle, monotonicNow() + FIRST_REQUEST_MS);
-      else if (connection === undefined || !connection.busy) this.#close(handle);
+      if (connection === undefined) this.#graceUntil(handle, drainIdle);
+      else if (!connection.busy) connection.hurry(drainIdle);
     }
+    this.#runtime.schedule();
+  }
+
+  cutAll(): number {
+    let cut = 0;
+    for (const handle of this.#rows.handles()) {
+      if (this.#rows.active[handle]?.exchange === undefined) continue;
+      cut++;
+      this.fired("drainTimeout", handle, "was not done by the end of the drain");
+    }
+    this.counters.cut += cut;
+    this.#closeAll("was shut down");
+    return cut;
   }
 
   /** Closes everything at once. */
   close(): void {
     this.draining = true;
-    this.#stopListening();
-    const reason = new DOMException("the server was closed", "AbortError");
+    this.#endListening();
+    this.#closeAll("was closed");
+  }
+
+  #closeAll(why: string): void {
+    const reason = serverEnded(why);
     for (const handle of this.#rows.handles()) {
       this.#rows.active[handle]?.closeWith(reason);
       this.#close(handle);
@@ -110,6 +170,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
   // ---- what the poller tells
 
   received(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+    this.counters.bytesIn += end - start;
     const connection = this.#rows.active[handle];
     if (connection !== undefined) return connection.received(bytes, start, end);
     const serial = this.#rows.serials[handle];
@@ -118,7 +179,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     // Part of a head, or bytes behind a request that is still being answered.
     const kept = this.#activate(handle);
     kept.keep(bytes, at, end);
-    if (!kept.busy) kept.triedInVain();
+    if (!kept.busy) kept.waitForHead(this.#rows.fresh[handle] === 1);
   }
 
   ended(handle: Handle): void {
@@ -148,8 +209,12 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
 
   expired(handle: Handle): void {
     const connection = this.#rows.active[handle];
-    if (connection === undefined) this.#close(handle);
-    else connection.expired();
+    if (connection !== undefined) return connection.expired();
+    // A request may be on its way as a drain ends: no reset for what was sent before.
+    if (!this.#listening) return this.#part(handle, false);
+    if (this.#rows.fresh[handle] === 1) this.fired("readHeaderTimeout", handle, "sent nothing at all");
+    else this.fired("idleTimeout", handle, "");
+    this.#close(handle);
   }
 
   connected(): void {}
@@ -164,6 +229,9 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
    */
   serve(handle: Handle, connection: HttpConnection | undefined, bytes: Uint8Array, start: number, end: number): number {
     const parser = this.#parser;
+    const watched = this.#observed && observer !== undefined;
+    const timed = watched || this.counters.timed;
+    const needless = this.#takesNothing && !watched && this.#limitsHook === undefined;
     let at = start;
     let written = 0;
     while (at < end) {
@@ -175,26 +243,29 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
       const result = parser.parse(bytes, at, end);
       if (result !== COMPLETE) {
         if (result === INCOMPLETE) break;
-        written = writeError(this.#out, written, result, parser.reason);
-        this.#sendLast(handle, written, false);
-        return end;
+        return this.#refuseHead(handle, written, result, end);
       }
-      this.#rows.fresh[handle] = 0;
+      const began = timed ? monotonicNow() : 0;
+      this.#rows.requestCame(handle);
       const { keepAlive, minor } = parser;
       const head = parser.end;
       const length = parser.chunked ? -1 : Math.max(0, parser.contentLength);
-      const exchange = this.#takesNothing && length === 0 ? undefined : this.#exchange(handle, bytes);
-      let response: unknown;
+      const exchange = needless && length === 0 ? undefined : this.#exchange(handle, bytes);
+      let response: unknown = exchange === undefined ? undefined : this.#admit(exchange, length, watched);
+      if (response === TOO_LARGE) return this.#refuseBody(handle, written, end);
       if (length === 0) {
         at = head;
-        response = this.#call(exchange);
+        response ??= this.#call(exchange);
         // The handler may have closed the server.
         if (!this.#rows.has(handle))
           return this.#lost(handle, exchange ?? this.#exchange(handle, bytes), response, end);
         if (isLightResponse(response) && this.#simple(exchange, bytes, parser.start)) {
-          const persists = keepAlive && !this.draining;
-          const to = writeSimple(this.#out, written, response, persists, minor);
+          const persists = keepAlive && !this.#isLast(handle, at, end, bytes);
+          const to = writeSimple(this.#out, written, response, persists, minor, exchange?.requestId);
           if (to > 0) {
+            const status = responseStatus(response);
+            tally(this.counters, methodRow(bytes, parser.start, parser.methodEnd), status);
+            if (timed) this.#observe(exchange, began, status, 0, to - written, false, minor);
             written = to;
             exchange?.finish();
             if (persists) continue;
@@ -210,17 +281,17 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
       written = 0;
       if (!this.#rows.has(handle)) return this.#lost(handle, late, response, end);
       connection = this.#activate(handle);
+      connection.startedAt = timed ? began : this.now;
       connection.begin(late, length, keepAlive, minor, expectContinue);
       if (length !== 0) {
         at = connection.feedBody(bytes, head, end);
         if (at < 0) return end;
-        response = this.#call(late);
+        response ??= this.#call(late);
       }
       connection.settle(late, response);
       if (connection.busy) return connection.closed ? end : at;
     }
     if (written > 0) this.#send(handle, written);
-    else if (connection === undefined) this.setDeadline(handle, this.limits.idleTimeout);
     return at;
   }
 
@@ -243,16 +314,35 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     return { transport: "tcp", hostname: "0.0.0.0", port: 0 };
   }
 
-  setDeadline(handle: Handle, inMs: number): void {
-    this.#runtime.setDeadline(handle, inMs === 0 ? 0 : this.#runtime.now + inMs);
+  deadlineAt(handle: Handle): number {
+    return this.#runtime.deadlines.get(handle);
+  }
+  setDeadlineAt(handle: Handle, at: number): void {
+    this.#runtime.setDeadline(handle, at);
   }
 
   // ---- what its connections ask
 
   becameIdle(connection: HttpConnection): void {
     this.#rows.active[connection.handle] = undefined;
-    if (this.draining) this.#close(connection.handle);
-    else this.setDeadline(connection.handle, this.limits.idleTimeout);
+    this.#idle(connection.handle);
+  }
+
+  hadItsLast(handle: Handle): boolean {
+    if (!this.#rows.counts || this.#rows.requests[handle] < this.limits.maxRequestsPerConnection) return false;
+    this.fired("maxRequestsPerConnection", handle, "");
+    return true;
+  }
+
+  fired(limit: LimitName, handle: Handle, what: string): void {
+    limitFired(this.counters, limit, () => this.#peer(handle), what);
+  }
+
+  exchangeEnded(connection: HttpConnection, exchange: Exchange, aborted: boolean): void {
+    tally(this.counters, rowOf(exchange.method), connection.status);
+    const { startedAt, status, sentBytes, minor } = connection;
+    if (!this.counters.timed && (!this.#observed || observer === undefined)) return;
+    this.#observe(exchange, startedAt, status, exchange.body?.received ?? 0, sentBytes, aborted, minor);
   }
 
   finish(connection: HttpConnection, clean: boolean): void {
@@ -289,10 +379,103 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     if (this.#rows.has(handle)) {
       this.#rows.active[handle]?.closeWith(clientGone());
       this.#rows.forget(handle);
+      this.#admission.closed();
     }
-    this.#rows.open(handle);
-    this.setDeadline(handle, this.limits.idleTimeout);
+    this.#rows.open(handle, this.now);
+    this.counters.accepted++;
+    this.#admission.opened();
+    this.#graceUntil(handle, this.#listening ? this.limits.readHeaderTimeout : this.limits.drainIdle);
     this.poller.receive(handle);
+  }
+
+  /** From here on the connection may be idle, or new, for this long. */
+  #graceUntil(handle: Handle, ms: number): void {
+    this.#runtime.setDeadline(handle, ms === Number.POSITIVE_INFINITY ? 0 : this.now + Math.max(1, ms));
+  }
+
+  #idle(handle: Handle): void {
+    this.#graceUntil(handle, this.#listening ? this.limits.idleTimeout : this.limits.drainIdle);
+  }
+
+  /**
+   * Whether the response to the request that ends at `at` ends the connection. A client that pipelines is told so with
+   * the last of what it has sent: what came behind a "close" would be lost. Where the poller's memory is full to its
+   * end, more may lie in the kernel.
+   */
+  #isLast(handle: Handle, at: number, end: number, bytes: Uint8Array): boolean {
+    if (this.draining && at === end && end < bytes.length) return true;
+    return this.#rows.counts && this.hadItsLast(handle);
+  }
+
+  #refuseHead(handle: Handle, written: number, status: number, end: number): number {
+    const { reason } = this.#parser;
+    if (status !== 431)
+      this.fired("malformedRequest", handle, `sent a request that was refused with ${status}: ${reason}`);
+    else if (reason === TOO_MANY_FIELDS) this.fired("maxHeaderCount", handle, `sent a head with ${reason}`);
+    else this.fired("maxHeaderBytes", handle, "sent a head that is too large");
+    tallyRefused(this.counters, status);
+    this.#sendLast(handle, writeError(this.#out, written, status, reason), false);
+    return end;
+  }
+
+  #refuseBody(handle: Handle, written: number, end: number): number {
+    const text = `the request's body is larger than ${this.limits.maxBodyBytes} bytes`;
+    this.fired("maxBodyBytes", handle, `announced a body of more than ${this.limits.maxBodyBytes} bytes`);
+    tallyRefused(this.counters, 413);
+    this.#sendLast(handle, writeError(this.#out, written, 413, text), false);
+    return end;
+  }
+
+  /** Before the handler: the request's id, its own limits, and whether its body may come at all. */
+  #admit(exchange: Exchange, length: number, watched: boolean): unknown {
+    if (watched) exchange.requestId = observer?.requestId(exchange.head, exchange.fieldsStart);
+    let failed: unknown;
+    if (this.#limitsHook !== undefined) {
+      try {
+        applyHook(this.#limitsHook, exchange);
+      } catch (error) {
+        failed = this.failure(error);
+      }
+    }
+    return length > (exchange.limits?.maxBodyBytes ?? this.limits.maxBodyBytes) ? TOO_LARGE : failed;
+  }
+
+  #observe(
+    exchange: Exchange | undefined,
+    began: number,
+    status: number,
+    bytesIn: number,
+    bytesOut: number,
+    aborted: boolean,
+    minor: number,
+  ): void {
+    const { counters } = this;
+    const durationMs = monotonicNow() - began;
+    if (counters.timed) {
+      counters.duration.observe(durationMs / 1000);
+      counters.requestSize.observe(bytesIn);
+      counters.responseSize.observe(bytesOut);
+    }
+    if (exchange === undefined || !this.#observed || observer === undefined) return;
+    const { method, target, head, fieldsStart, requestId, remoteAddress: remoteAddr } = exchange;
+    observer.ended({
+      method,
+      target,
+      minor,
+      status,
+      bytesIn,
+      bytesOut,
+      durationMs,
+      remoteAddr,
+      head,
+      fieldsStart,
+      requestId,
+      aborted,
+    });
+  }
+
+  #peer(handle: Handle): string {
+    return handle < 0 ? "" : showAddress(this.remoteAddress(handle, this.#rows.serials[handle]));
   }
 
   #exchange(handle: Handle, bytes: Uint8Array): Exchange {
@@ -327,6 +510,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
 
   /** Sends what was written, and goes on; false when it can't go on now. */
   #send(handle: Handle, end: number): boolean {
+    this.counters.bytesOut += end;
     const result = this.poller.sendOutgoing(handle, 0, end);
     if (result === SENDING) {
       this.#activate(handle).block(false);
@@ -337,12 +521,13 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
       this.#close(handle);
       return false;
     }
-    if (this.#rows.active[handle] === undefined) this.setDeadline(handle, this.limits.idleTimeout);
+    if (this.#rows.active[handle] === undefined) this.#idle(handle);
     return true;
   }
 
   /** Sends what was written, and closes. */
   #sendLast(handle: Handle, end: number, clean: boolean): void {
+    this.counters.bytesOut += end;
     const result = this.poller.sendOutgoing(handle, 0, end);
     if (result === SENDING) {
       const connection = this.#activate(handle);
@@ -358,6 +543,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
 
   #forget(handle: Handle): void {
     this.#rows.forget(handle);
+    this.#admission.closed();
     if (this.#rows.count === 0 && !this.#listening) this.#finish();
   }
 
@@ -380,14 +566,19 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost {
     this.#forget(handle);
   }
 
-  #stopListening(): void {
+  #endListening(): void {
     if (!this.#listening) return;
     this.#listening = false;
+    this.#admission.end();
     this.listener.close();
     if (this.#rows.count === 0) this.#finish();
   }
 }
 
+/** What `#admit` gives for a body that may not come. */
+const TOO_LARGE = Symbol("too large");
+/** The parser's reason for the one 431 that is no question of bytes. */
+const TOO_MANY_FIELDS = "too many header fields";
 const scratch = new Uint8Array(SOCKADDR_MAX);
 /** struct linger { on, 0 s }: close(2) sends a reset (man 7 socket). */
 const RESET_AT_CLOSE = new Uint8Array(new Int32Array([1, 0]).buffer);

@@ -34,7 +34,14 @@ export function isBodiless(status: number): boolean {
  * Writes a response to a request that was not HEAD. Returns the index behind it, or -1 when it is not simple or does
  * not fit; then nothing is marked as used. Fields that frame the message are the caller's to have looked for.
  */
-export function writeSimple(out: Outgoing, at: number, response: Response, keepAlive: boolean, minor: number): number {
+export function writeSimple(
+  out: Outgoing,
+  at: number,
+  response: Response,
+  keepAlive: boolean,
+  minor: number,
+  requestId?: string,
+): number {
   const body = responseBody(response);
   const status = responseStatus(response);
   if (isBodiless(status) || status === 0) return -1;
@@ -47,7 +54,7 @@ export function writeSimple(out: Outgoing, at: number, response: Response, keepA
     const { length } = body;
     if (responseBodyUsed(response) || at + length * 3 + 64 > out.length) return -1;
     // Headroom for the length's digits and the empty line: the body is tried behind a head for ASCII first.
-    const head = writeHead(out, at, status, text, type, fields, length, how);
+    const head = writeHead(out, at, status, text, type, fields, length, how, requestId);
     if (head < 0 || head + length * 3 > out.length) return -1;
     const end = length <= SHORT ? writeAscii(out, head, body) : head + out.utf8Write(body, head);
     if (end === head + length) {
@@ -56,15 +63,15 @@ export function writeSimple(out: Outgoing, at: number, response: Response, keepA
     }
     // Not ASCII: the head says the wrong length. Where it stands is where the right one goes.
     const size = length <= SHORT ? Buffer.byteLength(body) : end - head;
-    const again = writeHead(out, at, status, text, type, fields, size, how);
+    const again = writeHead(out, at, status, text, type, fields, size, how, requestId);
     if (again < 0 || again + size > out.length) return -1;
     out.utf8Write(body, again);
     markBodyUsed(response);
     return again + size;
   }
-  if (body === null) return writeHead(out, at, status, text, type, fields, 0, how);
+  if (body === null) return writeHead(out, at, status, text, type, fields, 0, how, requestId);
   if (!(body instanceof Uint8Array) || responseBodyUsed(response)) return -1;
-  const head = writeHead(out, at, status, text, type, fields, body.length, how);
+  const head = writeHead(out, at, status, text, type, fields, body.length, how, requestId);
   if (head < 0 || head + body.length > out.length) return -1;
   out.set(body, head);
   markBodyUsed(response);

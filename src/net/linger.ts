@@ -22,6 +22,26 @@ const DRAIN_BYTES = 16 * 1024 * 1024;
 const SEND_MS = 30_000;
 
 const sinks = new WeakMap<Runtime, Sink>();
+/** How many connections are being closed so, and who waits for the last of them. */
+const counts = new WeakMap<Runtime, number>();
+const waiters = new Map<Runtime, (() => void)[]>();
+
+/** Resolves when no connection is being closed in the way above. */
+export function lingering(rt: Runtime = runtime()): Promise<void> {
+  if (!counts.get(rt)) return Promise.resolve();
+  return new Promise((resolve) => {
+    waiters.set(rt, [...(waiters.get(rt) ?? []), resolve]);
+  });
+}
+
+function count(rt: Runtime, change: number): void {
+  const left = (counts.get(rt) ?? 0) + change;
+  counts.set(rt, left);
+  if (left > 0) return;
+  const waiting = waiters.get(rt);
+  waiters.delete(rt);
+  for (const resolve of waiting ?? []) resolve();
+}
 
 /**
  * Takes over an open handle, whatever its sink, and closes it in the way above. `sending` says that its last send
@@ -31,14 +51,17 @@ export function lingerClose(handle: Handle, sending = false, rt: Runtime = runti
   let sink = sinks.get(rt);
   if (sink === undefined) sinks.set(rt, (sink = makeSink(rt)));
   rt.poller.setSink(handle, sink);
+  count(rt, 1);
   rt.setDeadline(handle, monotonicNow() + (sending ? SEND_MS : DRAIN_MS));
   if (!sending) finish(rt, handle);
 }
 
 function finish(rt: Runtime, handle: Handle): void {
   // ENOTCONN: the peer has reset it, nobody is left to be polite to.
-  if (rt.poller.shutdown(handle) < 0) rt.close(handle);
-  else rt.poller.receive(handle);
+  if (rt.poller.shutdown(handle) < 0) {
+    rt.close(handle);
+    count(rt, -1);
+  } else rt.poller.receive(handle);
 }
 
 function makeSink(rt: Runtime): Sink {
@@ -46,6 +69,7 @@ function makeSink(rt: Runtime): Sink {
   const close = (handle: Handle): void => {
     drained.delete(handle);
     rt.close(handle);
+    count(rt, -1);
   };
   const nothing = (): void => {};
   return {

@@ -285,6 +285,7 @@ test("200 servers, started, used and shut down: no descriptor, no handle, no lis
     await client.response();
     const finished = server.server.shutdown();
     await client.untilEnd();
+    client.end();
     await finished;
   };
   await settled();

@@ -15,7 +15,8 @@ export interface TestServer {
 }
 
 export function start(handler: Handler, options: ServeOptions = {}): TestServer {
-  const server = serve({ port: 0, hostname: "127.0.0.1", onListen() {}, ...options }, handler);
+  // Clients that keep their connections would make every end of a server last its whole grace.
+  const server = serve({ port: 0, hostname: "127.0.0.1", onListen() {}, drainIdle: 30, ...options }, handler);
   const { addr } = server;
   const port = "port" in addr ? Number(addr.port) : 0;
   return {

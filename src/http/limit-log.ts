@@ -1,0 +1,28 @@
+/**
+ * Limits that fire are counted, each time, and said: one line for each limit in ten seconds, with the peer that met it
+ * and how many others did since, so that an attack can't fill a disk.
+ */
+import { monotonicNow } from "../runtime/clock.ts";
+import { logLine } from "../runtime/log.ts";
+import { type HttpCounters, LIMITS, type LimitName } from "./counters.ts";
+
+const SAY_EVERY_MS = 10_000;
+/** Connections end like this every day: counted, not said. What is full is said by `Admission`. */
+const QUIET = new Set<LimitName>(["idleTimeout", "maxRequestsPerConnection", "maxConnections"]);
+
+const said = new Map<LimitName, { at: number; since: number }>();
+
+/** `what` goes behind the peer's address: "did not send the whole head of a request in time". */
+export function limitFired(counters: HttpCounters, limit: LimitName, peer: () => string, what: string): void {
+  counters.limits[LIMITS.indexOf(limit)]++;
+  if (QUIET.has(limit)) return;
+  const now = monotonicNow();
+  const last = said.get(limit);
+  if (last !== undefined && now - last.at < SAY_EVERY_MS) {
+    last.since++;
+    return;
+  }
+  const others = last === undefined || last.since === 0 ? "" : ` (and ${last.since} others since the last such line)`;
+  said.set(limit, { at: now, since: 0 });
+  logLine(`${limit}: ${peer()} ${what}${others}`);
+}
