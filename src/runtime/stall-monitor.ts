@@ -196,7 +196,6 @@ class Monitor {
       const [seconds, nanoseconds] = process.hrtime();
       const data: StallWorkerData = {
         memory,
-        ONE,
         base: performance.now() - seconds * 1000 - nanoseconds / 1e6,
         warningMs: this.#warningMs,
         hungMs: HUNG_MS,

@@ -2,6 +2,7 @@
  * What runs, by name and age: the gauge of metrics, `/tasks` on the admin port, and SIGUSR1. Many tasks of one name are
  * one row. Connections and requests, which have no Task each, come from sources.
  */
+import { monotonicNow } from "./clock.ts";
 import { plainText } from "./stall-clock.ts";
 import { runningTasks, taskOrigin } from "./tasks.ts";
 
@@ -57,7 +58,8 @@ export function ageClass(ageMs: number): number {
 type Visit = (name: string, ageMs: number, count: number, startedAt: string | undefined) => void;
 
 function visitTasks(visit: Visit): void {
-  for (const task of runningTasks()) visit(task.name, task.ageMs, 1, taskOrigin(task));
+  const now = monotonicNow();
+  for (const task of runningTasks()) visit(task.name, task.ageAt(now), 1, taskOrigin(task));
   for (const source of taskSources) source((name, ageMs, count = 1) => visit(name, ageMs, count, undefined));
 }
 

@@ -145,8 +145,9 @@ function countSettled(leastMs: number): Counts {
   // Neighbours are often of one name: their entry is looked up once.
   let name: string | undefined;
   let entry: Count | undefined;
+  const now = monotonicNow();
   for (const task of runningTasks()) {
-    if (task.ageMs < leastMs) break;
+    if (task.ageAt(now) < leastMs) break;
     if (entry !== undefined && task.name === name) entry.count++;
     else entry = add((name = task.name), 1, startedByGo(task));
   }

@@ -28,9 +28,9 @@ export class Task {
     return Math.round(performance.timeOrigin + this.#began);
   }
 
-  /** How long it has been running, in milliseconds. */
-  get ageMs(): number {
-    return monotonicNow() - this.#began;
+  /** How long it has been running at `now` of the monotonic clock, in milliseconds. @internal */
+  ageAt(now: number): number {
+    return now - this.#began;
   }
 
   /** Aborted by `cancel`, and when the signal that the task inherits is. Made when first asked for. */
