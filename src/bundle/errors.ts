@@ -39,7 +39,7 @@ export function render(error: BundleError, limit = 5): string {
 }
 
 /** The line of code with carets under what is meant; a line too long for a terminal is cut around it. */
-function frame({ line, column, lineText, length }: Problem): string {
+export function frame({ line, column, lineText, length }: Problem): string {
   if (line === undefined || column === undefined || lineText === undefined || lineText === "") return "";
   const from = column > 100 ? column - 61 : 0;
   const code = lineText.slice(from, from + 120);

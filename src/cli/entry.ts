@@ -1,5 +1,5 @@
 /**
- * The file that `run` and `compile` are given: found, readable and a file, or a sentence that says what to do.
+ * The file that `run`, `compile` and `check` are given: found, readable and a file, or a sentence that says what to do.
  */
 import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
@@ -7,7 +7,7 @@ import { errorCode, Failure } from "./errors.ts";
 import { didYouMean } from "./suggestions.ts";
 
 /** The absolute path of the program named on the command line. */
-export function entryFile(file: string, verb: "run" | "compile"): string {
+export function entryFile(file: string, verb: "run" | "compile" | "check"): string {
   const path = resolve(file);
   try {
     if (statSync(path).isDirectory()) throw new Failure(`${file} is a folder: name the file, ${exampleIn(file, verb)}`);

@@ -5,6 +5,7 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import type { CheckOptions } from "./check.ts";
 import type { CompileOptions } from "./compile.ts";
 import { die, SourceFailure, UsageError } from "./errors.ts";
 import type { NewOptions } from "./new.ts";
@@ -95,6 +96,23 @@ function commandLine(argv: readonly string[]): Command {
       const { compile } = await import("./compile.ts");
       await compile(entry, { ...options, output: options.output ?? outputName(entry) });
     });
+
+  verb(program, "check", "look for what would hurt in production")
+    .usage("<file…|url> [options]")
+    .argument("<target...>", "files or folders to read, or the address of a running server on this machine")
+    .option("--json", "print the findings as JSON")
+    .option("--sarif", "of files: print the findings as SARIF 2.1.0, for code hosts")
+    .option("--quick", "of a server: only the attacks that take seconds")
+    .option("--pid <pid>", "of a server: its process, to see it drain")
+    .addHelpText(
+      "after",
+      `\nEnds with 0 when there is nothing to mend, with 1 when there is, with 2 when the command line was wrong.${examples(
+        "slipway check server.ts",
+        "slipway check server.ts --sarif > check.sarif",
+        "slipway check http://localhost:8000",
+      )}`,
+    )
+    .action(async (targets: string[], options: CheckOptions) => (await import("./check.ts")).check(targets, options));
 
   verb(program, "version", "print the version")
     .usage("[--verbose]")

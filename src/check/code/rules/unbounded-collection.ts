@@ -1,0 +1,147 @@
+import type { Program, Rule } from "../finding.ts";
+import { calleeName } from "../names.ts";
+import { type Binding, isReassigned } from "../scope.ts";
+import type { SourceFile } from "../source.ts";
+import { isFunction, isMember, type Node, nameOf, textOf, unwrap } from "../tree.ts";
+import { constant } from "../values.ts";
+
+type Kind = "map" | "set" | "array" | "object";
+
+export const unboundedCollection: Rule = {
+  id: "unbounded-collection",
+  severity: "warning",
+  harm: "requests add to it and nothing ever takes away: a client that makes up new keys fills the memory, and so does time.",
+  cure: "bound it: evict the oldest entry when .size exceeds a limit, delete when the client has gone, or keep it in a cache with a size and an age",
+  check(program, report) {
+    const { project, handlers } = program;
+    for (const file of project.files) {
+      for (const binding of file.bindings()) {
+        const kind = kindOf(binding, file, program);
+        // What a handler makes dies with its request.
+        if (kind === undefined || (binding.home !== undefined && handlers.includes(binding.home, file))) continue;
+        const uses = usesOf(binding, file, program);
+        if (uses.some((use) => bounds(use, kind))) continue;
+        const growth = uses.find(
+          ({ node, file: at }) => handlers.includes(node, at) && grows({ node, file: at }, kind, program),
+        );
+        if (growth === undefined) continue;
+        report(growth.file.parent(growth.node) ?? growth.node, growth.file, {
+          harm: `requests add to ${binding.name} and nothing ever takes away: a client that makes up new keys fills the memory, and so does time.`,
+          cure: kind === "array" ? "keep the last n: when .length exceeds a limit, shift() the oldest away" : undefined,
+        });
+      }
+    }
+  },
+};
+
+function kindOf(binding: Binding, file: SourceFile, { project }: Program): Kind | undefined {
+  const { declaration } = binding;
+  if (declaration.type !== "VariableDeclarator" || declaration.id !== binding.identifier || !declaration.init)
+    return undefined;
+  const init = unwrap(declaration.init);
+  if (init.type === "ArrayExpression") return "array";
+  if (init.type === "ObjectExpression") return "object";
+  if (init.type === "CallExpression") return calleeName(init, file) === "Object.create" ? "object" : undefined;
+  if (init.type !== "NewExpression") return undefined;
+  const name = calleeName(init, file);
+  void project;
+  return name === "Map" ? "map" : name === "Set" ? "set" : name === "Array" ? "array" : undefined;
+}
+
+interface Use {
+  readonly node: Node;
+  readonly file: SourceFile;
+}
+
+/** The binding's references, and those in files that import it. */
+function usesOf(binding: Binding, file: SourceFile, { project }: Program): Use[] {
+  const uses: Use[] = binding.references.map((node) => ({ node, file }));
+  if (isReassigned(binding, (node) => file.parent(node))) uses.push({ node: binding.identifier, file });
+  for (const other of project.files) {
+    if (other === file) continue;
+    for (const one of other.bindings()) {
+      if (one.kind !== "import") continue;
+      const { node } = project.definition(one.identifier, other);
+      if (
+        binding.declaration.type !== "VariableDeclarator" ||
+        !binding.declaration.init ||
+        node !== unwrap(binding.declaration.init)
+      )
+        continue;
+      uses.push(...one.references.map((reference) => ({ node: reference, file: other })));
+    }
+  }
+  return uses;
+}
+
+/** Something that may keep it small: a deletion, a look at its size, a new value, or somebody else who gets it. */
+function bounds({ node, file }: Use, kind: Kind): boolean {
+  const above = file.parent(node);
+  if (above === undefined || above.type === "VariableDeclarator")
+    return above?.type === "VariableDeclarator" && above.init === node;
+  if (above.type === "AssignmentExpression" && above.left === node) return true;
+  if (isMember(above) && above.object === node) {
+    const name = nameOf(above);
+    if (name !== undefined && /^(?:delete|clear|shift|pop|splice|size|values|keys|entries)$/.test(name)) {
+      // Listing the values is no bound; a look at the size, or the oldest key, is how one is made.
+      return name === "size"
+        ? isCompared(above, file)
+        : !/^(?:values|entries)$/.test(name) && (name !== "keys" || leadsToDeletion(above, file));
+    }
+    if (name === "length") return isCompared(above, file) || isAssigned(above, file);
+    const outer = file.parent(above);
+    return kind === "object" && outer?.type === "UnaryExpression" && outer.operator === "delete";
+  }
+  // Passed to a function: prune(cache), setInterval(sweep, 1000, cache).
+  if ((above.type === "CallExpression" || above.type === "NewExpression") && above.callee !== node) {
+    const callee = above.callee.type === "Identifier" ? above.callee.name : nameOf(above.callee);
+    return !/^(?:stringify|json|log|keys|values|entries|isArray|from|table|info|error|parse|fromEntries|hasOwn)$/.test(
+      callee ?? "",
+    );
+  }
+  return false;
+}
+
+function isCompared(node: Node, file: SourceFile): boolean {
+  for (const above of file.ancestors(node)) {
+    if (above.type === "BinaryExpression" && /[<>]|===?|!==?/.test(above.operator)) return true;
+    if (isFunction(above) || above.type.endsWith("Statement")) return false;
+  }
+  return false;
+}
+
+function isAssigned(node: Node, file: SourceFile): boolean {
+  const above = file.parent(node);
+  return above?.type === "AssignmentExpression" && above.left === node;
+}
+
+function leadsToDeletion(node: Node, file: SourceFile): boolean {
+  for (const above of file.ancestors(node)) {
+    if (isFunction(above) || above.type === "Program") return /\bdelete\b/.test(file.slice(above));
+  }
+  return false;
+}
+
+/** `map.set(key, …)`, `list.push(…)`, `object[key] = …` with a key that differs from call to call. */
+function grows({ node, file }: Use, kind: Kind, { project }: Program): boolean {
+  const member = file.parent(node);
+  if (member === undefined || !isMember(member) || member.object !== node) return false;
+  const above = file.parent(member);
+  const name = nameOf(member);
+  if (kind === "object") {
+    if (!member.computed || textOf(member.property) !== undefined) return false;
+    if (constant(member.property, file, project) !== undefined) return false;
+    const target = above?.type === "AssignmentExpression" && above.left === member;
+    return target;
+  }
+  if (above?.type !== "CallExpression" || above.callee !== member) return false;
+  if (kind === "array") return name === "push" || name === "unshift";
+  if (name !== "set" && name !== "add") return false;
+  const key = above.arguments[0];
+  return key !== undefined && constant(key, file, project) === undefined && !isClosed(key, file);
+}
+
+/** Keys out of a closed set: `request.method`, a boolean, a status. */
+function isClosed(key: Node, file: SourceFile): boolean {
+  return /(?:^|\.)(?:method|status|constructor)$|^(?:true|false|null)$/.test(file.slice(key));
+}
