@@ -1,18 +1,45 @@
 /** What a handler file exports as its default: an HTTP server, or one task per raw connection. */
-import type { ErrorHandler, Handler } from "./http/mod.ts";
+import type { ReadyChecks } from "./admin/ready.ts";
+import type { ErrorHandler, Handler, LimitsHook } from "./http/mod.ts";
 import type { Conn } from "./net/mod.ts";
+import type { LimitOptions } from "./options/limits.ts";
 
-/** Where to listen, unless a flag or the environment says otherwise. */
-export interface ServerOptions {
+/**
+ * Options beside the handler (docs/limits.md). A flag or a variable of the environment goes before each:
+ * `readTimeout` is `--read-timeout` is `SLIPWAY_READ_TIMEOUT`.
+ */
+export interface ServerOptions extends LimitOptions {
   /** @default {8000} */
   port?: number;
   /** @default {"0.0.0.0"} */
   hostname?: string;
   /** The path of a Unix socket, instead of a port. */
   unix?: string;
+  /** Several addresses at once, instead of all three: `:8000`, `[::1]:8000`, `unix:/run/x.sock`, `fd:3`. */
+  listen?: string | readonly string[];
+  /** Metrics and health on a port of their own: `127.0.0.1:9090` or `unix:/run/admin.sock`. Off by default. */
+  admin?: string;
+  /** Lets `admin` be an address that other machines reach. @default {false} */
+  adminInsecure?: boolean;
+  /** @default {"auto"} */
+  logFormat?: "auto" | "json" | "text";
+  /** One line for each request. @default {false} */
+  accessLog?: boolean;
+  /** Every connection must begin with a PROXY header. @default {false} */
+  proxyProtocol?: boolean;
+  /** Whose PROXY, Forwarded and X-Forwarded-* headers are believed: addresses and ranges. */
+  trustProxy?: string | readonly string[];
+  /** Remembers where each task was started. @default {false} */
+  traceTasks?: boolean;
+  /** How long a turn of the event loop may take before it is warned about. @default {"100ms"} */
+  stallWarning?: number | string;
+  /** Finds the line that held up a turn. @default {false} */
+  traceStalls?: boolean;
+  /** What must be well for `/readyz` of the admin port to be green. */
+  ready?: ReadyChecks;
 }
 
 /** `export default { fetch(request) { … } } satisfies Server`, or with `connect`. */
 export type Server =
-  | (ServerOptions & { fetch: Handler; onError?: ErrorHandler })
+  | (ServerOptions & { fetch: Handler; onError?: ErrorHandler; limits?: LimitsHook })
   | (ServerOptions & { connect(conn: Conn, signal: AbortSignal): void | Promise<void> });

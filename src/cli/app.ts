@@ -3,9 +3,10 @@
  */
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import { type Wish, wishFromFlags } from "./address.ts";
+import { endOnSignals } from "./ending.ts";
 import { die, UsageError } from "./errors.ts";
-import { endOnSignals, loadAndStart, type Namespace } from "./start.ts";
+import { flagsLevel, parseArgsOptions } from "./settings.ts";
+import { loadAndStart, type Namespace } from "./start.ts";
 
 export interface AppMeta {
   /** The handler's file, as messages name it. */
@@ -15,9 +16,9 @@ export interface AppMeta {
 }
 
 const options = {
-  port: { type: "string", short: "p" },
-  host: { type: "string" },
-  unix: { type: "string" },
+  ...parseArgsOptions(),
+  "print-config": { type: "boolean" },
+  "print-config-json": { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "V" },
 } as const;
@@ -29,14 +30,15 @@ const options = {
 export async function runApp(load: () => Promise<Namespace>, argv: readonly string[], meta: AppMeta): Promise<void> {
   const program = basename(process.execPath);
   try {
-    const parsed = await parse(argv, program);
-    if (parsed.values.help) return void process.stdout.write(helpText(program, meta));
-    if (parsed.values.version) {
+    const { values, rest } = await parse(argv, program);
+    if (values["help"]) return void process.stdout.write(await helpText(program, meta));
+    if (values["version"]) {
       return void process.stdout.write(`${program} (slipway ${meta.version}, node ${process.versions.node})\n`);
     }
-    const flags: Wish = wishFromFlags(parsed.values);
-    process.argv = [process.argv[0], meta.file, ...parsed.rest];
-    const app = await loadAndStart(load, { file: meta.file, program, flags });
+    const flags = flagsLevel(values);
+    const print = values["print-config-json"] ? "json" : values["print-config"] ? "text" : undefined;
+    process.argv = [process.argv[0], meta.file, ...rest];
+    const app = await loadAndStart(load, { file: meta.file, program, flags, print });
     if (app !== undefined) endOnSignals(app, program);
   } catch (error) {
     die(error, program);
@@ -44,16 +46,17 @@ export async function runApp(load: () => Promise<Namespace>, argv: readonly stri
 }
 
 interface Parsed {
-  readonly values: { port?: string; host?: string; unix?: string; help?: boolean; version?: boolean };
+  readonly values: Readonly<Record<string, unknown>>;
   readonly rest: readonly string[];
 }
 
 async function parse(argv: readonly string[], program: string): Promise<Parsed> {
   const end = argv.indexOf("--");
-  const own = end < 0 ? argv.slice() : argv.slice(0, end);
+  const before = end < 0 ? argv : argv.slice(0, end);
+  const own = before.map((word) => (word === "--print-config=json" ? "--print-config-json" : word));
   const rest = end < 0 ? [] : argv.slice(end + 1);
   try {
-    const { values } = parseArgs({ args: own, options, strict: true, allowPositionals: false });
+    const { values } = parseArgs({ args: own, options, strict: true, allowNegative: true, allowPositionals: false });
     return { values, rest };
   } catch (error) {
     throw await explain(error as Error & { code?: string }, own, program);
@@ -83,20 +86,22 @@ async function explain(error: Error & { code?: string }, args: readonly string[]
   }
 }
 
-function helpText(program: string, meta: AppMeta): string {
+async function helpText(program: string, meta: AppMeta): Promise<string> {
+  const { optionsHelp } = await import("../options/help.ts");
   return `Usage: ${program} [options] [-- args…]
 
 A server compiled by slipway ${meta.version} from ${meta.file}.
 
 Options:
-  -p, --port <port>  the port; 0 takes any free one (default: 8000; SLIPWAY_PORT)
-  --host <host>      the address or name to listen on (default: 0.0.0.0, every one; SLIPWAY_HOST)
-  --unix <path>      listen on a Unix socket instead (SLIPWAY_UNIX)
-  -V, --version      print the version
-  -h, --help         show this help
+  --print-config                    show the value of each option and where it came from, and end (=json: as JSON)
+  -V, --version                     print the version
+  -h, --help                        show this help
+
+${optionsHelp()}
 
 Examples:
   ${program} --port 8080
   ${program} --unix /run/${program}.sock
+  ${program} --read-timeout 2m --print-config
 `;
 }

@@ -10,6 +10,7 @@
  */
 import type { ServeHandlerInfo } from "../http/mod.ts";
 import type { Conn } from "../net/mod.ts";
+import { isPlain } from "../options/resolve.ts";
 import { Failure } from "./errors.ts";
 
 export type FetchHandler = (request: Request, info: ServeHandlerInfo) => Response | Promise<Response>;
@@ -60,6 +61,27 @@ export function readOffer(namespace: Readonly<Record<string, unknown>>, file: st
   return typeof fetch === "function"
     ? { kind: "fetch", handler: ARROW.test(String(fetch)) ? (fetch as FetchHandler) : fetch.bind(exported), options }
     : { kind: "connect", handler: (connect as ConnectHandler).bind(exported), options };
+}
+
+export interface Hooks {
+  readonly onError?: (error: unknown) => Response | Promise<Response>;
+  /** Called with a request's head: the limits that hold for it alone. */
+  readonly limits?: (request: Request) => unknown;
+  /** Whether the server is ready for traffic; src/admin/ready.ts reads it. */
+  readonly ready?: unknown;
+}
+
+/** What may stand beside the handler. Only a plain object's: Hono's app has an onError that registers one. */
+export function readHooks(options: Readonly<Record<string, unknown>>, file: string): Hooks {
+  if (!isPlain(options)) return {};
+  const { onError, limits, ready } = options;
+  for (const [key, value] of Object.entries({ onError, limits })) mustBeFunction(key, value, file);
+  return { onError, limits, ready } as Hooks;
+}
+
+function mustBeFunction(key: string, value: unknown, file: string): void {
+  if (value === undefined || typeof value === "function") return;
+  throw new Failure(`${file}: '${key}' of the default export must be a function, not ${describe(value)}`);
 }
 
 /** The sentence for a module without a default export that also listens on nothing. */

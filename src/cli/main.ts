@@ -4,7 +4,9 @@
  * called, so that `slipway version` never waits for the bundler.
  */
 import { existsSync, statSync } from "node:fs";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help, Option } from "commander";
+import { optionsHelp, placeholder } from "../options/help.ts";
+import { flagOf, optionTable } from "../options/table.ts";
 import type { CheckOptions } from "./check.ts";
 import type { CompileOptions } from "./compile.ts";
 import { die, SourceFailure, UsageError } from "./errors.ts";
@@ -24,7 +26,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     const program = commandLine(argv);
     checkVerb(program, argv[0]);
-    await program.parseAsync(argv, { from: "user" });
+    await program.parseAsync(plainFlags(argv), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) die(await sourceFailure(error), "slipway");
     // Help that was asked for ends as an "error" with code 0; every other one is a mistake in the command line.
@@ -58,21 +60,26 @@ function commandLine(argv: readonly string[]): Command {
     .addHelpText("after", examples("slipway new shop", "slipway new talk --template tcp", "slipway new ."))
     .action(async (name: string, options: NewOptions) => (await import("./new.ts")).newProject(name, options));
 
-  listenFlags(verb(program, "run", "serve a handler file"))
+  serverFlags(verb(program, "run", "serve a handler file"))
     .usage("<file> [options] [-- args…]")
-    .argument("<file>", "the program: TypeScript, JavaScript or JSX")
+    .argument("[file]", "the program: TypeScript, JavaScript or JSX")
     .argument("[args...]", "what the program finds in Deno.args")
     .option("-w, --watch", "restart when a file changes, without refusing a connection")
+    .option("--print-config", "show the value of each option and where it came from, and end (=json: as JSON)")
+    .addOption(new Option("--print-config-json").hideHelp())
+    .addHelpText("after", `\n${optionsHelp()}`)
     .addHelpText(
       "after",
       examples(
         "slipway run server.ts",
         "slipway run server.ts --watch --port 8080",
+        "slipway run server.ts --read-timeout 2m --max-body-bytes none --print-config",
         "slipway run tool.ts -- --its-own flag",
       ),
     )
-    .action(async (file: string, args: string[], options: RunOptions) => {
+    .action(async (file: string | undefined, args: string[], options: RunOptions) => {
       refuseStray(args, argv);
+      if (file === undefined) throw new UsageError(needs("run"));
       await (await import("./run.ts")).run(file, options, args);
     });
 
@@ -140,11 +147,31 @@ function verb(program: Command, name: string, description: string): Command {
   return program.command(name).description(description).helpOption("-h, --help", "show help");
 }
 
-function listenFlags(command: Command): Command {
-  return command
-    .option("-p, --port <port>", "the port; 0 takes any free one (default: 8000; SLIPWAY_PORT)")
-    .option("--host <host>", "the address or name to listen on (default: 0.0.0.0, every one; SLIPWAY_HOST)")
-    .option("--unix <path>", "listen on a Unix socket instead (SLIPWAY_UNIX)");
+/** The table's options. Help shows them by group and for themselves, but commander has to know them to suggest them. */
+function serverFlags(command: Command): Command {
+  const names = new Set<string | undefined>();
+  for (const option of optionTable) {
+    const flag = `--${flagOf(option)}`;
+    const short = option.short === undefined ? "" : `-${option.short}, `;
+    const made = new Option(`${short}${flag}${placeholder(option)}`, option.says);
+    if (option.kind === "list") made.argParser(collect);
+    command.addOption(made);
+    if (option.kind === "flag") command.addOption(new Option(`--no-${flagOf(option)}`).hideHelp());
+    names.add(flag);
+  }
+  return command.configureHelp({
+    formatHelp(shown: Command, helper: Help): string {
+      const all = helper.visibleOptions.bind(helper);
+      helper.visibleOptions = (of) => all(of).filter(({ long }) => !names.has(long));
+      return Help.prototype.formatHelp.call(helper, shown, helper);
+    },
+  });
+}
+
+/** commander has no flags that may have a value but never take the next word for it. */
+function plainFlags(argv: readonly string[]): string[] {
+  const end = argv.indexOf("--");
+  return argv.map((word, i) => ((end < 0 || i < end) && word === "--print-config=json" ? "--print-config-json" : word));
 }
 
 /** A program's own arguments stand behind `--`, as with a compiled server: what stands before is a mistake, or will be. */
@@ -193,11 +220,13 @@ function explain(error: CommanderError, verb: string | undefined): string {
     .replace(/^error: /, "")
     .replace(/\s*\n\(Did you mean (.*)\?\)/, " (did you mean $1?)")
     .replace(/\.?\s*$/, "");
-  if (error.code === "commander.missingArgument") {
-    const example = verb === "new" ? "slipway new shop" : `slipway ${verb} server.ts`;
-    return `${verb} needs a ${verb === "new" ? "name" : "file"}: for example, ${example}; see ${help}`;
-  }
+  if (error.code === "commander.missingArgument" && verb !== undefined) return needs(verb);
   return `${message}; see ${help}`;
+}
+
+function needs(verb: string): string {
+  const example = verb === "new" ? "slipway new shop" : `slipway ${verb} server.ts`;
+  return `${verb} needs a ${verb === "new" ? "name" : "file"}: for example, ${example}; see slipway help ${verb}`;
 }
 
 if (import.meta.main) await main(process.argv.slice(2));

@@ -2,32 +2,41 @@
  * `slipway run <file>`: bundles the program in memory and serves it from there; nothing is written to the disk.
  */
 import { relative } from "node:path";
-import { wishFromFlags } from "./address.ts";
+import { endOnSignals } from "./ending.ts";
 import { entryFile } from "./entry.ts";
 import { outliveOutput, tell } from "./output.ts";
-import { endOnSignals, loadAndStart } from "./start.ts";
+import { environmentLevel, flagsLevel } from "./settings.ts";
+import { loadAndStart } from "./start.ts";
 import { reportUncaught } from "./uncaught.ts";
 
-export interface RunOptions {
-  readonly port?: string;
-  readonly host?: string;
-  readonly unix?: string;
+/** Beside these: the flags of the option table. */
+export interface RunOptions extends Readonly<Record<string, unknown>> {
   readonly watch?: boolean;
+  readonly printConfig?: boolean;
+  readonly printConfigJson?: boolean;
 }
 
 /** Serves a handler file until a signal ends it. */
 export async function run(file: string, options: RunOptions, args: readonly string[]): Promise<void> {
-  const flags = wishFromFlags(options);
+  const flags = flagsLevel(options);
+  // What is wrong there is wrong whatever the file says.
+  environmentLevel();
+  const print = options.printConfigJson ? "json" : options.printConfig ? "text" : undefined;
   const entry = entryFile(file, "run");
   outliveOutput();
-  if (options.watch) return (await import("./watch.ts")).watch(entry, flags, args);
+  if (options.watch && print === undefined) return (await import("./watch.ts")).watch(entry, flags, args);
   reportUncaught();
   const { bundle, loadBundle, stopEsbuild } = await import("../bundle/mod.ts");
   const bundled = await bundle(entry);
   await stopEsbuild();
   for (const warning of bundled.warnings) tell(`warning: ${warning}\n`);
   process.argv = [process.argv[0], entry, ...args];
-  const app = await loadAndStart(() => loadBundle(bundled), { file: shownName(entry), program: "slipway", flags });
+  const app = await loadAndStart(() => loadBundle(bundled), {
+    file: shownName(entry),
+    program: "slipway",
+    flags,
+    print,
+  });
   if (app !== undefined) endOnSignals(app, "slipway");
 }
 

@@ -2,12 +2,13 @@
  * A child of `run --watch`: runs one version of the program on the parent's listening sockets.
  */
 import { loadBundle } from "../bundle/mod.ts";
-import { handover, type Stoppable } from "../net/handover.ts";
+import { handover, inheritedFd, type Stoppable } from "../net/handover.ts";
 import { type Listener, type ListenOptions, listenFd } from "../net/mod.ts";
-import { type Address, defaultHostname } from "./address.ts";
+import { defaultHostname, type ListenAddress } from "./address.ts";
+import type { Drained, RunningApp } from "./ending.ts";
 import { die } from "./errors.ts";
 import { outliveOutput } from "./output.ts";
-import { loadAndStart, type RunningApp } from "./start.ts";
+import { loadAndStart } from "./start.ts";
 import { reportUncaught } from "./uncaught.ts";
 import { firstInheritedFd, sameAddress, type ToChild, type ToParent } from "./watch-protocol.ts";
 
@@ -19,7 +20,7 @@ export async function runWatchChild(given: string): Promise<void> {
   process.on("disconnect", () => process.exit(1));
   // A terminal's Ctrl-C reaches us too, but it is the parent who says when to end.
   process.on("SIGINT", () => {});
-  const inherited = new Inherited(JSON.parse(given) as Address[]);
+  const inherited = new Inherited(JSON.parse(given) as ListenAddress[]);
   let app: RunningApp | undefined;
   process.on("message", (message: ToChild) => {
     if (message.type === "load") {
@@ -34,23 +35,26 @@ export async function runWatchChild(given: string): Promise<void> {
 }
 
 async function start(message: ToChild & { type: "load" }, inherited: Inherited): Promise<RunningApp | undefined> {
-  const { bundle, entry, file, flags, args } = message;
+  const { bundle, entry, file, args } = message;
+  // A new version accepts already when this one is told to end: nothing is won by accepting beside it.
+  const values = { ...message.flags.values, drainDelay: 0 };
+  const flags = { ...message.flags, values };
   process.argv = [process.argv[0], entry, ...args];
   // From here on only the program itself keeps this process alive.
   process.channel?.unref();
   let ready = false;
-  let address: Address | undefined;
-  const onReady = (shown?: string) => {
-    if (!ready) tell({ type: "ready", shown, address });
+  const addresses: ListenAddress[] = [];
+  const onReady = (shown?: readonly string[], app?: RunningApp) => {
+    if (!ready) tell({ type: "ready", shown, addresses: shown && addresses, drainTimeout: app?.drainTimeout });
     ready = true;
   };
-  inherited.servePrograms(onReady);
+  inherited.servePrograms(() => onReady());
   const app = await loadAndStart(() => loadBundle(bundle), {
     file,
     program: "slipway",
     flags,
     open: (wanted) => {
-      address = wanted;
+      addresses.push(wanted);
       return inherited.claim(wanted);
     },
     onReady,
@@ -60,27 +64,27 @@ async function start(message: ToChild & { type: "load" }, inherited: Inherited):
 }
 
 function end(app: RunningApp): void {
-  const stopped = app.stop();
+  const drained = app.drain();
   tell({ type: "stopped" });
-  stopped.then(
-    () => process.exit(0),
-    (error) => die(error, "slipway"),
+  drained.then(
+    ({ cut }) => process.exit(cut > 0 ? 1 : 0),
+    (error: unknown) => die(error, "slipway"),
   );
 }
 
 /** The listening sockets that came with us, and what a program that listens on its own made of them. */
 class Inherited implements RunningApp {
   /** Undefined once claimed: a second listener for the same address is another socket. */
-  readonly #given: (Address | undefined)[];
+  readonly #given: (ListenAddress | undefined)[];
   readonly #listeners: Listener[] = [];
   readonly #servers: Stoppable[] = [];
 
-  constructor(given: readonly Address[]) {
+  constructor(given: readonly ListenAddress[]) {
     this.#given = given.slice();
   }
 
   /** The listener for an address; if there is none, the parent is asked to open it and to start us again. */
-  claim(address: Address): Listener {
+  claim(address: ListenAddress): Listener {
     const index = this.#given.findIndex((given) => given !== undefined && sameAddress(given, address));
     if (index < 0) {
       // Small messages are with the kernel when send returns (libuv tries to write at once).
@@ -105,17 +109,20 @@ class Inherited implements RunningApp {
     handover.serving = (server) => void this.#servers.push(server);
   }
 
-  async stop(): Promise<void> {
-    const ending = this.#servers.map((server) => server.shutdown());
+  async drain(): Promise<Drained> {
+    const ending = this.#servers.map((server) => server.drain());
     for (const listener of this.#listeners) listener.close();
-    await Promise.all(ending);
+    const drained = await Promise.all(ending);
     // What else the program does, connections of its own `accept` loop say, keeps it alive until the parent's patience
     // ends; when nothing does, it ends by itself.
     if (this.#servers.length === 0) await new Promise<void>((resolve) => process.once("beforeExit", () => resolve()));
+    return { cut: drained.reduce((sum, { cut }) => sum + cut, 0) };
   }
 }
 
-function addressOf(options: ListenOptions): Address {
+function addressOf(options: ListenOptions): ListenAddress {
+  const fd = options.transport === "unix" ? inheritedFd(options.path) : undefined;
+  if (fd !== undefined) return { transport: "fd", fd };
   if (options.transport === "unix") return { transport: "unix", path: options.path };
   return { transport: "tcp", hostname: options.hostname ?? defaultHostname, port: Number(options.port) };
 }

@@ -12,7 +12,8 @@
  *                                        finishes what runs, exits
  */
 import type { Bundle } from "../bundle/mod.ts";
-import type { Address, Wish } from "./address.ts";
+import type { Level } from "../options/resolve.ts";
+import type { ListenAddress } from "./address.ts";
 
 export const firstInheritedFd = 4;
 
@@ -22,18 +23,28 @@ export type ToChild =
       readonly bundle: Bundle;
       readonly entry: string;
       readonly file: string;
-      readonly flags: Wish;
+      /** What the command line asks for; the environment is inherited. */
+      readonly flags: Level;
       readonly args: readonly string[];
     }
   | { readonly type: "drain" };
 
 export type ToParent =
-  /** What it listens on, and how that is shown; neither is known of a plain program. */
-  | { readonly type: "ready"; readonly shown?: string; readonly address?: Address }
-  | { readonly type: "want"; readonly address: Address }
+  /**
+   * What it listens on, and how that is shown, which nobody knows of a plain program; and how long it may take to
+   * finish, in milliseconds.
+   */
+  | {
+      readonly type: "ready";
+      readonly shown?: readonly string[];
+      readonly addresses?: readonly ListenAddress[];
+      readonly drainTimeout?: number;
+    }
+  | { readonly type: "want"; readonly address: ListenAddress }
   | { readonly type: "stopped" };
 
-export function sameAddress(a: Address, b: Address): boolean {
+export function sameAddress(a: ListenAddress, b: ListenAddress): boolean {
   if (a.transport === "unix") return b.transport === "unix" && a.path === b.path;
+  if (a.transport === "fd") return b.transport === "fd" && a.fd === b.fd;
   return b.transport === "tcp" && a.port === b.port && a.hostname === b.hostname;
 }

@@ -10,34 +10,36 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type Bundle, BundleError, bundle, render } from "../bundle/mod.ts";
 import type { Listener } from "../net/mod.ts";
-import { type Address, chooseAddress, type Wish, wishFromEnvironment } from "./address.ts";
+import { type Level, type Resolved, resolve } from "../options/resolve.ts";
+import { addressAsked, chooseAddresses, type ListenAddress } from "./address.ts";
 import { die, errorText } from "./errors.ts";
-import { openListener } from "./listener.ts";
 import { tell } from "./output.ts";
 import { shownName } from "./run.ts";
+import { environmentLevel } from "./settings.ts";
 import { SourceWatch } from "./source-watch.ts";
+import { openAddress } from "./start.ts";
 import { sameAddress, type ToChild, type ToParent } from "./watch-protocol.ts";
 
-/** How long a version that was replaced may take to finish what it has. */
-const drainMs = 30_000;
+/** How much longer than its own bound a version may take to finish what it has; with no bound, it may. */
+const behindMs = 3_000;
 /** How long it may take to say that it accepts no more. */
 const answerMs = 2000;
 
 /** Runs until a signal ends it. */
-export async function watch(entry: string, flags: Wish, args: readonly string[]): Promise<void> {
+export async function watch(entry: string, flags: Level, args: readonly string[]): Promise<void> {
   const supervisor = new Supervisor(entry, flags, args);
   supervisor.endOnSignals();
   await supervisor.restart();
 }
 
 interface OpenAddress {
-  readonly address: Address;
+  readonly address: ListenAddress;
   readonly listener: Listener;
 }
 
 class Supervisor {
   readonly #entry: string;
-  readonly #flags: Wish;
+  readonly #flags: Level;
   readonly #args: readonly string[];
   readonly #sources = new SourceWatch(() => void this.restart());
   #open: readonly OpenAddress[] = [];
@@ -50,7 +52,7 @@ class Supervisor {
   #again = false;
   #ending = false;
 
-  constructor(entry: string, flags: Wish, args: readonly string[]) {
+  constructor(entry: string, flags: Level, args: readonly string[]) {
     this.#entry = entry;
     this.#flags = flags;
     this.#args = args;
@@ -118,20 +120,24 @@ class Supervisor {
     }
   }
 
-  /** The address that the program will most likely want: no child has to be started just to ask. */
+  /** The addresses that the program will most likely want: no child has to be started just to ask. */
   async #openExpected(): Promise<void> {
-    const levels = [this.#flags, wishFromEnvironment(process.env)];
-    const asked = levels.some((level) => level.port !== undefined || level.unix !== undefined);
-    const address = chooseAddress(levels);
+    const resolved = this.#options();
+    const asked = addressAsked(resolved);
     try {
-      await this.#openAddress(address);
+      for (const address of chooseAddresses(resolved)) await this.#openAddress(address);
     } catch (error) {
       // If nobody asked for it, the file may name another: then the default's being taken is no matter.
       if (asked) throw error;
     }
   }
 
-  async #openWanted(address: Address): Promise<boolean> {
+  /** What is known before the file is. */
+  #options(): Resolved {
+    return resolve([this.#flags, environmentLevel()]);
+  }
+
+  async #openWanted(address: ListenAddress): Promise<boolean> {
     try {
       await this.#openAddress(address);
       return true;
@@ -143,8 +149,8 @@ class Supervisor {
     }
   }
 
-  async #openAddress(address: Address): Promise<void> {
-    this.#open = [...this.#open, { address, listener: await openListener(address) }];
+  async #openAddress(address: ListenAddress): Promise<void> {
+    this.#open = [...this.#open, { address, listener: await openAddress(address) }];
   }
 
   #spawn(built: Bundle): Child {
@@ -171,28 +177,29 @@ class Supervisor {
     return child;
   }
 
-  async #promote(child: Child, built: Bundle, { shown, address }: ToParent & { type: "ready" }): Promise<void> {
+  async #promote(child: Child, built: Bundle, ready: ToParent & { type: "ready" }): Promise<void> {
+    const { shown, addresses } = ready;
+    child.drainTimeout = ready.drainTimeout ?? this.#options().settings.drainTimeout;
     const before = this.#serving;
     const first = this.#built === undefined;
     this.#serving = child;
     this.#built = built;
     // A version that is stuck in a loop does not answer: nobody waits for it for long.
     await Promise.race([before?.drain(), new Promise((resolve) => setTimeout(resolve, answerMs).unref())]);
-    if (address !== undefined) this.#closeAllBut(address);
-    if (shown !== undefined && shown !== this.#shown) {
-      this.#shown = shown;
-      tell(`Listening on ${shown}\n`);
+    if (addresses !== undefined) this.#closeAllBut(addresses);
+    if (shown !== undefined && shown.join() !== this.#shown) {
+      this.#shown = shown.join();
+      for (const one of shown) tell(`Listening on ${one}\n`);
     } else if (!first) {
       say(`slipway: restarted ${shownName(this.#entry)}`);
     }
   }
 
   /** The version before listened elsewhere: nobody will answer there any more. */
-  #closeAllBut(address: Address): void {
-    for (const open of this.#open) {
-      if (!sameAddress(open.address, address)) open.listener.close();
-    }
-    this.#open = this.#open.filter((open) => sameAddress(open.address, address));
+  #closeAllBut(addresses: readonly ListenAddress[]): void {
+    const wanted = (open: OpenAddress) => addresses.some((address) => sameAddress(open.address, address));
+    for (const open of this.#open) if (!wanted(open)) open.listener.close();
+    this.#open = this.#open.filter(wanted);
   }
 
   #failed(code: string): void {
@@ -222,7 +229,10 @@ class Supervisor {
         if (child === this.#starting) child.kill();
         else void child.drain();
       }
-      void Promise.all([...this.#children].map((child) => child.gone)).then(() => process.exit(0));
+      void Promise.all([...this.#children].map((child) => child.gone)).then((codes) => {
+        // One had to cut something.
+        process.exit(codes.includes("exit code 1") ? 1 : 0);
+      });
     };
     process.on("SIGINT", () => end(130));
     process.on("SIGTERM", () => end(143));
@@ -243,9 +253,11 @@ class Child {
   readonly #process: ChildProcess;
   readonly #stopped = Promise.withResolvers<void>();
   #draining = false;
+  /** How long it may take to finish, in milliseconds. */
+  drainTimeout = Number.POSITIVE_INFINITY;
 
   /** `onLateWant`: a program that already served opens one more listener. */
-  constructor(open: readonly OpenAddress[], load: ToChild, onLateWant: (address: Address) => void) {
+  constructor(open: readonly OpenAddress[], load: ToChild, onLateWant: (address: ListenAddress) => void) {
     const sea = process.getBuiltinModule("node:sea").isSea();
     // The npm package holds the same files as JavaScript.
     const main = import.meta.url.endsWith(".ts") ? "main.ts" : "main.js";
@@ -282,8 +294,10 @@ class Child {
     this.#draining = true;
     const message: ToChild = { type: "drain" };
     if (this.#process.connected) this.#process.send(message, () => {});
-    const limit = setTimeout(() => this.kill(), drainMs);
-    void this.gone.then(() => clearTimeout(limit));
+    if (Number.isFinite(this.drainTimeout)) {
+      const limit = setTimeout(() => this.kill(), this.drainTimeout + behindMs);
+      void this.gone.then(() => clearTimeout(limit));
+    }
     return this.#stopped.promise;
   }
 

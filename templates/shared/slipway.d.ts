@@ -29,16 +29,48 @@ declare module "slipway" {
 
   /** What `export default` may be: one of the two. */
   export type Server =
-    | (ServerOptions & { fetch: ServeHandler; onError?(error: unknown): Response | Promise<Response> })
+    | (ServerOptions & {
+        fetch: ServeHandler;
+        onError?(error: unknown): Response | Promise<Response>;
+        /** Limits of one request, by its head: called before its body is read. */
+        limits?(request: Request): RequestLimitOptions | undefined;
+      })
     | (ServerOptions & { connect(conn: Conn, signal: AbortSignal): void | Promise<void> });
 
-  /** Where to listen, unless a flag or the environment says otherwise. */
-  export interface ServerOptions {
+  /** Options beside the handler. A flag goes before each, then the environment: readTimeout is --read-timeout. */
+  export interface ServerOptions extends LimitOptions {
     port?: number;
     hostname?: string;
     /** The path of a Unix socket, instead of a port. */
     unix?: string;
+    /** Several addresses at once, instead of all three: ":8000", "[::1]:8000", "unix:/run/x.sock", "fd:3". */
+    listen?: string | readonly string[];
+    /** Metrics and health on a port of their own: "127.0.0.1:9090" or "unix:/run/admin.sock". */
+    admin?: string;
+    /** Lets `admin` be an address that other machines reach. */
+    adminInsecure?: boolean;
+    logFormat?: "auto" | "json" | "text";
+    /** One line for each request. */
+    accessLog?: boolean;
+    /** Every connection must begin with a PROXY header. */
+    proxyProtocol?: boolean;
+    /** Whose PROXY, Forwarded and X-Forwarded-* headers are believed: addresses and ranges. */
+    trustProxy?: string | readonly string[];
+    /** Remembers where each task was started. */
+    traceTasks?: boolean;
+    /** How long a turn of the event loop may take before it is warned about: "100ms". */
+    stallWarning?: number | string;
+    /** Finds the line that held up a turn. */
+    traceStalls?: boolean;
+    /** What must be well for /readyz of the admin port to be green. */
+    ready?: ReadyCheck | Readonly<Record<string, ReadyCheck | { check: ReadyCheck; timeout?: number | string }>>;
   }
+
+  /** Fails when it throws, gives false, or takes longer than its timeout (1 s), at which the signal aborts. */
+  export type ReadyCheck = (signal: AbortSignal) => unknown;
+
+  export type LimitOptions = Deno.LimitOptions;
+  export type RequestLimitOptions = Deno.RequestLimitOptions;
 }
 
 declare namespace Deno {
@@ -95,6 +127,49 @@ declare namespace Deno {
     remoteAddr: A;
     /** Resolves when the response is sent, rejects when it could not be. */
     completed: Promise<void>;
+    /** How long the client may take for the body from now on: "2m", milliseconds, or "none". */
+    setReadTimeout(timeout: number | string): void;
+    /** How long the response may take from now on. */
+    setWriteTimeout(timeout: number | string): void;
+    /** How large the body may be: "1GiB", bytes, or "none". One that announces more than the server's limit never comes here. */
+    setMaxBodyBytes(size: number | string): void;
+    /** Bytes a second that extend both timeouts; 0 makes them absolute. */
+    setMinRate(rate: number | string): void;
+    /** Starts a task whose signal aborts when this request's does. */
+    go(name: string, run: (signal: AbortSignal) => unknown): { cancel(): void; finished: Promise<void> };
+  }
+
+  /** Durations are "30s", "2m", "500ms" or milliseconds, sizes "1MiB", "10MB" or bytes; "none" is no limit. */
+  interface RequestLimitOptions {
+    /** A request's body may take this long, longer while it keeps minRate; 30s. */
+    readTimeout?: number | string;
+    /** A response may take this long, longer while it keeps minRate; 30s. */
+    writeTimeout?: number | string;
+    /** Bytes a second that extend both; 4KiB. */
+    minRate?: number | string;
+    /** 64MiB. */
+    maxBodyBytes?: number | string;
+  }
+
+  interface LimitOptions extends RequestLimitOptions {
+    /** Until a request's head is complete; 5s. */
+    readHeaderTimeout?: number | string;
+    /** How long a connection is kept between requests; 2m. */
+    idleTimeout?: number | string;
+    /** 1MiB. */
+    maxHeaderBytes?: number | string;
+    /** 256. */
+    maxHeaderCount?: number | string;
+    /** "auto": what the descriptor limit leaves. */
+    maxConnections?: number | string;
+    /** "none". */
+    maxRequestsPerConnection?: number | string;
+    /** After SIGTERM, how long to go on accepting with readiness red; 0s. */
+    drainDelay?: number | string;
+    /** Then, how long idle connections are still listened to; 1s. */
+    drainIdle?: number | string;
+    /** What still runs is cut; 30s. */
+    drainTimeout?: number | string;
   }
 
   type ServeHandler<A extends Addr = Addr> = (
@@ -102,7 +177,9 @@ declare namespace Deno {
     info: ServeHandlerInfo<A>,
   ) => Response | Promise<Response>;
 
-  interface ServeOptions<A extends Addr = Addr> {
+  interface ServeOptions<A extends Addr = Addr> extends LimitOptions {
+    /** Limits of one request, by its head: called before its body is read. */
+    limits?(request: Request): RequestLimitOptions | undefined;
     signal?: AbortSignal;
     onListen?(address: A): void;
     onError?(error: unknown): Response | Promise<Response>;
@@ -123,8 +200,12 @@ declare namespace Deno {
   interface HttpServer<A extends Addr = Addr> extends AsyncDisposable {
     readonly addr: A;
     readonly finished: Promise<void>;
-    /** Stops accepting and finishes what runs. */
+    /** Stops accepting and finishes what runs, within drainTimeout. */
     shutdown(): Promise<void>;
+    /** The same, with how many requests had to be cut. */
+    drain(): Promise<{ readonly cut: number }>;
+    /** Closes everything at once. */
+    close(): void;
     ref(): void;
     unref(): void;
   }

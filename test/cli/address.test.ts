@@ -1,16 +1,17 @@
 // Where a server listens: flag beats environment beats file beats default.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  chooseAddress,
-  displayAddress,
-  wishFromEnvironment,
-  wishFromFile,
-  wishFromFlags,
-} from "../../src/cli/address.ts";
+import { chooseAddresses, displayAddress } from "../../src/cli/address.ts";
+import { environmentLevel, fileLevel, flagsLevel } from "../../src/cli/settings.ts";
+import { resolve } from "../../src/options/resolve.ts";
 
-const choose = (flags: object, env: Record<string, string>, file: Record<string, unknown>) =>
-  chooseAddress([wishFromFlags(flags), wishFromEnvironment(env), wishFromFile(file, "server.ts")]);
+const all = (flags: Record<string, unknown>, env: Record<string, string>, file: Record<string, unknown>) =>
+  chooseAddresses(resolve([flagsLevel(flags), environmentLevel(env), fileLevel(file, "server.ts")]));
+const choose = (...levels: Parameters<typeof all>) => {
+  const addresses = all(...levels);
+  assert.is(addresses.length, 1);
+  return addresses[0];
+};
 const tcp = (hostname: string, port: number) => ({ transport: "tcp", hostname, port });
 const unix = (path: string) => ({ transport: "unix", path });
 
@@ -39,6 +40,37 @@ test("port 0 to 65535", () => {
   assert.equal(choose({ port: "0" }, {}, {}), tcp("0.0.0.0", 0));
   assert.equal(choose({ port: "65535" }, {}, {}), tcp("0.0.0.0", 65535));
   assert.throws(() => choose({ port: "65536" }, {}, {}), /from 0 \(any free port\) to 65535/);
+});
+
+test("several listeners, from every place", () => {
+  const four = [tcp("0.0.0.0", 80), tcp("::1", 81), unix("/x.sock"), { transport: "fd", fd: "3" }];
+  const texts = [":80", "[::1]:81", "unix:/x.sock", "fd:3"];
+  assert.equal(all({ listen: texts }, {}, { port: 1 }), four);
+  assert.equal(all({}, { SLIPWAY_LISTEN: texts.join(",") }, {}), four);
+  assert.equal(all({}, { SLIPWAY_LISTEN: texts.join(" ") }, {}), four);
+  assert.equal(all({}, {}, { listen: texts }), four);
+  assert.equal(all({}, {}, { listen: "localhost:80" }), [tcp("localhost", 80)]);
+  assert.equal(all({ listen: ["8080"] }, {}, {}), [tcp("0.0.0.0", 8080)]);
+  // A name from a systemd unit.
+  assert.equal(all({ listen: ["fd:web"] }, {}, {}), [{ transport: "fd", fd: "web" }]);
+});
+test("the strongest place decides what kind of address it is", () => {
+  assert.equal(all({ port: "1" }, { SLIPWAY_LISTEN: ":2" }, { unix: "/x" }), [tcp("0.0.0.0", 1)]);
+  assert.equal(all({}, { SLIPWAY_LISTEN: ":2" }, { unix: "/x" }), [tcp("0.0.0.0", 2)]);
+  assert.equal(all({}, { SLIPWAY_UNIX: "/y" }, { listen: ":2" }), [unix("/y")]);
+});
+test("what is no address is said with what is one", () => {
+  for (const bad of ["here", ":", "::1:80", "[::1]", ":65536", ":80x", "unix:", "fd:", "fd:2", "http://x:1", "a b"]) {
+    assert.throws(() => all({ listen: [bad] }, {}, {}), /--listen must/, bad);
+  }
+  assert.throws(() => all({}, {}, { listen: [":x"] }), /server\.ts: 'listen' of the default export must be an address/);
+  assert.throws(() => all({}, { SLIPWAY_LISTEN: "x" }, {}), /the environment's SLIPWAY_LISTEN must be an address/);
+  assert.throws(() => all({ listen: [":1"], port: "1" }, {}, {}), /--listen and --port exclude each other/);
+  assert.throws(
+    () => all({}, { SLIPWAY_LISTEN: ":1", SLIPWAY_UNIX: "x" }, {}),
+    /SLIPWAY_LISTEN and SLIPWAY_UNIX are both/,
+  );
+  assert.throws(() => all({}, {}, { listen: ":1", port: 1 }), /both 'port' and 'listen'/);
 });
 
 test("shown so that it can be clicked on", () => {

@@ -10,7 +10,7 @@ const folder = temporaryFolder();
 const tsc = join(repository, "node_modules/.bin/tsc");
 
 const program = `
-import { connect, type Conn, go, type Listener, listen, serve, serveConn, type ServeHandlerInfo } from "slipway";
+import { connect, type Conn, go, type Listener, listen, serve, serveConn, type ServeHandlerInfo, type Server } from "slipway";
 
 const listener: Listener = listen({ port: 0, hostname: "127.0.0.1" });
 const echo = serveConn(listener, async (conn: Conn, signal: AbortSignal) => {
@@ -31,7 +31,32 @@ async function ask(text: string): Promise<string> {
   await conn.closeWrite();
   return await new Response(conn.readable).text();
 }
-const inner = serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("inner"));
+const inner = serve(
+  {
+    port: 0,
+    hostname: "127.0.0.1",
+    onListen() {},
+    readHeaderTimeout: "5s",
+    maxConnections: "auto",
+    drainDelay: 0,
+    limits: (request) => (request.method === "PUT" ? { maxBodyBytes: "1GiB", readTimeout: "none" } : undefined),
+  },
+  () => new Response("inner"),
+);
+// Every option and hook that may stand beside a handler.
+export const everything: Server = {
+  fetch: () => new Response(),
+  onError: () => new Response(),
+  limits: () => ({ writeTimeout: 5000, minRate: 0 }),
+  ready: { db: (signal: AbortSignal) => !signal.aborted, cache: { check: () => true, timeout: "200ms" } },
+  port: 1, hostname: "::", unix: "x", listen: [":8000", "fd:3"],
+  readHeaderTimeout: "5s", readTimeout: 30_000, writeTimeout: "30s", idleTimeout: "2m", minRate: "4KiB",
+  maxHeaderBytes: "1MiB", maxHeaderCount: 256, maxBodyBytes: "none", maxConnections: "auto",
+  maxRequestsPerConnection: 1000, drainDelay: "5s", drainIdle: "1s", drainTimeout: "30s",
+  admin: "127.0.0.1:9090", adminInsecure: false, logFormat: "json", accessLog: true,
+  proxyProtocol: false, trustProxy: ["10.0.0.0/8"], traceTasks: true, stallWarning: "100ms", traceStalls: false,
+};
+export const raw: Server = { connect() {}, drainTimeout: "1m", ready: () => true };
 // Never called: what is asked for tells what the address is.
 export function addresses(): (string | number)[] {
   const onPort = serve({ onListen: ({ port }) => void port.toFixed() }, (_, info) => new Response(info.remoteAddr.hostname));
@@ -43,6 +68,11 @@ const task = go("nothing", async (signal: AbortSignal) => signal.aborted);
 export default {
   async fetch(request: Request, info: ServeHandlerInfo): Promise<Response> {
     void info.completed;
+    info.setReadTimeout("2m");
+    info.setWriteTimeout(5000);
+    info.setMaxBodyBytes("none");
+    info.setMinRate(0);
+    await info.go("beside", (signal) => signal.aborted).finished;
     await task.finished;
     const other = await (await fetch(\`http://127.0.0.1:\${inner.addr.port}/\`)).text();
     return Response.json([await ask("echo"), other, new URL(request.url).pathname, info.remoteAddr.transport]);
@@ -67,7 +97,7 @@ test("a program of every declaration checks against the template's types, and ru
 test("Deno.serve tells addresses apart as well", async () => {
   const program = (deno: string) => `
     const byHandler = ${deno}.serve((_, info) => new Response(info.remoteAddr.hostname));
-    const onPort = ${deno}.serve({ port: 0, onListen: ({ port }) => void port.toFixed() }, () => new Response());
+    const onPort = ${deno}.serve({ port: 0, readTimeout: "1m", limits: () => undefined, onListen: ({ port }) => void port.toFixed() }, () => new Response());
     const onPath = ${deno}.serve({ path: "x" }, (_, info) => new Response(info.remoteAddr.path));
     export default [byHandler.addr.port, onPort.addr.port, onPath.addr.path];
   `;

@@ -1,0 +1,83 @@
+/**
+ * How a server ends: SIGTERM and SIGINT drain it (DESIGN section 6) and the exit code says whether anything was lost; a
+ * second signal ends it at once.
+ */
+import { errorText } from "./errors.ts";
+import { tell } from "./output.ts";
+
+export interface Drained {
+  /** Requests, or connections of a raw server, that were still at work when time ran out. */
+  readonly cut: number;
+}
+
+export interface RunningApp {
+  /** Stops accepting, finishes what runs, cuts what takes too long; resolves when all is over. */
+  drain(): Promise<Drained>;
+  /** How long that may take, in milliseconds; Infinity without a limit, undefined where nobody but the app knows. */
+  readonly drainTimeout?: number;
+}
+
+/** A server that does not keep to its own bound is ended so much later. */
+const behindMs = 3_000;
+
+interface Ending {
+  readonly app: RunningApp;
+  readonly yields: boolean;
+}
+const ending: Ending[] = [];
+
+/** What else is to be done: as the end begins, and when every server has ended. Must not throw. */
+export const atEnd: { began: ((withinMs: number) => void)[]; over: (() => unknown)[] } = { began: [], over: [] };
+
+let end: ((signal: "SIGINT" | "SIGTERM", code: number) => void) | undefined;
+
+/**
+ * SIGINT and SIGTERM drain the app: exit code 0, or 1 when something had to be cut. With `yields`, a program that
+ * listens to the signal itself is left to it.
+ */
+export function endOnSignals(app: RunningApp, program: string, yields = false): void {
+  ending.push({ app, yields });
+  if (end !== undefined) return;
+  let began = false;
+  end = (signal, code) => {
+    if (ending.every((one) => one.yields) && process.listenerCount(signal) > 1) return;
+    if (began) process.exit(code);
+    began = true;
+    void finish(program, signal);
+  };
+  process.on("SIGINT", () => end?.("SIGINT", 130));
+  process.on("SIGTERM", () => end?.("SIGTERM", 143));
+}
+
+/** As if SIGTERM had come: another process has taken over. */
+export function beginEnd(): void {
+  if (end === undefined) process.kill(process.pid, "SIGTERM");
+  else end("SIGTERM", 143);
+}
+
+async function finish(program: string, signal: string): Promise<void> {
+  const since = Date.now();
+  const bound = Math.max(0, ...ending.map(({ app }) => app.drainTimeout ?? Number.POSITIVE_INFINITY));
+  for (const begin of atEnd.began) begin(bound);
+  if (Number.isFinite(bound)) {
+    setTimeout(() => {
+      tell(`${program}: not finished ${seconds(since)} after ${signal}: ending now\n`);
+      process.exit(1);
+    }, bound + behindMs);
+  }
+  let cut = 0;
+  let failed = false;
+  try {
+    for (const drained of await Promise.all(ending.map(({ app }) => app.drain()))) cut += drained.cut;
+  } catch (error) {
+    tell(`${errorText(error, program)}\n`);
+    failed = true;
+  }
+  if (cut > 0) tell(`${program}: ${cut} still at work ${seconds(since)} after ${signal}: cut (drainTimeout)\n`);
+  await Promise.allSettled(atEnd.over.map((over) => over()));
+  process.exit(cut > 0 || failed ? 1 : 0);
+}
+
+function seconds(since: number): string {
+  return `${((Date.now() - since) / 1000).toFixed(1).replace(/\.0$/, "")} s`;
+}
