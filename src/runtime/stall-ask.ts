@@ -16,7 +16,7 @@ const FRAMES = 3;
 /** What was found, until it is used. */
 export interface Sighting {
   readonly at: number;
-  /** ` by GET /report`. */
+  /** `GET /report`, `task "pump" of GET /`. */
   readonly by: string | undefined;
   /** Innermost first, `block (/srv/app.ts:3:7)`. */
   readonly frames: readonly string[];
@@ -36,18 +36,12 @@ export function takeSighting(since: number): Sighting | undefined {
   return taken !== undefined && taken.at >= since ? taken : undefined;
 }
 
-/** ` by GET /report, at block (/srv/app.ts:3:7), called by …`: goes on with a sentence about the thread. */
-export function describeSighting(by: string | undefined, frames: readonly string[]): string {
-  const [first, ...callers] = frames.map(plainFrame);
-  const line = first === undefined ? "" : `, at ${first}`;
-  return `${by ?? ""}${line}${callers.length > 0 ? `, called by ${callers.join(", ")}` : ""}`;
-}
-
 /** File names may hold anything, letters of all languages too: only what a terminal obeys is taken out. */
 function plainFrame(frame: string): string {
   return frame.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }
 
+/** Answers in words for the worker's own line. */
 function sight(): string {
   const before = Error.stackTraceLimit;
   // Below us are the evaluation and, with blocking calls of Node's own, several frames of it.
@@ -64,7 +58,7 @@ function sight(): string {
   const request = requestContext.current;
   const by = holder ?? request;
   const task = by !== request && request !== undefined ? ` of ${showHolder(request)}` : "";
-  const named = by === undefined ? undefined : ` by ${showHolder(by)}${task}`;
+  const named = by === undefined ? undefined : `${showHolder(by)}${task}`;
   sighting = { at: performance.now(), by: named, frames };
-  return describeSighting(named, frames);
+  return `${named === undefined ? "" : ` by ${named}`}${frames.length > 0 ? ` at ${frames.map(plainFrame).join(", ")}` : ""}`;
 }

@@ -8,9 +8,9 @@
  * without a turn the beats stop and the worker sleeps in the kernel until the next turn wakes it: an idle process uses
  * no CPU. So a block that begins while there is no traffic at all, in a timer of the program's own, is not seen.
  */
-import { logLine } from "./log.ts";
+import { logEvent } from "./log.ts";
 import { trackRequests } from "./request-context.ts";
-import { answerStalls, describeSighting, takeSighting } from "./stall-ask.ts";
+import { answerStalls, takeSighting } from "./stall-ask.ts";
 import {
   BEAT_AT,
   CALLS,
@@ -56,7 +56,7 @@ export const stallStats: { count: number; totalMs: number; longestMs: number } =
 };
 
 /** Whom nobody can name: the call that began it has returned long ago. */
-const AFTERWARDS = " by code that runs after an await or in a timer";
+const AFTERWARDS = "code that runs after an await or in a timer";
 
 let active: Monitor | undefined;
 
@@ -128,10 +128,10 @@ class Monitor {
     const since = Math.max(times[TURN_AT], times[BEAT_AT], this.#reportedAt);
     // The worker may have marked what was over by then.
     if (now - since < this.#warningMs) return;
-    if (how === "turn") this.#report(now, since, ` by ${clock[CALLS] - this.#calls} calls in one turn`);
+    if (how === "turn") this.#report(now, since, `${clock[CALLS] - this.#calls} calls in one turn`);
     else if (how === "between" || by === undefined) this.#report(now, since, AFTERWARDS);
-    else if (how === "await") this.#report(now, since, ` probably by ${showHolder(by)}, after an await or in a timer`);
-    else if (held === ONE) this.#report(now, since, ` by ${showHolder(by)}`);
+    else if (how === "await") this.#report(now, since, `probably ${showHolder(by)}, after an await or in a timer`);
+    else if (held === ONE) this.#report(now, since, showHolder(by));
     // Only the last of many: the turn's end will say how many.
     else Atomics.store(clock, HELD, held);
   }
@@ -158,7 +158,7 @@ class Monitor {
     const turnAt = times[TURN_AT];
     const since = Math.max(now - turnAt >= this.#warningMs ? turnAt : 0, times[BEAT_AT], this.#reportedAt);
     const one = lastHolder !== undefined && clock[CALLS] - this.#calls === 1;
-    this.#report(now, since, one && lastHolder !== undefined ? ` probably by ${showHolder(lastHolder)}` : AFTERWARDS);
+    this.#report(now, since, one && lastHolder !== undefined ? `probably ${showHolder(lastHolder)}` : AFTERWARDS);
   }
 
   #report(now: number, since: number, who: string): void {
@@ -174,12 +174,17 @@ class Monitor {
       return;
     }
     this.#lineAt = now;
-    const more = this.#unsaid > 0 ? ` (and ${this.#unsaid} more times since the last such line)` : "";
-    this.#unsaid = 0;
     // What was seen in the middle of it is more certain than what ended after it.
-    const what = seen === undefined ? who : describeSighting(seen.by ?? who, seen.frames);
-    const cure = seen !== undefined || this.#trace ? "" : "; --trace-stalls shows the line";
-    logLine(`the main thread was blocked for ${Math.round(ms)} ms${what}${more}${cure}`);
+    const [at, ...callers] = seen?.frames ?? [];
+    const hint = at !== undefined || this.#trace ? "" : "; --trace-stalls shows the line";
+    logEvent("warn", `the main thread was blocked${hint}`, {
+      ms: Math.round(ms),
+      by: seen?.by ?? who,
+      at,
+      calledBy: callers.length > 0 ? callers.join(", ") : undefined,
+      alsoUnsaid: this.#unsaid > 0 ? this.#unsaid : undefined,
+    });
+    this.#unsaid = 0;
   }
 
   /** Nothing depends on it: where there are no workers, stalls are counted but not looked into. */

@@ -4,13 +4,9 @@
  */
 import { monotonicNow } from "./clock.ts";
 import { plainText } from "./stall-clock.ts";
-import { runningTasks, taskOrigin } from "./tasks.ts";
+import { runningTasks, taskOrigin, taskSources } from "./tasks.ts";
 
-/** Tells `visit` of everything it knows that runs; `count` of them, 1 unless said, of one name and age. */
-export type TaskSource = (visit: (name: string, ageMs: number, count?: number) => void) => void;
-
-/** Whoever serves something without Task objects adds itself. */
-export const taskSources = new Set<TaskSource>();
+export { type TaskSource, taskSources } from "./tasks.ts";
 
 /** How many are 0–1 s, 1–10 s, 10–60 s and longer at it. */
 export type Ages = [number, number, number, number];

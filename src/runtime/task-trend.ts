@@ -11,7 +11,7 @@
  * begins, at most one in ten seconds. Each visits all tasks, oldest first, some nanoseconds each.
  */
 import { monotonicNow } from "./clock.ts";
-import { logLine } from "./log.ts";
+import { logEvent } from "./log.ts";
 import { plainText, sampling } from "./stall-clock.ts";
 import { showAge, taskSources } from "./task-table.ts";
 import { runningTasks, startedByGo, taskOrigin } from "./tasks.ts";
@@ -169,11 +169,12 @@ function originOf(name: string): string | undefined {
 function logTrend({ total, overMs, grew }: TrendWarning): void {
   const names = grew.map(({ name, by, startedAt }) => {
     const where = startedAt === undefined ? "" : `, started at ${startedAt}`;
-    return `"${plainText(name)}" (${by} more${where})`;
+    return `${plainText(name)} (${by} more${where})`;
   });
-  const cure = grew.some(({ startedAt }) => startedAt !== undefined) ? "" : "; --trace-tasks shows where they start";
-  logLine(
-    `tasks become more and more and do not end: ${total} now; in ${showAge(overMs)} most grew ${names.join(", ")}: ` +
-      `give each an end, by its signal or a timeout${cure}`,
-  );
+  const hint = grew.some(({ startedAt }) => startedAt !== undefined) ? "" : "; --trace-tasks shows where they start";
+  logEvent("warn", `tasks become more and more and do not end: give each an end, by its signal or a timeout${hint}`, {
+    tasks: total,
+    within: showAge(overMs),
+    grew: names.join(", "),
+  });
 }

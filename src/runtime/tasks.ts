@@ -180,6 +180,12 @@ export function runningTasks(): Iterable<Task> {
   return running;
 }
 
+/** Tells `visit` of everything it knows that runs; `count` of them, 1 unless said, of one name and age. */
+export type TaskSource = (visit: (name: string, ageMs: number, count?: number) => void) => void;
+
+/** Whoever serves something without Task objects adds itself. */
+export const taskSources = new Set<TaskSource>();
+
 /** Whether a task was started by `go`: one of a connection lasts as long as its peer likes. @internal */
 export function startedByGo(task: Task): boolean {
   return task.constructor === Task || task.constructor === InheritingTask;

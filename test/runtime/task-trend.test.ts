@@ -173,7 +173,7 @@ test("the line", async () => {
   });
   assert.match(
     text,
-    /^slipway: tasks become more and more and do not end: \d+ now; in 2 min most grew "le\?ak" \(120 more\): give each an end, by its signal or a timeout; --trace-tasks shows where they start\n$/,
+    /^slipway: tasks become more and more and do not end: give each an end, by its signal or a timeout; --trace-tasks shows where they start tasks=\d+ within="2 min" grew="le\?ak \(120 more\)"\n$/,
   );
 });
 
