@@ -6,7 +6,7 @@
  */
 import { describeError } from "./error-text.ts";
 import { countDropped, MessageRate } from "./log-rate.ts";
-import { printable } from "./printable.ts";
+import { MOST_FIELD, MOST_MESSAGE, printable, shortened } from "./printable.ts";
 
 export type LogLevel = "info" | "warn" | "error";
 /** Named as in the semantic conventions of OpenTelemetry, where these have a name for it. */
@@ -78,7 +78,7 @@ function toConsole(entry: LogEntry): void {
 
 /** An entry as people read it: one line, the stack after it. */
 export function entryText({ message, fields, thrown }: LogEntry): string {
-  let text = message;
+  let text = shortened(message, MOST_MESSAGE);
   for (const name in fields) if (fields[name] !== undefined) text += ` ${name}=${fieldText(fields[name])}`;
   if (thrown !== undefined) text += `: ${describeError(thrown.value)}`;
   return printable(text);
@@ -86,5 +86,7 @@ export function entryText({ message, fields, thrown }: LogEntry): string {
 
 /** Quoted where a reader could take it for two fields. */
 function fieldText(value: string | number | boolean): string {
-  return typeof value === "string" && !/^[^\s"=]+$/.test(value) ? JSON.stringify(value) : String(value);
+  if (typeof value !== "string") return String(value);
+  const text = shortened(value, MOST_FIELD);
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
 }

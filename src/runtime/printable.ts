@@ -31,6 +31,10 @@ function escaped(character: string): string {
   return code <= 0xffff ? `\\u${code.toString(16).padStart(4, "0")}` : `\\u{${code.toString(16)}}`;
 }
 
+/** What one message, and one field of it, may take of a disk. */
+export const MOST_MESSAGE = 8192;
+export const MOST_FIELD = 1024;
+
 /** Text of at most `most` characters: the rest is counted. */
 export function shortened(text: string, most: number): string {
   if (text.length <= most) return text;
