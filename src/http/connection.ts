@@ -4,6 +4,7 @@
  */
 import type { Handle } from "../../ffi/poller.ts";
 import { errnoError } from "../runtime/errno.ts";
+import { workSettled } from "../runtime/stall-clock.ts";
 import { type Clock, type ClockHost, ConnectionClocks } from "./connection-clocks.ts";
 import type { HttpCounters, LimitName } from "./counters.ts";
 import { bodyTimedOut, bodyTooLarge, clientGone, notAnswered, notRead } from "./endings.ts";
@@ -212,6 +213,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
 
   #settled(exchange: Exchange): void {
     exchange.running = false;
+    workSettled(exchange);
     if (this.host.abandoned.size > 0) this.host.abandoned.delete(exchange);
   }
 

@@ -12,6 +12,9 @@ import type { Addr, Listener } from "../net/mod.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
 import { logError } from "../runtime/log.ts";
+import { runInRequest, tracksRequests } from "../runtime/request-context.ts";
+import { callBegan, callEnded } from "../runtime/stall-clock.ts";
+import { type TaskSource, taskSources } from "../runtime/task-table.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
 import { type ConnectionHost, HttpConnection } from "./connection.ts";
 import { ConnectionRows } from "./connection-rows.ts";
@@ -94,9 +97,13 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     this.finished = promise;
     this.#finish = () => {
       known.delete(this);
+      taskSources.delete(this.#tasks);
       resolve();
     };
-    if (this.#observed) known.add(this);
+    if (this.#observed) {
+      known.add(this);
+      taskSources.add(this.#tasks);
+    }
     this.#admission = new Admission(this.#runtime, listener, limits.maxConnections, () =>
       this.fired("maxConnections", -1, ""),
     );
@@ -118,6 +125,17 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
   get now(): number {
     return this.#runtime.now;
   }
+
+  /** Connections and requests, which are tasks without an object of that name. */
+  readonly #tasks: TaskSource = (visit) => {
+    const { now } = this;
+    for (const handle of this.#rows.handles()) {
+      visit("http connection", now - this.#rows.openedAt[handle]);
+      const connection = this.#rows.active[handle];
+      if (connection?.exchange !== undefined) visit("http request", now - connection.startedAt);
+    }
+    for (const began of this.abandoned.values()) visit("http request, given up on", now - began);
+  };
 
   /** Ends gracefully (`drain.ts`), and says how that went. Asked again, it gives the same answer. */
   drain(): Promise<DrainResult> {
@@ -231,7 +249,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     const parser = this.#parser;
     const watched = this.#observed && observer !== undefined;
     const timed = watched || this.counters.timed;
-    const needless = this.#takesNothing && !watched && this.#limitsHook === undefined;
+    const needless = this.#takesNothing && !watched && this.#limitsHook === undefined && !tracksRequests();
     let at = start;
     let written = 0;
     while (at < end) {
@@ -485,9 +503,15 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
   #call(exchange: Exchange | undefined): unknown {
     const handler = this.#handler; // called without our `this`
     try {
-      return exchange === undefined
-        ? (handler as () => unknown)()
-        : handler(requestFrom(exchange), new HandlerInfo(exchange));
+      if (exchange !== undefined) {
+        return runInRequest(exchange, handler, requestFrom(exchange), new HandlerInfo(exchange));
+      }
+      const before = callBegan(A_REQUEST);
+      try {
+        return (handler as () => unknown)();
+      } finally {
+        callEnded(A_REQUEST, before);
+      }
     } catch (error) {
       return this.failure(error);
     }
@@ -575,6 +599,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
   }
 }
 
+/** How a stall is named that a handler without a parameter made: there is nothing to tell its requests apart. */
+const A_REQUEST = "a request";
 /** What `#admit` gives for a body that may not come. */
 const TOO_LARGE = Symbol("too large");
 /** The parser's reason for the one 431 that is no question of bytes. */
