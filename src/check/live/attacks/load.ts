@@ -1,0 +1,236 @@
+/** Many at once: floods, resets, heads in crumbs. What counts is what other clients notice meanwhile, and afterwards. */
+import {
+  type Attack,
+  type Context,
+  describe,
+  fail,
+  type Outcome,
+  pass,
+  pause,
+  seen,
+  showMiB,
+  skip,
+} from "../attack.ts";
+import { Client, compare } from "../latency.ts";
+import type { Wire } from "../wire.ts";
+
+const SAMPLES = 150;
+const SAMPLES_MS = 1_200;
+const ROUNDS = 3;
+
+interface Flood {
+  readonly id: string;
+  readonly name: string;
+  readonly sent: string;
+  /** Quick and full. */
+  readonly counts: readonly [number, number];
+  readonly quick: boolean;
+  begin(wire: Wire, context: Context, index: number): void;
+  /** Called some times a second with all of them. */
+  drip?(wires: readonly Wire[], round: number): void;
+}
+
+function flood({ id, name, sent, counts, quick, begin, drip }: Flood): Attack {
+  return {
+    id: `load/${id}`,
+    family: "load",
+    name,
+    rule: "the production checklist",
+    sent: `${sent}, up to ${counts[1]} connections (${counts[0]} with --quick), in ${ROUNDS} rounds`,
+    want: "p99 of other clients at most doubles, give or take 20 ms; new clients are answered",
+    pace: "alone",
+    quick,
+    run: (context) => runFlood(context, context.quick ? counts[0] : counts[1], begin, drip),
+  };
+}
+
+async function runFlood(context: Context, count: number, begin: Flood["begin"], drip: Flood["drip"]): Promise<Outcome> {
+  const client = new Client(context);
+  const quiet: number[] = [];
+  const loaded: number[] = [];
+  let most = 0;
+  let newcomer: number | undefined;
+  try {
+    await client.samples(20, 500);
+    const rounds = context.quick ? 2 : ROUNDS;
+    for (let round = 0; round < rounds && !context.signal.aborted; round++) {
+      quiet.push(...(await client.samples(SAMPLES, SAMPLES_MS)));
+      const wires = await openMany(context, count, begin);
+      most = Math.max(most, wires.length);
+      let rhythm = 0;
+      const timer = setInterval(() => drip?.(wires, rhythm++), 250);
+      loaded.push(...(await client.samples(SAMPLES, SAMPLES_MS)));
+      if (round === 0) newcomer = await askAsNewcomer(context);
+      clearInterval(timer);
+      for (const wire of wires) wire.close();
+    }
+  } finally {
+    client.close();
+  }
+  if (context.signal.aborted) return skip("the check ended before it was known");
+  if (newcomer === undefined) return fail(`${most} connections: a new client got no answer within 12 s`);
+  const { verdict, came } = compare(quiet, loaded, client.lost);
+  return { verdict, came: `${most} connections: ${came}` };
+}
+
+/** Opens as many as it can, some at a time; this process, or the server, may run out of descriptors. */
+async function openMany(context: Context, count: number, begin: Flood["begin"]): Promise<Wire[]> {
+  const wires: Wire[] = [];
+  const until = performance.now() + 4_000;
+  while (wires.length < count && performance.now() < until && !context.signal.aborted) {
+    const size = Math.min(50, count - wires.length);
+    const opened = await Promise.allSettled(Array.from({ length: size }, () => context.wires.open(true)));
+    const made = opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    made.forEach((wire, i) => {
+      begin(wire, context, wires.length + i);
+    });
+    wires.push(...made);
+    if (made.length < size) break;
+  }
+  return wires;
+}
+
+/** A server without a free descriptor answers once it has cut silent connections off. */
+async function askAsNewcomer(context: Context): Promise<number | undefined> {
+  const client = new Client(context);
+  try {
+    return await client.request(12_000);
+  } catch {
+    return undefined;
+  } finally {
+    client.close();
+  }
+}
+
+const silentFlood = flood({
+  id: "silent-flood",
+  name: "a flood of connections that never speak",
+  sent: "nothing",
+  counts: [1_000, 2_000],
+  quick: true,
+  begin() {},
+});
+
+const drippingFlood = flood({
+  id: "dripping-flood",
+  name: "a flood of half-open and dripping heads",
+  sent: "half a head, and on every second connection a byte a second",
+  counts: [600, 2_000],
+  quick: false,
+  begin: (wire, { path, host }) => void wire.send(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nX-Slow: `),
+  drip(wires, round) {
+    // A quarter of them each time, four times a second.
+    for (let i = round % 4; i < wires.length; i += 4) if (i % 2 === 0) void wires[i].send("a");
+  },
+});
+
+const resets: Attack = {
+  id: "load/resets",
+  family: "load",
+  name: "connections that are reset at random moments",
+  rule: "the production checklist",
+  sent: "a request, a part of one or several, and a reset after 0 to 20 ms; 1,000 times (400 with --quick)",
+  want: "other clients are answered meanwhile, and afterwards",
+  pace: "alone",
+  quick: true,
+  async run(context) {
+    const client = new Client(context);
+    try {
+      const quiet = await client.samples(SAMPLES, SAMPLES_MS);
+      const count = context.quick ? 400 : 1_000;
+      let left = count;
+      const worker = async (): Promise<void> => {
+        while (left-- > 0 && !context.signal.aborted) await resetOne(context).catch(() => {});
+      };
+      const workers = Promise.all(Array.from({ length: 20 }, worker));
+      const loaded = await client.samples(SAMPLES * 4, 3_000);
+      await workers;
+      const after = await client.samples(20, 5_000);
+      if (context.signal.aborted) return skip("the check ended before it was known");
+      if (after.length < 20) return fail(`after ${count} resets it no longer answers`);
+      const { verdict, came } = compare(quiet, loaded, client.lost);
+      return { verdict, came: `${count} resets: ${came}` };
+    } finally {
+      client.close();
+    }
+  },
+};
+
+async function resetOne(context: Context): Promise<void> {
+  using wire = await context.wires.open();
+  const request = `GET ${context.path} HTTP/1.1\r\nHost: ${context.host}\r\n\r\n`;
+  const part = request.repeat(1 + Math.floor(Math.random() * 3));
+  void wire.send(Math.random() < 0.3 ? part.slice(0, -3) : part);
+  // Closing with answers unread, or before they come, resets the connection.
+  if (Math.random() < 0.7) await pause(Math.random() * 20, context.signal);
+}
+
+const CRUMBS = 12_000;
+const WHOLE_PART = 900 * 1024;
+
+const crumbs: Attack = {
+  id: "load/crumbs",
+  family: "load",
+  name: "a head of 1 MiB whose end comes in segments of one byte",
+  rule: "the production checklist",
+  sent: `GET / with 900 KiB of fields at once, then ${CRUMBS} segments of one byte`,
+  want: "refused (431) or cut within 10 s, and other clients notice nothing: a head is not read anew for each segment",
+  pace: "alone",
+  quick: true,
+  async run(context) {
+    const client = new Client(context);
+    try {
+      await client.samples(20, 500);
+      const quiet = await client.samples(SAMPLES, SAMPLES_MS);
+      using wire = (await context.wires.open()).read();
+      const fields = `X: ${"a".repeat(8_000)}\r\n`.repeat(Math.floor(WHOLE_PART / 8_005));
+      await wire.send(`GET ${context.path} HTTP/1.1\r\nHost: ${context.host}\r\n${fields}X-Crumbs: `);
+      let sent = 0;
+      const sending = (async () => {
+        while (sent < CRUMBS && wire.end === undefined && !context.signal.aborted) {
+          if (!(await wire.send("a"))) break;
+          sent++;
+          // A turn for the server between two, so that they come one by one.
+          if (sent % 4 === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+      })();
+      const loaded = await client.samples(SAMPLES * 4, 4_000);
+      await sending;
+      await wire.ended(Math.max(500, 11_000 - wire.age));
+      if (context.signal.aborted) return skip("the check ended before it was known");
+      const head = `${describe(seen(wire))}, ${showMiB(WHOLE_PART + sent)} sent`;
+      const { verdict, came } = compare(quiet, loaded, client.lost);
+      if (wire.end === undefined) return fail(`${head}; ${came}`);
+      return { verdict, came: `${head}; ${came}` };
+    } finally {
+      client.close();
+    }
+  },
+};
+
+/** Whether the server is still there, after everything. */
+const alive: Attack = {
+  id: "load/alive",
+  family: "load",
+  name: "full service after all of it",
+  rule: "the production checklist",
+  sent: "50 requests on 50 connections",
+  want: "50 answers like the first",
+  pace: "alone",
+  quick: true,
+  async run(context) {
+    const results = await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const client = new Client(context);
+        const took = await client.request(5_000).catch(() => undefined);
+        client.close();
+        return took;
+      }),
+    );
+    const answered = results.filter((took) => took !== undefined).length;
+    return answered === 50 ? pass("50 of 50 answered") : fail(`${answered} of 50 answered`);
+  },
+};
+
+export const floods: readonly Attack[] = [silentFlood, drippingFlood, crumbs, resets];
+export const afterwards: Attack = alive;

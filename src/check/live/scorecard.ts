@@ -1,0 +1,162 @@
+/** Points and grades, and how they are shown: at a glance first, every attack below. */
+import { type Family, families, type Verdict } from "./attack.ts";
+import type { PeerTable } from "./peers.ts";
+import type { Result } from "./run.ts";
+
+export interface Score {
+  readonly family: Family;
+  readonly grade: string;
+  readonly points: number;
+  readonly of: number;
+  readonly fails: number;
+  readonly warns: number;
+}
+
+/** A pass is a point, a warning half of one; what was skipped counts for nothing. */
+export function score(results: readonly Result[]): Score[] {
+  return (Object.keys(families) as Family[]).flatMap((family) => {
+    const mine = results.filter((result) => result.attack.family === family);
+    const count = (verdict: Verdict): number => mine.filter(({ outcome }) => outcome.verdict === verdict).length;
+    const of = mine.length - count("skip");
+    if (mine.length === 0) return [];
+    const points = count("pass") + count("warn") / 2;
+    return [
+      { family, grade: grade(points, of, count("fail")), points, of, fails: count("fail"), warns: count("warn") },
+    ];
+  });
+}
+
+/** A: nothing failed, and nine tenths of the points. A single failure is a B at best. */
+function grade(points: number, of: number, fails: number): string {
+  if (of === 0) return "-";
+  const share = points / of;
+  if (fails === 0 && share >= 0.9) return "A";
+  if (share >= 0.85) return "B";
+  if (share >= 0.7) return "C";
+  return share >= 0.5 ? "D" : "F";
+}
+
+export function failed(results: readonly Result[]): boolean {
+  return results.some(({ outcome }) => outcome.verdict === "fail");
+}
+
+export interface Shown {
+  readonly target: string;
+  readonly seconds: number;
+  readonly quick: boolean;
+  readonly results: readonly Result[];
+  readonly peers: PeerTable;
+  readonly color: boolean;
+}
+
+const WORDS: Readonly<Record<Verdict, string>> = { pass: "PASS", warn: "WARN", fail: "FAIL", skip: "skip" };
+const COLORS: Readonly<Record<Verdict, string>> = { pass: "32", warn: "33", fail: "31;1", skip: "2" };
+const MARKS: Readonly<Record<Verdict, string>> = { pass: "+", warn: "~", fail: "x", skip: "." };
+
+/** The whole report, as text. */
+export function render(shown: Shown): string {
+  const paint = (code: string, text: string): string => (shown.color ? `\x1b[${code}m${text}\x1b[0m` : text);
+  return [...glance(shown, paint), "", ...table(shown, paint), "", verdictLine(shown, paint), ""].join("\n");
+}
+
+type Paint = (code: string, text: string) => string;
+
+function glance({ target, results, quick, seconds }: Shown, paint: Paint): string[] {
+  const lines = [paint("1", `Scorecard of ${target}${quick ? " (quick)" : ""}, ${Math.round(seconds)} s`), ""];
+  for (const { family, grade, points, of, fails, warns } of score(results)) {
+    const worst: Verdict = fails > 0 ? "fail" : warns > 0 ? "warn" : "pass";
+    const bar = of === 0 ? "" : "#".repeat(Math.round((points / of) * 20)).padEnd(20, ".");
+    const troubles = `${fails > 0 ? `, ${fails} failed` : ""}${warns > 0 ? `, ${warns} to look at` : ""}`;
+    lines.push(
+      `  ${paint(COLORS[worst], grade)}  ${families[family].padEnd(22)} ${bar.padEnd(20)}  ${points} of ${of}${troubles}`,
+    );
+  }
+  for (const verdict of ["fail", "warn"] as const) {
+    const some = results.filter(({ outcome }) => outcome.verdict === verdict);
+    if (some.length > 0) lines.push("");
+    for (const { attack, outcome } of some) {
+      lines.push(`  ${paint(COLORS[verdict], WORDS[verdict])}  ${attack.name}: ${outcome.came}`);
+    }
+  }
+  return lines;
+}
+
+function table({ results, peers }: Shown, paint: Paint): string[] {
+  const lines = [paint("1", "Every attack"), `  beside it what defaults do: ${peersLine(peers)}`];
+  for (const family of Object.keys(families) as Family[]) {
+    const mine = results.filter((result) => result.attack.family === family);
+    if (mine.length > 0) lines.push("", paint("1", families[family]));
+    for (const { attack, outcome } of mine) {
+      lines.push(
+        `  ${paint(COLORS[outcome.verdict], WORDS[outcome.verdict])}  ${attack.name}  ${paint("2", attack.id)}`,
+        `        sent  ${attack.sent}`,
+        `        want  ${attack.want} (${attack.rule})`,
+        `        came  ${outcome.came}`,
+        ...peersOf(attack.id, peers, paint),
+      );
+    }
+  }
+  return lines;
+}
+
+function peersLine(peers: PeerTable): string {
+  const named = peers.peers.map(({ name, version, missing }) => `${name} ${missing ?? version}`).join(", ");
+  return `${named}; measured by scripts/bench/check-peers.ts on ${peers.date}`;
+}
+
+function peersOf(id: string, { peers }: PeerTable, paint: Paint): string[] {
+  return peers.flatMap(({ name, results }) => {
+    const result = results[id];
+    const label = name.padEnd(5);
+    if (result === undefined) return [];
+    return [
+      `        ${paint("2", label)} ${paint(COLORS[result.verdict], MARKS[result.verdict])} ${paint("2", result.came)}`,
+    ];
+  });
+}
+
+function verdictLine({ results, peers }: Shown, paint: Paint): string {
+  const count = (verdict: Verdict): number => results.filter(({ outcome }) => outcome.verdict === verdict).length;
+  const worst: Verdict = count("fail") > 0 ? "fail" : count("warn") > 0 ? "warn" : "pass";
+  const ours = `${count("pass")} passed, ${count("fail")} failed, ${count("warn")} to look at, ${count("skip")} skipped`;
+  const ids = new Set(results.map(({ attack }) => attack.id));
+  const theirs = peers.peers
+    .filter(({ missing }) => missing === undefined)
+    .map(({ name, results: all }) => {
+      const fails = Object.entries(all).filter(([id, { verdict }]) => ids.has(id) && verdict === "fail").length;
+      return `${name} ${fails}`;
+    });
+  const same = theirs.length === 0 ? "" : ` Of the same attacks defaults fail: ${theirs.join(", ")}.`;
+  return `${paint(COLORS[worst], WORDS[worst])}  ${ours}.${same}`;
+}
+
+/** The same for programs. */
+export function toJson({ target, results, quick, seconds, peers }: Shown): string {
+  const report = {
+    target,
+    quick,
+    seconds: Math.round(seconds * 10) / 10,
+    failed: failed(results),
+    families: score(results).map((each) => ({ ...each, name: families[each.family] })),
+    attacks: results.map(({ attack, outcome, seconds: took }) => ({
+      id: attack.id,
+      family: attack.family,
+      name: attack.name,
+      verdict: outcome.verdict,
+      sent: attack.sent,
+      want: attack.want,
+      rule: attack.rule,
+      came: outcome.came,
+      seconds: Math.round(took * 10) / 10,
+      peers: Object.fromEntries(
+        peers.peers.flatMap(({ name, results: all }) => (all[attack.id] === undefined ? [] : [[name, all[attack.id]]])),
+      ),
+    })),
+    peers: { date: peers.date, machine: peers.machine, versions: versionsOf(peers) },
+  };
+  return `${JSON.stringify(report, null, 2)}\n`;
+}
+
+function versionsOf({ peers }: PeerTable): Record<string, string> {
+  return Object.fromEntries(peers.map(({ name, version, missing }) => [name, missing ?? version]));
+}
