@@ -1,0 +1,120 @@
+/**
+ * The server that the soak is about: a route for each kind of request and answer, every one with an answer that a
+ * client can check, and `/state`, which tells what must be nothing again at the end.
+ */
+import { createHash } from "node:crypto";
+import { getHeapStatistics } from "node:v8";
+
+/** Handlers at work: from the call until the response is out, or nobody wants it any more. */
+let running = 0;
+
+interface Info {
+  readonly completed: Promise<void>;
+}
+
+export default {
+  async fetch(request: Request, info: Info): Promise<Response> {
+    running++;
+    const done = (): void => void running--;
+    info.completed.then(done, done);
+    return await route(request);
+  },
+};
+
+async function route(request: Request): Promise<Response> {
+  const url = new URL(request.url);
+  const number = (name: string, otherwise: number): number => Number(url.searchParams.get(name) ?? otherwise);
+  const mark = url.searchParams.get("mark") ?? "";
+  switch (url.pathname) {
+    case "/hello":
+      return new Response(`hello ${mark}`);
+    case "/hash":
+      return new Response(await hash(request));
+    case "/text":
+      return new Response(
+        createHash("sha256")
+          .update(await request.bytes())
+          .digest("hex"),
+      );
+    case "/echo":
+      return new Response(request.body);
+    case "/bytes":
+      return new Response(pattern(number("size", 1000), mark));
+    case "/stream":
+      return new Response(stream(pattern(number("size", 1000), mark)));
+    case "/events":
+      return new Response(events(number("count", 10), number("ms", 50), request.signal), {
+        headers: { "content-type": "text/event-stream" },
+      });
+    case "/slow":
+      await pause(number("ms", 100), request.signal);
+      return new Response(`slow ${mark}`);
+    case "/state":
+      return Response.json(state(url.searchParams.has("gc")));
+    default:
+      return new Response("no such route\n", { status: 404 });
+  }
+}
+
+async function hash(request: Request): Promise<string> {
+  const digest = createHash("sha256");
+  for await (const chunk of request.body ?? []) digest.update(chunk);
+  return digest.digest("hex");
+}
+
+/** What clients compute as well: bytes that depend on the mark. */
+function pattern(size: number, mark: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.alloc(size, `${mark}·`));
+}
+
+function stream(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    pull(controller) {
+      const end = Math.min(bytes.length, at + 50_000);
+      if (end > at) controller.enqueue(bytes.slice(at, end));
+      at = end;
+      if (at === bytes.length) controller.close();
+    },
+  });
+}
+
+function events(count: number, ms: number, signal: AbortSignal): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let sent = 0;
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        await pause(ms, signal);
+        controller.enqueue(encoder.encode(`data: ${sent}\n\n`));
+        if (++sent === count) controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** `gc` is there because the soak starts the server with --expose-gc. */
+function state(collect: boolean): Record<string, number> {
+  const { gc } = globalThis as { gc?: () => void };
+  if (collect) gc?.();
+  // Not process.memoryUsage, which opens a file in /proc: the soak leaves no descriptor for that at times.
+  const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
+  const timers = process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  return { running, timers, heap, external };
+}

@@ -1,0 +1,185 @@
+/** The server under test: a child process, what the kernel says of it, and its end. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { connect, get, type Wire } from "./wire.ts";
+
+const root = join(import.meta.dirname, "../..");
+const living = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of living) child.kill("SIGKILL");
+});
+
+/** What the handler's `/state` tells. */
+export interface State {
+  /** Handlers at work. */
+  readonly running: number;
+  /** Host timers that are set. */
+  readonly timers: number;
+  readonly heap: number;
+  readonly external: number;
+}
+
+export interface ServerOptions {
+  /** Flags of `slipway run`. */
+  readonly flags?: readonly string[];
+  /** `ulimit -n` of the child. */
+  readonly descriptors?: number;
+}
+
+export class Server {
+  readonly port: number;
+  readonly pid: number;
+  readonly startedIn: number;
+  readonly #child: ChildProcess;
+  readonly #said: () => string;
+  #control: Wire | undefined;
+
+  private constructor(child: ChildProcess, port: number, startedIn: number, said: () => string) {
+    this.#child = child;
+    this.pid = child.pid ?? 0;
+    this.port = port;
+    this.startedIn = startedIn;
+    this.#said = said;
+  }
+
+  /** Starts it, and waits until it listens. */
+  static start({ flags = [], descriptors }: ServerOptions = {}): Promise<Server> {
+    const began = performance.now();
+    const command = [
+      process.execPath,
+      "--expose-gc",
+      join(root, "src/cli/main.ts"),
+      "run",
+      join(root, "scripts/soak/handler.ts"),
+      "--host",
+      "127.0.0.1",
+      "--port",
+      "0",
+      ...flags,
+    ];
+    const limited =
+      descriptors === undefined ? command : ["sh", "-c", `ulimit -n ${descriptors}; exec "$@"`, "sh", ...command];
+    const child = spawn(limited[0], limited.slice(1), { stdio: ["ignore", "pipe", "pipe"], cwd: root });
+    living.add(child);
+    child.once("exit", () => living.delete(child));
+    let said = "";
+    return new Promise((resolve, reject) => {
+      const hear = (text: string): void => {
+        said = (said + text).slice(-100_000);
+        const port = /http:\/\/[^ ]*:(\d+)/.exec(said);
+        if (port !== null) resolve(new Server(child, Number(port[1]), performance.now() - began, () => said));
+      };
+      child.stdout?.setEncoding("utf8").on("data", hear);
+      child.stderr?.setEncoding("utf8").on("data", hear);
+      child.once("error", reject);
+      child.once("exit", (code, signal) => reject(new Error(`the server ended at once (${code ?? signal}):\n${said}`)));
+    });
+  }
+
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+  /** Everything that it has printed, the last 100 kB. */
+  get log(): string {
+    return this.#said();
+  }
+  get exitCode(): number | null {
+    return this.#child.exitCode;
+  }
+
+  /** The handler's own account. One connection is kept for it, opened before any flood. */
+  async state(collect = false): Promise<State> {
+    for (let tries = 0; ; tries++) {
+      try {
+        this.#control ??= await connect(this.port);
+        this.#control.write(get(collect ? "/state?gc" : "/state"));
+        const { status, body } = await this.#control.answer();
+        if (status !== 200) throw new Error(`/state answered ${status}`);
+        return JSON.parse(body.toString()) as State;
+      } catch (error) {
+        // It may have been idle for too long. Twice is no accident.
+        this.#control?.socket.destroy();
+        this.#control = undefined;
+        if (tries > 0) throw error;
+      }
+    }
+  }
+
+  /** The same once what is garbage has been collected: finalisers, and what waited for them, need a few rounds. */
+  async settled(): Promise<State> {
+    for (let rounds = 0; rounds < 4; rounds++) {
+      await this.state(true);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return await this.state(true);
+  }
+
+  closeControl(): void {
+    this.#control?.socket.destroy();
+    this.#control = undefined;
+  }
+
+  /** Resident bytes. */
+  rss(): number {
+    const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, "latin1"));
+    return Number(match?.[1] ?? 0) * 1024;
+  }
+
+  /** Descriptors of the kind that servers leak: sockets, and all of them. */
+  descriptors(): { sockets: number; all: number } {
+    const folder = `/proc/${this.pid}/fd`;
+    let sockets = 0;
+    let all = 0;
+    for (const fd of readdirSync(folder)) {
+      try {
+        if (readlinkSync(join(folder, fd)).startsWith("socket:")) sockets++;
+        all++;
+      } catch {
+        // Closed meanwhile.
+      }
+    }
+    return { sockets, all };
+  }
+
+  /** CPU seconds used so far, by user and kernel (proc(5), fields 14 and 15 of stat; a tick is 10 ms). */
+  cpu(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, "latin1");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Waits for the end, at most so long; then it is killed and the answer is null. */
+  async ended(withinMs: number): Promise<number | null> {
+    if (!this.alive) return this.#child.exitCode;
+    return await new Promise((resolve) => {
+      const limit = setTimeout(() => {
+        this.#child.kill("SIGKILL");
+        resolve(null);
+      }, withinMs);
+      this.#child.once("exit", (code) => {
+        clearTimeout(limit);
+        resolve(code);
+      });
+    });
+  }
+
+  /** Whatever was asked of it, it is gone after this. */
+  async kill(): Promise<void> {
+    this.closeControl();
+    if (!this.alive) return;
+    this.#child.kill("SIGKILL");
+    await this.ended(5000);
+  }
+}
+
+/** The flags among these that this `slipway run` knows; limits were not always there. */
+export async function knownFlags(flags: Readonly<Record<string, string>>): Promise<string[]> {
+  const { execFileSync } = await import("node:child_process");
+  const help = execFileSync(process.execPath, [join(root, "src/cli/main.ts"), "run", "--help"], { encoding: "utf8" });
+  return Object.entries(flags).flatMap(([flag, value]) => (help.includes(flag) ? [flag, value] : []));
+}

@@ -1,0 +1,62 @@
+/** Runs the kinds of `clients.ts` beside each other until told to stop, and counts what became of each. */
+import { type Context, type Kind, pause } from "./clients.ts";
+import type { Random } from "./random.ts";
+import { Ended, Wrong } from "./wire.ts";
+
+export class Storm {
+  /** By kind: outcome and how often. */
+  readonly outcomes = new Map<string, Map<string, number>>();
+  /** What must not be. */
+  readonly wrong: string[] = [];
+  readonly #controller = new AbortController();
+  readonly #all: Promise<unknown>;
+
+  constructor(port: number, random: Random, kinds: readonly Kind[]) {
+    const context: Context = { port, random, stop: this.#controller.signal };
+    this.#all = Promise.all(
+      kinds.flatMap((kind) => Array.from({ length: kind.count }, (_, i) => this.#loop(kind, context, i))),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#controller.abort();
+    await this.#all;
+  }
+
+  async #loop(kind: Kind, context: Context, index: number): Promise<void> {
+    const { stop } = context;
+    await pause((kind.everyMs * index) / kind.count, stop);
+    while (!stop.aborted) {
+      this.#count(kind.name, await this.#once(kind, context));
+      await pause(kind.everyMs, stop);
+    }
+  }
+
+  async #once(kind: Kind, context: Context): Promise<string> {
+    // Nothing takes this long but what hangs. (Those who wait to be cut end with the soak.)
+    const hung = Promise.withResolvers<string>();
+    const limit = kind.good ? setTimeout(() => hung.reject(new Wrong("no answer in 30 s")), 30_000) : undefined;
+    try {
+      return await Promise.race([kind.run(context), hung.promise]);
+    } catch (error) {
+      const ended = error instanceof Ended;
+      if (!ended || kind.good) this.wrong.push(`${kind.name}: ${error instanceof Error ? error.message : error}`);
+      return ended ? error.message : "wrong";
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
+  #count(name: string, outcome: string): void {
+    let counts = this.outcomes.get(name);
+    if (counts === undefined) this.outcomes.set(name, (counts = new Map()));
+    counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  }
+
+  print(): void {
+    for (const [name, counts] of this.outcomes) {
+      const list = [...counts].sort((a, b) => b[1] - a[1]).map(([outcome, count]) => `${count} ${outcome}`);
+      console.log(`  ${name.padEnd(16)} ${list.join(", ")}`);
+    }
+  }
+}
