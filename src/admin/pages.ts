@@ -27,8 +27,8 @@ export interface PagesSettings {
   readonly host: string | undefined;
   /** No browser reaches a Unix socket, and its clients write any Host. */
   readonly anyHost: boolean;
-  /** Told before metrics are read. */
-  readonly scraped: () => void;
+  /** Reads the metrics, all of them at once, by calling `read`. */
+  readonly scrape: (read: () => Promise<string>) => Promise<string>;
 }
 
 type Page = (accept: string | null) => Response | Promise<Response>;
@@ -61,12 +61,11 @@ export function pages(settings: PagesSettings): (request: Request) => Response |
   };
 }
 
-function pageTable({ exposition, readiness, config, scraped }: PagesSettings): Record<string, Page> {
+function pageTable({ exposition, readiness, config, scrape }: PagesSettings): Record<string, Page> {
   return {
     async "/metrics"(accept) {
-      scraped();
       const format = metricsFormat(accept);
-      return answer(200, await exposition.text(format), exposition.contentType(format));
+      return answer(200, await scrape(() => exposition.text(format)), exposition.contentType(format));
     },
     "/healthz": () => answer(200, "ok\n"),
     async "/readyz"(accept) {

@@ -23,11 +23,14 @@ export class Reserve {
     return this.#descriptors.length < KEPT;
   }
 
-  /** Lets go of the places for as long as `use` runs. */
-  lend(use: () => void): void {
+  /** Lets go of the places for as long as `use` runs, which must not wait. */
+  lend<T>(use: () => T): T {
     for (const fd of this.#descriptors.splice(0)) closeSync(fd);
-    use();
-    this.#fill();
+    try {
+      return use();
+    } finally {
+      this.#fill();
+    }
   }
 
   close(): void {

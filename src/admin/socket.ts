@@ -1,5 +1,6 @@
 /** The admin port's socket. */
 import { lstatSync, unlinkSync } from "node:fs";
+import { formatV4, formatV6 } from "../net/ip.ts";
 import { connect, type Listener, listen } from "../net/mod.ts";
 import { resolveSync } from "../net/names.ts";
 import { socketFile } from "../net/socket_file.ts";
@@ -31,13 +32,10 @@ function openTcp(text: string, address: AdminAddress & { transport: "tcp" }, ins
   const ip = resolveSync(runtime().poller.constants, address.hostname);
   checkReach(text, ip, insecure);
   // A name is bound as it was resolved for the check: asked again, it could be another address.
-  const hostname = ip.zone === "" ? (ip.bytes.length === 4 ? ip.bytes.join(".") : v6Text(ip.bytes)) : address.hostname;
+  const hostname =
+    ip.zone === "" ? (ip.bytes.length === 4 ? formatV4(ip.bytes, 0) : formatV6(ip.bytes, 0)) : address.hostname;
   const listener = listen({ hostname, port: address.port, backlog: BACKLOG }) as unknown as Listener;
   return { listener, address, close: () => listener.close() };
-}
-
-function v6Text(bytes: Uint8Array): string {
-  return Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] << 8) | bytes[2 * i + 1]).toString(16)).join(":");
 }
 
 /** The file is for this user only (mode 0600): whoever may connect sees everything. */
@@ -84,6 +82,7 @@ function isAbstract(path: string): boolean {
 
 /** The errors of `listen` say what happened and where; here is added which option is meant. */
 function explain(text: string, error: unknown): unknown {
-  if (!(error instanceof Error) || !("code" in error)) return error;
+  const known = error instanceof RangeError || (error instanceof Error && "code" in error);
+  if (!known) return error;
   return new AdminError(`--admin ${text}: ${error.message}`, { cause: error });
 }

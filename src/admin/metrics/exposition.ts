@@ -27,7 +27,7 @@ export class Exposition {
     };
   }
 
-  /** All values as they are now. */
+  /** All values as they are now: they are read before this returns, though the text comes later. */
   text(format: Format): Promise<string> {
     return this.#registries[format].metrics();
   }

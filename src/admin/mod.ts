@@ -1,0 +1,120 @@
+/**
+ * The admin port: metrics, health and what the program is at, on a socket of its own and never on the public one. Off
+ * unless asked for; loaded, with prom-client, only then.
+ */
+import { counters, HttpCounters } from "../http/counters.ts";
+import { defaultLimits, type Limits } from "../http/limits.ts";
+import { showUrl } from "../http/serve.ts";
+import { servers } from "../http/servers.ts";
+import { type Handler, HttpService } from "../http/service.ts";
+import { parseIp } from "../net/ip.ts";
+import type { Addr } from "../net/mod.ts";
+import { runtime } from "../runtime/turn.ts";
+import { Exposition } from "./metrics/exposition.ts";
+import { gauge } from "./metrics/family.ts";
+import { httpFamilies } from "./metrics/http.ts";
+import { LoopDelay } from "./metrics/loop-delay.ts";
+import { processFamilies } from "./metrics/process.ts";
+import { runtimeFamilies } from "./metrics/runtime.ts";
+import { type ConfigEntry, pages } from "./pages.ts";
+import { Readiness, type ReadyChecks } from "./ready.ts";
+import { Reserve } from "./reserve.ts";
+import { openAdminSocket } from "./socket.ts";
+import { holdNothing } from "./unheld.ts";
+
+export { setDraining } from "./draining.ts";
+export { AdminError } from "./errors.ts";
+export type { ConfigEntry } from "./pages.ts";
+export type { Check, ReadyChecks } from "./ready.ts";
+
+export interface AdminSettings {
+  /** `127.0.0.1:9090`, `[::1]:9090`, `localhost:9090` or `unix:/run/admin.sock`; with `insecure` any address. */
+  readonly address: string;
+  /** Allows an address that other machines reach. */
+  readonly insecure: boolean;
+  /** The program's own checks, as its default export has them; checked here. */
+  readonly ready?: ReadyChecks;
+  /** What `/config` shows. */
+  readonly config: () => readonly ConfigEntry[];
+}
+
+export interface Admin {
+  /** Where it listens. */
+  readonly addr: Addr;
+  /** The same as people would write it: `http://127.0.0.1:9090/`. */
+  readonly url: string;
+  /** Closes it and its connections at once. A process that exits need not call it. */
+  close(): Promise<void>;
+}
+
+/** Whoever comes here asks little, gets an answer at once, and leaves or comes again within a minute. */
+const limits: Limits = {
+  ...defaultLimits,
+  readHeaderTimeout: 2_000,
+  readTimeout: 2_000,
+  // Longer than the longest timeout that a readiness check may have.
+  writeTimeout: 65_000,
+  // Longer than Prometheus's default interval, so that its connection stays.
+  idleTimeout: 75_000,
+  maxHeaderBytes: 8 * 1024,
+  maxHeaderCount: 64,
+  maxBodyBytes: 1024,
+  maxConnections: 32,
+  drainDelay: 0,
+  drainIdle: 0,
+  drainTimeout: 1_000,
+};
+
+/**
+ * Opens the admin port, and switches on what only it reads. Throws an AdminError, whose message is one sentence, when
+ * the address is refused or taken, or `ready` is none.
+ */
+export async function openAdmin({ address, insecure, ready, config }: AdminSettings): Promise<Admin> {
+  const rt = runtime();
+  const readiness = new Readiness(ready);
+  const delay = new LoopDelay();
+  // Before anybody can ask: at the descriptor limit nothing can be loaded any more.
+  const exposition = new Exposition([
+    ...httpFamilies(counters, servers),
+    ...runtimeFamilies(),
+    ...processFamilies(delay),
+    gauge("slipway_readiness_check_failing", "1 when the check failed when it last ran.", () =>
+      readiness.states().map(({ name, ok }) => ({ labels: { check: name }, value: Number(!ok) })),
+    ),
+  ]);
+  const socket = await openAdminSocket(address, insecure);
+  const { listener } = socket;
+  const reserve = new Reserve(rt);
+  const { transport } = socket.address;
+  const host = socket.address.transport === "tcp" ? socket.address.hostname : undefined;
+  const handler = pages({
+    exposition,
+    readiness,
+    config,
+    host: host !== undefined && parseIp(host) === undefined ? host : undefined,
+    anyHost: transport === "unix",
+    scrape(read) {
+      delay.watch();
+      // Resident memory is read from a file: at the descriptor limit that needs a descriptor too.
+      return reserve.lend(read);
+    },
+  });
+  let service: HttpService | undefined;
+  holdNothing(listener, rt, () => service?.connections ?? 0);
+  service = new HttpService(listener, handler as Handler, { limits, counters: new HttpCounters() });
+  listener.starved = () => reserve.lend(() => listener.takeWaiting());
+  const server = service;
+  counters.timed = true;
+  return {
+    addr: listener.addr,
+    url: showUrl(listener.addr),
+    async close() {
+      counters.timed = false;
+      delay.stop();
+      reserve.close();
+      server.close();
+      socket.close();
+      await server.finished;
+    },
+  };
+}

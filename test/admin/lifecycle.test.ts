@@ -1,0 +1,148 @@
+// The admin port keeps nothing alive, costs an idle process nothing, and answers when all else must wait.
+import { connect as connectSocket, type Socket } from "node:net";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { LoopDelay } from "../../src/admin/metrics/loop-delay.ts";
+import { runtime } from "../../src/runtime/turn.ts";
+import { connect } from "../http/support/client.ts";
+import { eventually, start as startServing } from "../http/support/server.ts";
+import { endProcesses, repository, type Started, start } from "../support/process.ts";
+import { ask, open } from "./support/ask.ts";
+import { parseOpenMetrics, valueIn } from "./support/openmetrics.ts";
+
+test.after(endProcesses);
+
+const source = (path: string): string => JSON.stringify(join(repository, "src", path));
+
+/** A process with an admin port that runs `body`; `files` is its descriptor limit. */
+function program(body: string, files?: number): Started {
+  const text = `import { openAdmin } from ${source("admin/mod.ts")};
+    import { serve } from ${source("http/mod.ts")};
+    import { writeSync } from "node:fs";
+    const admin = await openAdmin({ address: "127.0.0.1:0", insecure: false, config: () => [] });
+    const say = (text) => writeSync(1, text + "\\n");
+    say("admin " + admin.addr.port);
+    ${body}`;
+  const node = [process.execPath, "--input-type=module-typescript", "-e", text];
+  return start(files === undefined ? node : ["sh", "-c", `ulimit -n ${files}; exec "$0" "$@"`, ...node]);
+}
+
+async function portOf(child: Started, name: string): Promise<number> {
+  return Number((await child.saw(new RegExp(`^${name} (\\d+)$`, "m")))[1]);
+}
+
+test("a process whose work is done ends, whoever is connected to its admin port", async () => {
+  const child = program(`process.stdin.once("data", () => process.stdin.destroy());`);
+  const port = await portOf(child, "admin");
+  using idle = await connect(port);
+  using kept = await connect(port);
+  using half = await connect(port);
+  kept.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  assert.is((await kept.response()).status, 200);
+  half.write("GET /metrics HTTP/1.1\r\nHo");
+  await ask(port, "/healthz");
+  child.child.stdin?.write("done\n");
+  assert.is((await child.finished).code, 0);
+  await idle.until(() => idle.over, "the end");
+});
+
+test("connections that came and went leave what holds the process as it was", async () => {
+  const child = program(`
+    const server = serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("x"));
+    say("public " + server.addr.port);
+    process.stdin.once("data", () => { process.stdin.destroy(); server.close(); });`);
+  const [port, served] = [await portOf(child, "admin"), await portOf(child, "public")];
+  for (let i = 0; i < 30; i++) await ask(port, "/healthz");
+  // Still there: had one reason too many been taken back, the process would have ended.
+  for (let i = 0; i < 5; i++) {
+    assert.is((await ask(served, "/", { headers: { connection: "close" } })).text, "x");
+    assert.is((await ask(port, "/healthz")).text, "ok\n");
+  }
+  child.child.stdin?.write("done\n");
+  assert.is((await child.finished).code, 0);
+});
+
+test("it answers while the public server takes no more connections", async () => {
+  await using admin = await open();
+  using server = startServing(() => new Response("x"), { maxConnections: 2 });
+  using first = await connect(server.port);
+  using second = await connect(server.port);
+  await eventually(() => server.server.connections === 2, "both are accepted");
+  const third = connectSocket(server.port, "127.0.0.1");
+  try {
+    const families = parseOpenMetrics((await admin.get("/metrics")).text);
+    assert.is(valueIn(families, "slipway_servers", { state: "waiting" }), 1);
+    assert.ok(valueIn(families, "slipway_limits_fired_total", { limit: "maxConnections" }) >= 1);
+    assert.is((await admin.get("/readyz")).status, 200);
+  } finally {
+    third.destroy();
+  }
+  assert.not(first.over || second.over);
+});
+
+test("it answers when the process has no descriptor left", async () => {
+  const child = program(
+    `const server = serve({ port: 0, hostname: "127.0.0.1", maxConnections: "none", onListen() {} }, () => new Response("x"));
+     say("public " + server.addr.port);`,
+    80,
+  );
+  const [port, served] = [await portOf(child, "admin"), await portOf(child, "public")];
+  const clients: Socket[] = [];
+  try {
+    for (let i = 0; i < 150; i++) {
+      const client = connectSocket(served, "127.0.0.1");
+      client.on("error", () => {});
+      clients.push(client);
+    }
+    await child.saw(/Too many open files|EMFILE|waits|descriptor/i);
+    for (let i = 0; i < 10; i++) {
+      const { text } = await ask(port, "/metrics");
+      const families = parseOpenMetrics(text);
+      assert.is(valueIn(families, "process_max_fds"), 80);
+      assert.ok(valueIn(families, "process_open_fds") >= 70, "nearly all are in use");
+      assert.ok(valueIn(families, "process_resident_memory_bytes") > 0);
+      assert.is((await ask(port, "/readyz")).status, 200);
+    }
+    // Both at once, on connections that stay.
+    using one = await connect(port);
+    using two = await connect(port);
+    for (const client of [one, two]) {
+      client.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      assert.is((await client.response()).status, 200);
+    }
+  } finally {
+    for (const client of clients) client.destroy();
+  }
+  assert.is((await ask(served, "/", { headers: { connection: "close" } })).text, "x");
+  await child.stop("SIGKILL");
+});
+
+test("closing it leaves no socket, and stops what only it read", async () => {
+  const sockets = runtime().poller.openCount;
+  const admin = await open();
+  using client = await connect(admin.port);
+  client.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await client.response();
+  await admin.admin.close();
+  await client.until(() => client.over, "the end");
+  assert.is(runtime().poller.openCount, sockets);
+});
+
+test("the delay of the loop is measured while somebody looks, and shows what held it", async () => {
+  const delay = new LoopDelay(5, 60);
+  assert.not(delay.running);
+  delay.watch();
+  await eventually(() => delay.histogram.counts.some((count) => count > 0), "a first measurement");
+  const held = performance.now();
+  while (performance.now() - held < 30);
+  await eventually(() => delay.histogram.sum >= 0.02, "the stall is seen");
+  // Nobody looks any more: it stops by itself.
+  await eventually(() => !delay.running, "it stops");
+  delay.watch();
+  assert.ok(delay.running);
+  delay.stop();
+  assert.not(delay.running);
+});
+
+test.run();
