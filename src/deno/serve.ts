@@ -3,6 +3,7 @@
  */
 import { type Handler, type HttpServer, type ServeOptions, serve as serveHttp } from "../http/mod.ts";
 import type { Addr, NetAddr, UnixAddr } from "../net/mod.ts";
+import { announce } from "../runtime/log.ts";
 
 /** What `Deno.serve` takes beside our server's own options. */
 export interface DenoServeOptions<A extends Addr = Addr> extends ServeOptions<A> {
@@ -53,7 +54,7 @@ export function serve(
       "Deno.serve: TLS is not supported yet: leave out cert and key, and let a proxy in front of the server speak TLS",
     );
   }
-  const { backlog = options.tcpBacklog, onListen = announce } = options;
+  const { backlog = options.tcpBacklog, onListen = announceAddress } = options;
   return serveHttp({ ...options, backlog, onListen } as ServeOptions, handler as Handler) as HttpServer<never>;
 }
 
@@ -75,8 +76,8 @@ function readArguments(
 }
 
 /** Deno's own line, on standard error as there: scripts wait for it. */
-function announce(addr: Addr): void {
-  console.error(`Listening on ${describe(addr)}`);
+function announceAddress(addr: Addr): void {
+  announce(`Listening on ${describe(addr)}`);
 }
 
 function describe(addr: Addr): string {

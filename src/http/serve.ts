@@ -10,7 +10,7 @@ import {
   type UnixAddr,
 } from "../net/mod.ts";
 import { type LimitOptions, readLimits } from "../options/limits.ts";
-import { logError } from "../runtime/log.ts";
+import { announce, logError } from "../runtime/log.ts";
 import type { HttpCounters } from "./counters.ts";
 import type { DrainResult } from "./drain.ts";
 import type { ErrorHandler } from "./failure.ts";
@@ -150,7 +150,7 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
     // The signal may outlive many servers.
     server.finished.then(() => signal.removeEventListener("abort", stop));
   }
-  if (onListen === undefined) console.error(`Listening on ${showUrl(server.addr)}`);
+  if (onListen === undefined) announce(`Listening on ${showUrl(server.addr)}`);
   else {
     try {
       onListen(server.addr);

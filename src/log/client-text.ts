@@ -1,9 +1,12 @@
-/** Bytes that a client chose, as text: what it meant if that is UTF-8, of bounded length. Not yet fit for a terminal. */
+/**
+ * Bytes that a client chose, as text of bounded length: UTF-8 if they are that, else a character a byte, which keeps them
+ * all (RFC 9110, 5.5: such bytes mean nothing). Not yet fit for a terminal.
+ */
 import { isUtf8 } from "node:buffer";
 
 const ASCII = /^[\0-\x7f]*$/;
 
-/** `latin1`: one character a byte, as heads are kept. Bytes that are no UTF-8 are written `\xff`. */
+/** `latin1`: one character a byte, as heads are kept. */
 export function clientText(latin1: string, most: number): string {
   if (latin1.length <= most) return ASCII.test(latin1) ? latin1 : decoded(latin1);
   let cut = latin1.slice(0, most);
@@ -13,8 +16,7 @@ export function clientText(latin1: string, most: number): string {
 
 function decoded(latin1: string): string {
   const bytes = Buffer.from(latin1, "latin1");
-  if (isUtf8(bytes)) return bytes.toString("utf8");
-  return latin1.replace(/[\x80-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`);
+  return isUtf8(bytes) ? bytes.toString("utf8") : latin1;
 }
 
 /** Without the sequence that the cut may have parted (RFC 3629, 3). */
