@@ -46,6 +46,8 @@ export interface StallOptions {
   readonly warningMs: number;
   /** Find the line that holds it (`--trace-stalls`). The worker starts at once then. */
   readonly trace?: boolean;
+  /** When the worker itself speaks; tests have less patience. @internal */
+  readonly hungMs?: number;
 }
 
 /** Stalls since the process began, for metrics. */
@@ -74,6 +76,7 @@ export function startStallMonitor(options: StallOptions): () => void {
 class Monitor {
   readonly #warningMs: number;
   readonly #trace: boolean;
+  readonly #hungMs: number;
   readonly #startedAt: number = performance.now();
   #timer: ReturnType<typeof setInterval> | undefined;
   #worker: { terminate(): unknown } | undefined;
@@ -85,9 +88,10 @@ class Monitor {
   #lineAt = Number.NEGATIVE_INFINITY;
   #unsaid = 0;
 
-  constructor({ warningMs, trace = false }: StallOptions) {
+  constructor({ warningMs, trace = false, hungMs = HUNG_MS }: StallOptions) {
     this.#warningMs = warningMs;
     this.#trace = trace;
+    this.#hungMs = hungMs;
     listenToStalls(this);
     answerStalls();
     clock[PARKED] = 1;
@@ -157,8 +161,10 @@ class Monitor {
   #late(now: number): void {
     const turnAt = times[TURN_AT];
     const since = Math.max(now - turnAt >= this.#warningMs ? turnAt : 0, times[BEAT_AT], this.#reportedAt);
-    const one = lastHolder !== undefined && clock[CALLS] - this.#calls === 1;
-    this.#report(now, since, one && lastHolder !== undefined ? `probably ${showHolder(lastHolder)}` : AFTERWARDS);
+    const calls = clock[CALLS] - this.#calls;
+    const last = lastHolder === undefined || calls === 0 ? undefined : showHolder(lastHolder);
+    const who = calls === 1 ? `probably ${last}` : `one of ${calls} calls, the last ${last}`;
+    this.#report(now, since, last === undefined ? AFTERWARDS : who);
   }
 
   #report(now: number, since: number, who: string): void {
@@ -203,7 +209,7 @@ class Monitor {
         memory,
         base: performance.now() - seconds * 1000 - nanoseconds / 1e6,
         warningMs: this.#warningMs,
-        hungMs: HUNG_MS,
+        hungMs: this.#hungMs,
         beatMs: BEAT_MS,
         trace: this.#trace,
       };
