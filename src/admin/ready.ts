@@ -14,7 +14,7 @@
  * A check that throws, rejects, gives false or takes longer than its timeout fails. Its signal aborts at the timeout.
  */
 import { parseDuration } from "../options/duration.ts";
-import { logLine } from "../runtime/log.ts";
+import { logEvent } from "../runtime/log.ts";
 import { AdminError } from "./errors.ts";
 import { shown } from "./text.ts";
 
@@ -69,10 +69,10 @@ export class Readiness {
     const ok = reason === undefined;
     const { name } = check;
     // Probes come every few seconds: only changes are worth a line.
-    if (ok && this.#failing.delete(name)) logLine(`readiness check "${name}" passes again`);
+    if (ok && this.#failing.delete(name)) logEvent("info", "a readiness check passes again", { check: name });
     if (!ok && !this.#failing.has(name)) {
       this.#failing.add(name);
-      logLine(`readiness check "${name}" fails: ${reason}`);
+      logEvent("warn", "a readiness check fails", { check: name, reason });
     }
     const durationMs = Math.round(performance.now() - began);
     return { name, ok, durationMs, ...(ok ? {} : { reason }) };

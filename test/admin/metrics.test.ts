@@ -30,6 +30,10 @@ test("a scrape is OpenMetrics by the letter", async () => {
   assert.ok(valueIn(families, "slipway_turns_total") > 0);
   assert.ok(valueIn(families, "slipway_sockets") > 0);
   assert.is(valueIn(families, "slipway_poller_info", { backend: "epoll" }), 1);
+  assert.ok(valueIn(families, "slipway_stalls_total") >= 0);
+  for (const reason of ["rate", "full", "failed"]) {
+    assert.ok(valueIn(families, "slipway_log_lines_dropped_total", { reason }) >= 0);
+  }
 });
 
 test("who names only the older format gets that, before and after the other", async () => {

@@ -172,8 +172,11 @@ test("only changes are logged, and the gauge shows what fails", async () => {
     for (let i = 0; i < 3; i++) await admin.get("/readyz");
   });
   assert.equal(
-    lines.filter((line) => line.includes("readiness")),
-    ['slipway: readiness check "db" fails: it gave false', 'slipway: readiness check "db" passes again'],
+    lines.filter((line) => line.includes("readiness check")),
+    [
+      'slipway: a readiness check fails check=db reason="it gave false"',
+      "slipway: a readiness check passes again check=db",
+    ],
   );
 });
 

@@ -1,4 +1,6 @@
 /** Our runtime: the poller, its turns, and tasks. */
+import { droppedLines } from "../../runtime/log-rate.ts";
+import { stallStats } from "../../runtime/stall-monitor.ts";
 import { runtime } from "../../runtime/turn.ts";
 import { isDraining } from "../draining.ts";
 import { taskRows } from "../tasks.ts";
@@ -23,6 +25,16 @@ export function runtimeFamilies(): Family[] {
     ),
     gauge("slipway_task_oldest_seconds", "Age of the oldest task of a name.", () =>
       taskRows(MOST_TASKS).map(({ name, oldestMs }) => ({ labels: { task: name }, value: oldestMs / 1000 })),
+    ),
+    counter("slipway_stalls", "Stalls: a handler or task held the thread too long.", () => stallStats.count),
+    counter("slipway_stalled_seconds", "How long stalls lasted, together.", () => stallStats.totalMs / 1000),
+    gauge(
+      "slipway_stall_longest_seconds",
+      "The longest stall since the process began.",
+      () => stallStats.longestMs / 1000,
+    ),
+    counter("slipway_log_lines_dropped", "Log lines that were not written.", () =>
+      Object.entries(droppedLines()).map(([reason, value]) => ({ labels: { reason }, value })),
     ),
   ];
 }
