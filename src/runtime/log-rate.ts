@@ -8,8 +8,10 @@ import type { LogEntry } from "./log.ts";
 /** Of one kind, so many at once, and then so many a second. */
 const BURST = 50;
 const PER_SECOND = 5;
-/** More kinds than our sources have; past it, those that are new share one bucket. */
+/** More kinds than our sources have; past it, those that are new share one bucket until some have been quiet. */
 const MOST_KINDS = 256;
+/** After this a bucket is full again, and need not be kept. */
+const FULL_MS = (BURST / PER_SECOND) * 1000;
 /** What was left out is told after this time. */
 const REPORT_MS = 5000;
 
@@ -42,7 +44,7 @@ export class TokenBucket {
 
   take(now: number): boolean {
     if (this.#tokens < 1 || now - this.#at > 1000) {
-      this.#tokens = Math.min(this.#size, this.#tokens + (now - this.#at) * this.#perMs);
+      this.#tokens = Math.min(this.#size, this.#tokens + Math.max(0, now - this.#at) * this.#perMs);
       this.#at = now;
       if (this.#tokens < 1) return false;
     }
@@ -55,11 +57,13 @@ interface Kind {
   readonly bucket: TokenBucket;
   readonly example: LogEntry;
   left: number;
+  usedAt: number;
 }
 
 export class MessageRate {
   readonly #write: (entry: LogEntry) => void;
   readonly #kinds = new Map<string, Kind>();
+  #sweptAt = Number.NEGATIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** `write` gets what the reports say. */
@@ -83,13 +87,29 @@ export class MessageRate {
   /** Messages that differ in numbers and addresses only are of one kind. */
   #kind(entry: LogEntry, now: number): Kind {
     const name = entry.message.replace(/\S*\d\S*/g, "#").slice(0, 200);
-    const known = this.#kinds.get(name) ?? (this.#kinds.size >= MOST_KINDS ? this.#kinds.get(OTHERS) : undefined);
-    if (known !== undefined) return known;
-    const others = this.#kinds.size >= MOST_KINDS;
-    const example: LogEntry = { level: entry.level, message: others ? "of other kinds" : entry.message.slice(0, 200) };
-    const kind: Kind = { bucket: new TokenBucket(BURST, PER_SECOND, now), example, left: 0 };
-    this.#kinds.set(others ? OTHERS : name, kind);
+    let kind = this.#kinds.get(name);
+    if (kind === undefined) {
+      if (this.#kinds.size >= MOST_KINDS) this.#forgetQuiet(now);
+      const room = this.#kinds.size < MOST_KINDS;
+      kind = room ? undefined : this.#kinds.get(OTHERS);
+      if (kind === undefined) {
+        const message = room ? entry.message.slice(0, 200) : "of many other kinds";
+        const bucket = new TokenBucket(BURST, PER_SECOND, now);
+        kind = { bucket, example: { level: entry.level, message }, left: 0, usedAt: now };
+        this.#kinds.set(room ? name : OTHERS, kind);
+      }
+    }
+    kind.usedAt = now;
     return kind;
+  }
+
+  /** At most once a second: a flood of new kinds must not cost a look at all of them each time. */
+  #forgetQuiet(now: number): void {
+    if (Math.abs(now - this.#sweptAt) < 1000) return;
+    this.#sweptAt = now;
+    for (const [name, kind] of this.#kinds) {
+      if (kind.left === 0 && now - kind.usedAt > FULL_MS) this.#kinds.delete(name);
+    }
   }
 
   #report(): void {
