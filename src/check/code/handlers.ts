@@ -8,6 +8,7 @@ import type { Place, Project } from "./project.ts";
 import type { SourceFile } from "./source.ts";
 import {
   boundIn,
+  type FunctionNode,
   isCall,
   isFunction,
   isMember,
@@ -105,6 +106,11 @@ export class Handlers {
       for (const one of node.arguments) {
         const place = this.#project.definition(one, file);
         if (isFunction(place.node)) this.#addPlace(place.node, place.file, depth + 1);
+      }
+      // A function of the sources that makes the handler: app.use(limiter()).
+      const maker = this.#project.definition(node.callee, file);
+      if (isFunction(maker.node)) {
+        for (const one of returned(maker.node)) this.#resolved(one, maker.file, depth + 1);
       }
     }
   }
@@ -276,4 +282,12 @@ export class Handlers {
       }
     }
   }
+}
+
+/** What a function gives back. */
+function returned(node: FunctionNode): Node[] {
+  if (node.body.type !== "BlockStatement") return [node.body];
+  return [...ownCode(node.body)].flatMap((one) =>
+    one.type === "ReturnStatement" && one.argument ? [one.argument] : [],
+  );
 }

@@ -14,7 +14,7 @@ import { isSource } from "./resolve.ts";
 import { rules, unusedSilence } from "./rules.ts";
 import { silenced } from "./silence.ts";
 import type { SourceFile } from "./source.ts";
-import type { Node } from "./tree.ts";
+import { isMember, type Node } from "./tree.ts";
 
 export type { Finding } from "./finding.ts";
 export { rules } from "./rules.ts";
@@ -105,13 +105,18 @@ function placeOf(node: Node, file: SourceFile) {
 /** A file for browsers that came along: what is bad for a server is usual there. */
 function isBrowserCode(file: SourceFile): boolean {
   if (file.program.directives.some(({ value }) => value.value === "use client")) return true;
-  const browser = /^(?:react-dom(?:\/client)?|hono\/jsx\/dom(?:\/client)?|vue|svelte|solid-js(?:\/web)?|preact)$/;
-  if (file.imports.some(({ specifier }) => browser.test(specifier))) return true;
-  return file
-    .of("MemberExpression")
-    .some(
-      ({ object }) => object.type === "Identifier" && object.name === "document" && file.binding(object) === undefined,
-    );
+  const views = /^(?:react-dom(?:\/client)?|hono\/jsx\/dom(?:\/client)?|vue|svelte|solid-js(?:\/web)?)$/;
+  if (file.imports.some(({ specifier }) => views.test(specifier))) return true;
+  // Hooks of React and its kin run in pages alone.
+  const hooks = /^use(?:State|Effect|LayoutEffect|Ref|Reducer)$/;
+  if (file.of("ImportSpecifier").some(({ imported }) => imported.type === "Identifier" && hooks.test(imported.name))) {
+    return true;
+  }
+  return file.of("Identifier").some((one) => {
+    const above = file.parent(one);
+    if (!/^(?:document|localStorage|sessionStorage)$/.test(one.name) || file.binding(one) !== undefined) return false;
+    return isMember(above) && above.object === one;
+  });
 }
 
 const severities = ["error", "warning", "info"];

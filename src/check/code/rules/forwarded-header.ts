@@ -16,7 +16,7 @@ export const forwardedHeader: Rule = {
       for (const call of file.of("CallExpression", "OptionalCallExpression")) {
         const callee = unwrap(call.callee);
         const name = methodOf(call)?.method ?? (callee.type === "Identifier" ? callee.name : "");
-        const read = /^(?:get|has|header|getHeader|getRequestHeader|getHeaders|getAll|param)$/.test(name);
+        const read = /^(?:get|header|getHeader|getRequestHeader|getHeaders|getAll|param)$/.test(name);
         if (read && call.arguments.length <= 2) {
           // c.header(name, value) of Hono writes to the response; get(event, name) of h3 reads.
           const writes = name === "header" && call.arguments.length === 2;

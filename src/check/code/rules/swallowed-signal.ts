@@ -93,7 +93,7 @@ function endlessLoops({ handlers }: Program, file: SourceFile, report: Report): 
       // What fails when the client has gone ends the loop by throwing.
       const name = isCall(one) ? (nameOf(unwrap(one.callee)) ?? calleeName(one, file) ?? "") : "";
       ends ||= /^(?:enqueue|throwIfAborted|read|write|accept)$/.test(name);
-      ends ||= one.type === "Identifier" && /signal|abort|closed|cancel/i.test(one.name);
+      ends ||= one.type === "Identifier" && one.name !== "AbortSignal" && /signal|abort|closed|cancel/i.test(one.name);
     }
     if (!waits || ends) continue;
     report(loop, file, {

@@ -16,35 +16,70 @@ export const unboundedCollection: Rule = {
     const { project, handlers } = program;
     for (const file of project.files) {
       for (const binding of file.bindings()) {
-        const kind = kindOf(binding, file, program);
+        const { declaration, home } = binding;
+        if (declaration.type !== "VariableDeclarator" || declaration.id !== binding.identifier) continue;
+        const kind = kindOf(declaration.init, file);
         // What a handler makes dies with its request.
-        if (kind === undefined || (binding.home !== undefined && handlers.includes(binding.home, file))) continue;
-        const uses = usesOf(binding, file, program);
-        if (uses.some((use) => bounds(use, kind))) continue;
-        const growth = uses.find(
-          ({ node, file: at }) => handlers.includes(node, at) && grows({ node, file: at }, kind, program),
-        );
-        if (growth === undefined) continue;
-        report(growth.file.parent(growth.node) ?? growth.node, growth.file, {
-          harm: `requests add to ${binding.name} and nothing ever takes away: a client that makes up new keys fills the memory, and so does time.`,
-          cure: kind === "array" ? "keep the last n: when .length exceeds a limit, shift() the oldest away" : undefined,
-        });
+        if (kind === undefined || (home !== undefined && handlers.includes(home, file))) continue;
+        look(binding.name, kind, usesOf(binding, file, program));
       }
+      for (const field of file.of("ClassProperty", "ClassPrivateProperty")) {
+        const kind = kindOf(field.value, file);
+        const owner = file.parent(file.parent(field) ?? field);
+        if (kind === undefined || owner === undefined || !outlivesRequests(owner, field, program)) continue;
+        const name = nameOf(field) ?? "";
+        const uses = file
+          .of("MemberExpression", "OptionalMemberExpression")
+          .filter((one) => nameOf(one) === name && isInside(one, owner, file) && isOwn(one.object, owner))
+          .map((node) => ({ node, file }));
+        look(name, kind, uses);
+      }
+    }
+
+    function look(name: string, kind: Kind, uses: readonly Use[]): void {
+      if (uses.some((use) => bounds(use, kind))) return;
+      const growth = uses.find((use) => handlers.includes(use.node, use.file) && grows(use, kind, program));
+      if (growth === undefined) return;
+      report(growth.file.parent(growth.node) ?? growth.node, growth.file, {
+        harm: `requests add to ${name} and nothing ever takes away: a client that makes up new keys fills the memory, and so does time.`,
+        cure: kind === "array" ? "keep the last n: when .length exceeds a limit, shift() the oldest away" : undefined,
+      });
     }
   },
 };
 
-function kindOf(binding: Binding, file: SourceFile, { project }: Program): Kind | undefined {
-  const { declaration } = binding;
-  if (declaration.type !== "VariableDeclarator" || declaration.id !== binding.identifier || !declaration.init)
-    return undefined;
-  const init = unwrap(declaration.init);
-  if (init.type === "ArrayExpression") return "array";
-  if (init.type === "ObjectExpression") return "object";
-  if (init.type === "CallExpression") return calleeName(init, file) === "Object.create" ? "object" : undefined;
-  if (init.type !== "NewExpression") return undefined;
+/** True for static members, and for those of objects that are made outside of handlers and nowhere else. */
+function outlivesRequests(owner: Node, field: Node, { project, handlers }: Program): boolean {
+  if ("static" in field && field.static) return true;
+  const made = project.files.flatMap((file) =>
+    file
+      .of("NewExpression")
+      .filter((one) => project.definition(one.callee, file).node === owner)
+      .map((node) => handlers.includes(node, file)),
+  );
+  return made.length > 0 && made.every((inHandler) => !inHandler);
+}
+
+function isInside(node: Node, owner: Node, file: SourceFile): boolean {
+  for (const above of file.ancestors(node)) if (above === owner) return true;
+  return false;
+}
+
+/** `this`, or the class's own name. */
+function isOwn(object: Node, owner: Node): boolean {
+  if (object.type === "ThisExpression") return true;
+  return (
+    object.type === "Identifier" && "id" in owner && owner.id?.type === "Identifier" && owner.id.name === object.name
+  );
+}
+
+function kindOf(value: Node | null | undefined, file: SourceFile): Kind | undefined {
+  const init = value ? unwrap(value) : undefined;
+  if (init?.type === "ArrayExpression") return "array";
+  if (init?.type === "ObjectExpression") return "object";
+  if (init?.type === "CallExpression") return calleeName(init, file) === "Object.create" ? "object" : undefined;
+  if (init?.type !== "NewExpression") return undefined;
   const name = calleeName(init, file);
-  void project;
   return name === "Map" ? "map" : name === "Set" ? "set" : name === "Array" ? "array" : undefined;
 }
 
