@@ -12,10 +12,12 @@ import type { Runtime } from "../runtime/turn.ts";
 export function holdNothing(listener: Listener, rt: Runtime, open: () => number): void {
   let released = 0;
   // One that closes slowly (src/net/linger.ts) holds the process for the moments that this takes.
-  const closed = (): void => {
+  const settle = (): void => {
     for (const now = open(); released > now; released--) rt.hold();
     if (released === 0) rt.closing.delete(closed);
   };
+  // A server forgets a connection after its handle was closed; the loop looks whether anything holds it later still.
+  const closed = (): void => queueMicrotask(settle);
   const take = listener.takeConnections.bind(listener);
   listener.takeConnections = (each, whenClosed) =>
     take((fd) => {
