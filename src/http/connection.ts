@@ -136,7 +136,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
       return -1;
     } else if (body.complete) this.bodyArrived();
     else if (this.#peerEnded) this.#cutShort(body);
-    else if (!body.paused) this.bodyMoved(body.received - before);
+    else if (!body.paused && at > start) this.bodyMoved(body.received - before);
     return at;
   }
 

@@ -7,10 +7,11 @@ import type { IncomingRequest } from "../fetch/mod.ts";
 import type { Addr } from "../net/mod.ts";
 import { readLimit } from "../options/limits.ts";
 import { go, type Task } from "../runtime/tasks.ts";
+import type { Forwarded } from "./forwarded.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import type { RequestLimits } from "./limits.ts";
 import type { HeadParser } from "./parser.ts";
-import { authorityOf, requestUrl } from "./request-url.ts";
+import { authorityOf, forwardedUrl, requestUrl } from "./request-url.ts";
 
 /** What a handler is told beside the request. */
 export interface ServeHandlerInfo<A extends Addr = Addr> {
@@ -71,6 +72,7 @@ export class Exchange implements IncomingRequest {
   #controller: AbortController | undefined;
   #abortReason: unknown;
   #remoteAddress: Addr | undefined;
+  #forwarded: Forwarded | undefined;
   #completed: PromiseWithResolvers<void> | undefined;
   /** Undefined while it runs, null when it ended well, else why it did not. */
   #end: unknown;
@@ -105,6 +107,7 @@ export class Exchange implements IncomingRequest {
     this.#controller = undefined;
     this.#abortReason = undefined;
     this.#remoteAddress = undefined;
+    this.#forwarded = undefined;
     this.#completed = undefined;
     this.#end = undefined;
   }
@@ -112,7 +115,14 @@ export class Exchange implements IncomingRequest {
   url(): string {
     const named = this.#hostEnd > this.#hostStart;
     const host = named ? this.head.slice(this.#hostStart, this.#hostEnd) : authorityOf(this.#host.listener.addr);
+    if (this.#forwarded !== undefined) return forwardedUrl(this.#forwarded, host, this.target);
     return requestUrl("http", host, this.target);
+  }
+
+  /** What trusted proxies say of the client, and of what it asked them for. */
+  forwarded(said: Forwarded): void {
+    this.#remoteAddress = said.remoteAddr;
+    if (said.proto !== undefined || said.host !== undefined) this.#forwarded = said;
   }
 
   /** The target as it came. */

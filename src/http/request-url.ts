@@ -1,6 +1,7 @@
 /** The absolute URL of a request, from its target and Host (RFC 9112, 3.3), as `new URL(…).href` would write it. */
 
 import type { Addr } from "../net/mod.ts";
+import type { Forwarded } from "./forwarded.ts";
 
 /** Targets that the URL parser would leave as they are: no dot segments, nothing to encode. */
 const PLAIN_TARGET = /^\/[\w\-.~!$&()*+,;=:@/?%]*$/;
@@ -19,6 +20,14 @@ export function requestUrl(scheme: "http" | "https", host: string, target: strin
   if (target === "*") return `${origin}/*`;
   const url = target.startsWith("/") ? origin + target : target;
   return URL.canParse(url) ? new URL(url).href : `${origin}/`;
+}
+
+/** The same of a request that a proxy forwarded: scheme and host are those that the client named, where the proxy says. */
+export function forwardedUrl(said: Pick<Forwarded, "proto" | "host">, host: string, target: string): string {
+  if (target.startsWith("/") || target === "*") return requestUrl(said.proto ?? "http", said.host ?? host, target);
+  // The absolute form names both itself, as the proxy saw them.
+  const { protocol, host: named, pathname, search } = new URL(requestUrl("http", host, target));
+  return requestUrl(said.proto ?? (protocol === "https:" ? "https" : "http"), said.host ?? named, pathname + search);
 }
 
 /** The server's own name, for HTTP/1.0 requests that come without a Host (RFC 9112, 3.3). */

@@ -9,6 +9,7 @@ import {
   type NetAddr,
   type UnixAddr,
 } from "../net/mod.ts";
+import { type ProxyOptions, readProxyOptions } from "../net/trust.ts";
 import { type LimitOptions, readLimits } from "../options/limits.ts";
 import { announce, logError } from "../runtime/log.ts";
 import type { HttpCounters } from "./counters.ts";
@@ -20,7 +21,7 @@ import { authorityOf } from "./request-url.ts";
 import { type Handler, HttpService } from "./service.ts";
 
 /** Where and how to serve; and every limit of a connection, which is on whether named or not (docs/limits.md). */
-export interface ServeOptions<A extends Addr = Addr> extends LimitOptions {
+export interface ServeOptions<A extends Addr = Addr> extends LimitOptions, ProxyOptions {
   /** The port to listen on; 0 takes a free one. @default {8000} */
   port?: number;
   /** The address to listen on. @default {"0.0.0.0"} */
@@ -134,12 +135,14 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
   if (options.limits !== undefined && typeof options.limits !== "function") {
     throw new TypeError("limits of serve must be a function: it is given each request, and returns its limits");
   }
+  const trust = readProxyOptions(chosenProxies(options), "serve");
   const listener = options.listener ?? listen(listenOptions(options));
   const server = new HttpServer<never>(
     new HttpService(listener, handler as Handler, {
       onError: options.onError,
       limits,
       limitsHook: options.limits,
+      trust,
       counters: options.counters,
     }),
   );
@@ -164,6 +167,12 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
 /** Flags and environment beat what the program says; the admin port has limits of its own. */
 function chosenLimits(options: ServeOptions<never>): LimitOptions {
   return options.counters === undefined ? { ...options, ...handover.serveDefaults?.limits } : options;
+}
+
+/** The same of proxies. */
+function chosenProxies({ counters, proxyProtocol, trustProxy }: ServeOptions<never>): ProxyOptions {
+  const said = { proxyProtocol, trustProxy };
+  return counters === undefined ? { ...said, ...handover.serveDefaults?.proxies } : said;
 }
 
 function listenOptions(options: ServeOptions<never>): ListenOptions {

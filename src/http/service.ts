@@ -4,11 +4,15 @@
  * the poller's outgoing memory, pipelined answers in one send. What takes longer gets an `HttpConnection`.
  */
 import { type Handle, type Poller, SENDING, type Sink } from "../../ffi/poller.ts";
+import { HeadFields } from "../fetch/head.ts";
 import { isLightResponse, requestFrom, responseStatus } from "../fetch/mod.ts";
 import { decodeAddress, SOCKADDR_MAX, showAddress } from "../net/address.ts";
 import { Admission } from "../net/admission.ts";
 import { lingerClose } from "../net/linger.ts";
 import type { Addr, Listener } from "../net/mod.ts";
+import { ProxyGate, type ProxyGateOwner } from "../net/proxy-gate.ts";
+import type { ProxySource } from "../net/proxy-protocol.ts";
+import type { ProxyTrust, Ranges } from "../net/trust.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
 import { logError } from "../runtime/log.ts";
@@ -23,6 +27,7 @@ import { type Drainable, type DrainResult, drain } from "./drain.ts";
 import { clientGone, serverEnded } from "./endings.ts";
 import { type Exchange, type ExchangeHost, exchangeFrom, HandlerInfo, type ServeHandlerInfo } from "./exchange.ts";
 import { type ErrorHandler, failureResponse, unsendable } from "./failure.ts";
+import { readForwarded } from "./forwarded.ts";
 import { limitFired } from "./limit-log.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { observer } from "./observer.ts";
@@ -49,11 +54,13 @@ export interface ServiceSettings {
   readonly limits?: Limits;
   /** Asked for each request's own limits, before its body is read. */
   readonly limitsHook?: LimitsHook | undefined;
+  /** The proxies in front of it. */
+  readonly trust?: ProxyTrust | undefined;
   /** Counters of its own: then it does not show among `servers()` either. */
   readonly counters?: HttpCounters | undefined;
 }
 
-export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainable, ServerState {
+export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainable, ServerState, ProxyGateOwner {
   readonly poller: Poller;
   readonly limits: Limits;
   readonly listener: Listener;
@@ -74,12 +81,17 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
   readonly #takesNothing: boolean;
   readonly #finish: () => void;
   readonly #admission: Admission;
+  /** Where connections wait for a proxy's word, and whose fields about clients are believed. */
+  readonly #gate: ProxyGate | undefined;
+  readonly #believed: Ranges | undefined;
+  /** Why the request that `#admit` refused can't be what it says. */
+  #contradiction = "";
   #listening = true;
   #drain: Promise<DrainResult> | undefined;
   readonly #rows: ConnectionRows;
 
   constructor(listener: Listener, handler: Handler, settings: ServiceSettings = {}) {
-    const { limits = defaultLimits, onError, limitsHook } = settings;
+    const { limits = defaultLimits, onError, limitsHook, trust } = settings;
     this.#runtime = runtime();
     this.poller = this.#runtime.poller;
     this.limits = limits;
@@ -89,10 +101,15 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     this.#handler = handler;
     this.#onError = onError;
     this.#limitsHook = limitsHook;
+    this.#believed = trust?.fields;
+    this.#gate = trust?.connections && new ProxyGate(this.poller, trust.connections, this);
     this.#rows = new ConnectionRows(limits.maxRequestsPerConnection !== Number.POSITIVE_INFINITY);
     this.#parser = new HeadParser(limits);
     this.#out = outgoingBuffer(this.poller.outgoing);
-    this.#takesNothing = handler.length === 0 && TAKES_NOTHING.test(Function.prototype.toString.call(handler));
+    this.#takesNothing =
+      this.#believed === undefined &&
+      handler.length === 0 &&
+      TAKES_NOTHING.test(Function.prototype.toString.call(handler));
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
     this.#finish = () => {
@@ -235,6 +252,21 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     this.#close(handle);
   }
 
+  // ---- what a proxy says of a connection (src/net/proxy-gate.ts)
+
+  admitted(handle: Handle, client: ProxySource, bytes: Uint8Array, start: number, end: number): void {
+    this.poller.setSink(handle, this);
+    if (client.kind !== "local") {
+      this.#gate?.clients.set(handle, client.kind === "proxied" ? client.source : undefined);
+    }
+    if (start < end) this.received(handle, bytes, start, end);
+  }
+
+  refused(handle: Handle, reason: string): void {
+    this.fired("proxyProtocol", handle, `was closed: ${reason}`);
+    this.#close(handle);
+  }
+
   connected(): void {}
   accepted(): void {}
   datagram(): void {}
@@ -269,8 +301,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
       const head = parser.end;
       const length = parser.chunked ? -1 : Math.max(0, parser.contentLength);
       const exchange = needless && length === 0 ? undefined : this.#exchange(handle, bytes);
-      let response: unknown = exchange === undefined ? undefined : this.#admit(exchange, length, watched);
-      if (response === TOO_LARGE) return this.#refuseBody(handle, written, end);
+      let response: unknown = exchange === undefined ? undefined : this.#admit(exchange, handle, length, watched);
+      if (typeof response === "symbol") return this.#refuseRequest(response, handle, written, end);
       if (length === 0) {
         at = head;
         response ??= this.#call(exchange);
@@ -322,6 +354,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
   }
 
   remoteAddress(handle: Handle, serial: number): Addr {
+    const client = this.#gate?.clients.get(handle);
+    if (client !== undefined && this.#rows.serials[handle] === serial) return client;
     // Clients of a Unix socket have no name of their own; Deno gives the socket's, and so do we.
     if (this.listener.addr.transport === "unix") return this.listener.addr;
     if (this.#rows.serials[handle] === serial) {
@@ -388,7 +422,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
   // ---- helpers
 
   #open(fd: number): void {
-    const handle = this.#runtime.open(fd, this);
+    const handle = this.#runtime.open(fd, this.#gate ?? this);
     if (handle < 0) {
       logError("a connection was refused", errnoError(this.poller.constants, -handle, "epoll_ctl"));
       return;
@@ -397,13 +431,15 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     if (this.#rows.has(handle)) {
       this.#rows.active[handle]?.closeWith(clientGone());
       this.#rows.forget(handle);
+      this.#gate?.forget(handle);
       this.#admission.closed();
     }
     this.#rows.open(handle, this.now);
     this.counters.accepted++;
     this.#admission.opened();
     this.#graceUntil(handle, this.#listening ? this.limits.readHeaderTimeout : this.limits.drainIdle);
-    this.poller.receive(handle);
+    if (this.#gate?.trusts(handle) === false) this.refused(handle, "it is no proxy that trustProxy names");
+    else this.poller.receive(handle);
   }
 
   /** From here on the connection may be idle, or new, for this long. */
@@ -426,7 +462,10 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
   }
 
   #refuseHead(handle: Handle, written: number, status: number, end: number): number {
-    const { reason } = this.#parser;
+    return this.#refuse(handle, written, status, this.#parser.reason, end);
+  }
+
+  #refuse(handle: Handle, written: number, status: number, reason: string, end: number): number {
     if (status !== 431)
       this.fired("malformedRequest", handle, `sent a request that was refused with ${status}: ${reason}`);
     else if (reason === TOO_MANY_FIELDS) this.fired("maxHeaderCount", handle, `sent a head with ${reason}`);
@@ -434,6 +473,12 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     tallyRefused(this.counters, status);
     this.#sendLast(handle, writeError(this.#out, written, status, reason), false);
     return end;
+  }
+
+  #refuseRequest(why: symbol, handle: Handle, written: number, end: number): number {
+    return why === TOO_LARGE
+      ? this.#refuseBody(handle, written, end)
+      : this.#refuse(handle, written, 400, this.#contradiction, end);
   }
 
   #refuseBody(handle: Handle, written: number, end: number): number {
@@ -445,7 +490,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
   }
 
   /** Before the handler: the request's id, its own limits, and whether its body may come at all. */
-  #admit(exchange: Exchange, length: number, watched: boolean): unknown {
+  #admit(exchange: Exchange, handle: Handle, length: number, watched: boolean): unknown {
+    if (this.#believed !== undefined && !this.#follow(exchange, handle, this.#believed)) return CONTRADICTORY;
     if (watched) exchange.requestId = observer?.requestId(exchange.head, exchange.fieldsStart);
     let failed: unknown;
     if (this.#limitsHook !== undefined) {
@@ -456,6 +502,18 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
       }
     }
     return length > (exchange.limits?.maxBodyBytes ?? this.limits.maxBodyBytes) ? TOO_LARGE : failed;
+  }
+
+  /** What proxies say of the request; false when it can't be told whom to believe. */
+  #follow(exchange: Exchange, handle: Handle, believed: Ranges): boolean {
+    // Behind a proxy that does not know its client, the fields are whoever's.
+    const { clients } = this.#gate ?? {};
+    if (clients?.has(handle) && clients.get(handle) === undefined) return true;
+    const fields = new HeadFields(exchange.head, exchange.fieldsStart);
+    const forwarded = readForwarded((name) => fields.get(name), exchange.remoteAddress, believed);
+    if (typeof forwarded === "string") this.#contradiction = forwarded;
+    else exchange.forwarded(forwarded);
+    return typeof forwarded !== "string";
   }
 
   #observe(
@@ -567,6 +625,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
 
   #forget(handle: Handle): void {
     this.#rows.forget(handle);
+    this.#gate?.forget(handle);
     this.#admission.closed();
     if (this.#rows.count === 0 && !this.#listening) this.#finish();
   }
@@ -603,6 +662,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
 const A_REQUEST = "a request";
 /** What `#admit` gives for a body that may not come. */
 const TOO_LARGE = Symbol("too large");
+/** And for one whose forwarding fields contradict each other, or are malformed. */
+const CONTRADICTORY = Symbol("contradictory");
 /** The parser's reason for the one 431 that is no question of bytes. */
 const TOO_MANY_FIELDS = "too many header fields";
 const scratch = new Uint8Array(SOCKADDR_MAX);
