@@ -6,11 +6,14 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
+import { zstdCompressSync } from "node:zlib";
+import { build, type Plugin } from "esbuild";
 import manifest from "../package.json" with { type: "json" };
 import { encodePayload, type PartInput } from "../src/bundle/executable.ts";
 import { makeBase } from "../src/bundle/make-base.ts";
 import { bundle, stopEsbuild } from "../src/bundle/mod.ts";
 import { digest, mapPart, sha256 } from "../src/bundle/pack.ts";
+import { PARSER_PART } from "../src/check/code/parser.ts";
 import { writeExecutable } from "../src/cli/compile.ts";
 import { baseKit, baseModules, sharing } from "./base-kit.ts";
 import { licenses } from "./licenses.ts";
@@ -26,10 +29,11 @@ async function buildAll(): Promise<void> {
   // The command line shares the base's modules instead of carrying its own.
   const used = new Set<string>();
   const cli = await bundle(join(repository, "src/cli/main.ts"), {
-    plugins: [sharing(await baseModules(), used)],
+    plugins: [parserApart, sharing(await baseModules(), used)],
     also: [join(repository, "templates/x")],
   });
   const kit = await baseKit(used);
+  const parser = await parserPart();
   await stopEsbuild();
   const base = makeBase(kit, dist);
   writeExecutable(join(dist, "base"), [base]);
@@ -38,6 +42,7 @@ async function buildAll(): Promise<void> {
     { name: "code", bytes: Buffer.from(cli.code) },
     mapPart(cli.map),
     esbuildPart(),
+    parser,
     ...templates(),
     { name: "file:THIRD_PARTY_LICENSES", bytes: Buffer.from(licenses()) },
   ];
@@ -49,6 +54,25 @@ async function buildAll(): Promise<void> {
 function esbuildPart(): PartInput {
   const bytes = readFileSync(require.resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`));
   return { name: "esbuild", bytes, digest: digest(bytes) };
+}
+
+/** Only `check` parses: no other verb has to read the parser's source, half as much as all of the command line's. */
+const parserApart: Plugin = {
+  name: "slipway-parser",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@babel\/parser$/ }, ({ path }) => ({ path, namespace: "apart" }));
+    // src/check/code/parser.ts finds the part below, and never comes here.
+    onLoad({ filter: /.*/, namespace: "apart" }, () => ({ contents: "" }));
+  },
+};
+
+async function parserPart(): Promise<PartInput> {
+  const { outputFiles } = await build({
+    stdin: { contents: `exports.parse = require("@babel/parser").parse;`, resolveDir: repository },
+    ...{ bundle: true, write: false, minify: true, format: "cjs", platform: "node", target: "esnext" },
+    legalComments: "none",
+  } as const);
+  return { name: PARSER_PART, bytes: zstdCompressSync(`(function(exports){\n${outputFiles[0].text}\n})`) };
 }
 
 function templates(): PartInput[] {

@@ -3,17 +3,18 @@
  * other verb waits for half a megabyte of source to be read.
  */
 import { Script } from "node:vm";
+import { zstdDecompressSync } from "node:zlib";
 import type { parse } from "@babel/parser";
 import { ownPayload } from "../../bundle/executable.ts";
 
-/** The part's name; scripts/build.ts writes it: a script whose value is a function of `exports`. */
+/** The part's name; scripts/build.ts writes it: a packed script whose value is a function of `exports`. */
 export const PARSER_PART = "parser";
 
 export async function loadParser(): Promise<typeof parse> {
   const payload = ownPayload();
   if (!payload?.has(PARSER_PART)) return (await import("@babel/parser")).parse;
   const exports = {} as { parse: typeof parse };
-  const script = new Script(Buffer.from(payload.read(PARSER_PART)).toString(), { filename: "@babel/parser" });
+  const script = new Script(zstdDecompressSync(payload.read(PARSER_PART)).toString(), { filename: "@babel/parser" });
   script.runInThisContext()(exports);
   return exports.parse;
 }
