@@ -7,6 +7,7 @@ import { errnoError } from "../runtime/errno.ts";
 import { workSettled } from "../runtime/stall-clock.ts";
 import { type Clock, type ClockHost, ConnectionClocks } from "./connection-clocks.ts";
 import type { HttpCounters, LimitName } from "./counters.ts";
+import { EarlyInput } from "./early-input.ts";
 import { bodyTimedOut, bodyTooLarge, clientGone, notAnswered, notRead } from "./endings.ts";
 import type { Exchange, ExchangeOwner } from "./exchange.ts";
 import { type BodyOwner, bodyCutShort, IncomingBody } from "./incoming-body.ts";
@@ -46,8 +47,6 @@ export interface ConnectionHost extends ClockHost {
 
 /** After the client's FIN, a response that waits for its producer gets this long before it is cancelled. */
 const HALF_CLOSED_GRACE_MS = 1000;
-const CR = 0x0d;
-const LF = 0x0a;
 
 export class HttpConnection extends ConnectionClocks implements BodyOwner, ExchangeOwner {
   readonly host: ConnectionHost;
@@ -78,12 +77,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
   /** The exchange that is answered with an error. */
   #recovering: Exchange | undefined;
   /** Bytes that came too early, or part of a head. */
-  #input: Uint8Array<ArrayBuffer> | undefined;
-  #inputStart = 0;
-  #inputEnd = 0;
-  /** Input bytes that the parser has seen in vain, and those that were searched for the head's end since. */
-  #tried = 0;
-  #scanned = 0;
+  #input: EarlyInput | undefined;
 
   constructor(host: ConnectionHost, handle: Handle) {
     super(handle);
@@ -156,29 +150,19 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
 
   /** Copies bytes that can't be served now. */
   keep(bytes: Uint8Array, start: number, end: number): void {
-    const length = end - start;
-    const kept = this.#inputEnd - this.#inputStart;
-    if (this.#input === undefined || this.#inputEnd + length > this.#input.length) {
-      const larger = new Uint8Array(Math.max(kept + length, Math.min(kept * 2, 1 << 20)));
-      if (this.#input !== undefined) larger.set(this.#input.subarray(this.#inputStart, this.#inputEnd));
-      this.#input = larger;
-      this.#inputStart = 0;
-      this.#inputEnd = kept;
-    }
-    this.#input.set(bytes.subarray(start, end), this.#inputEnd);
-    this.#inputEnd += length;
-    if (this.busy && kept + length > this.host.limits.maxPipelinedBytes) this.host.poller.pause(this.handle);
+    if (this.#input === undefined) this.#input = new EarlyInput(bytes, start, end);
+    else this.#input.add(bytes, start, end);
+    if (this.busy && this.#waiting > this.host.limits.maxPipelinedBytes) this.host.poller.pause(this.handle);
   }
 
-  /** The parser has seen all that was kept, and wants more. */
-  triedInVain(): void {
-    this.#scanned = 0;
-    this.#tried = this.#inputEnd - this.#inputStart;
+  /** How many bytes wait to be served. */
+  get #waiting(): number {
+    return this.#input === undefined ? 0 : this.#input.size;
   }
 
   /** Part of a head has come, and nothing before it waits. `fresh`: it is the connection's first. */
   waitForHead(fresh: boolean): void {
-    this.triedInVain();
+    this.#input?.triedInVain();
     this.headBegan(fresh);
   }
 
@@ -253,7 +237,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
     if (this.#closeWhenSent) return this.host.finish(this, false);
     if (!this.busy) return this.#next();
     // A request whose answer waits behind the others is under way: its body, or the client's end, may come now.
-    const tooMuch = this.#inputEnd - this.#inputStart > this.host.limits.maxPipelinedBytes;
+    const tooMuch = this.#waiting > this.host.limits.maxPipelinedBytes;
     if (!tooMuch && !this.#peerEnded && !this.body?.paused) this.host.poller.receive(this.handle);
   }
 
@@ -310,7 +294,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
   #ranOut(clock: Clock): void {
     switch (clock) {
       case "head": {
-        const begun = this.#inputEnd > this.#inputStart;
+        const begun = this.#waiting > 0;
         this.host.fired("readHeaderTimeout", this.handle, "did not send the whole head of a request in time");
         if (begun) this.host.refuse(this, 408, "the request's head did not arrive in time");
         else this.host.abandon(this);
@@ -370,10 +354,10 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
   decidePersistence(streams: boolean): boolean {
     const { body } = this;
     // Requests that came before the client's FIN are still answered.
-    const last = this.#peerEnded && this.#inputEnd === this.#inputStart;
+    const last = this.#peerEnded && this.#waiting === 0;
     // A client that pipelines is told to stop with the last of what it has sent already (RFC 9112, 9.6): what came
     // behind a "close" would be lost.
-    const ends = this.host.draining && this.#inputEnd === this.#inputStart;
+    const ends = this.host.draining && this.#waiting === 0;
     if (ends || last || this.host.hadItsLast(this.handle)) this.keepAlive = false;
     if (body === undefined || body.complete) return this.keepAlive;
     // A client that waits for "100 Continue" may send the body after a final answer, or not: no guessing.
@@ -432,8 +416,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
 
   #next(): void {
     if (this.#closed) return;
-    const waiting = this.#inputEnd - this.#inputStart;
-    const last = !this.keepAlive || (this.#peerEnded && waiting === 0);
+    const last = !this.keepAlive || (this.#peerEnded && this.#waiting === 0);
     if (last) return this.host.finish(this, this.#clientIsDone());
     if (!this.#peerEnded) this.host.poller.receive(this.handle);
     if (!this.#looping) this.#pump();
@@ -441,54 +424,40 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
 
   /** True when nothing more can come, by the client's own word: then there is nothing to wait for after our FIN. */
   #clientIsDone(): boolean {
-    return this.#inputEnd === this.#inputStart && (this.#clientCloses || this.#peerEnded);
+    return this.#waiting === 0 && (this.#clientCloses || this.#peerEnded);
   }
 
   /** Serves what was kept, until more bytes or a handler must be waited for. */
   #pump(): void {
+    const input = this.#input;
+    if (input === undefined) return this.#emptied();
     // Part of a head that goes on has its deadline already; drips don't move it.
-    let begins = this.#tried === 0;
-    while (!this.busy && this.#inputEnd > this.#inputStart && this.#input !== undefined) {
-      if (!this.#worthTrying(this.#input)) break;
-      const before = this.#inputStart;
+    let begins = input.untried;
+    while (!this.busy && input.size > 0) {
+      if (!input.worthTrying()) break;
+      const before = input.start;
       this.#looping = true;
-      const at = this.host.serve(this.handle, this, this.#input, this.#inputStart, this.#inputEnd);
+      const at = this.host.serve(this.handle, this, input.bytes, before, input.end);
       this.#looping = false;
       if (this.#closed) return;
-      this.#inputStart = at;
       if (at === before) {
-        this.triedInVain();
+        input.triedInVain();
         break;
       }
-      this.#tried = 0;
+      input.served(at);
       begins = true;
     }
     if (this.busy) return;
-    if (this.#inputEnd > this.#inputStart) {
-      if (this.#peerEnded) this.host.abandon(this);
-      else if (begins) this.headBegan(false);
-      return;
-    }
-    this.#input = undefined;
-    this.#inputStart = this.#inputEnd = 0;
-    if (this.#peerEnded) return this.host.finish(this, true);
-    this.host.becameIdle(this);
+    if (input.size === 0) return this.#emptied();
+    if (this.#peerEnded) this.host.abandon(this);
+    else if (begins) this.headBegan(false);
   }
 
-  /** Parsing anew for each dripped byte would cost the square of the head: wait for its end, or twice the bytes. */
-  #worthTrying(input: Uint8Array): boolean {
-    if (this.#tried === 0) return true;
-    const size = this.#inputEnd - this.#inputStart;
-    if (size >= this.#tried * 2) return true;
-    // Each byte is looked at once, however many drips it takes.
-    for (let i = this.#inputStart + Math.max(this.#tried, this.#scanned); i < this.#inputEnd; i++) {
-      if (input[i] !== LF) continue;
-      // A bare LF is for the parser to refuse.
-      if (i === this.#inputStart || input[i - 1] !== CR) return true;
-      if (i - 3 >= this.#inputStart && input[i - 2] === LF && input[i - 3] === CR) return true;
-    }
-    this.#scanned = size;
-    return false;
+  /** Nothing waits to be served, and nobody is being answered. */
+  #emptied(): void {
+    this.#input = undefined;
+    if (this.#peerEnded) return this.host.finish(this, true);
+    this.host.becameIdle(this);
   }
 
   #discarded(body: IncomingBody): void {
