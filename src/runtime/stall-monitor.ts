@@ -4,7 +4,7 @@
  *
  * While there is network traffic, a timer on the main thread beats every 50 ms. A beat that comes late is a stall over:
  * that is what is counted. A worker (stall-worker.ts) watches the beats while one lasts; it marks the stall in shared
- * memory, so that the call that made it is recognised when it returns, and can look which line it is at. After 300 ms
+ * memory, so that the call that made it is recognised when it returns, and can look which line it is at. After 200 ms
  * without a turn the beats stop and the worker sleeps in the kernel until the next turn wakes it: an idle process uses
  * no CPU. So a block that begins while there is no traffic at all, in a timer of the program's own, is not seen.
  */
@@ -32,8 +32,8 @@ import {
 import { STALL_WORKER, type StallWorkerData } from "./stall-worker.ts";
 
 const BEAT_MS = 50;
-/** Beats without a turn before the process may sleep: 300 ms. */
-const QUIET_BEATS = 6;
+/** Beats without a turn before the process may sleep: 200 ms. */
+const QUIET_BEATS = 4;
 /** The worker is started by a beat this long after the monitor: 15 ms of CPU are not for a process that just starts. */
 const WORKER_AFTER_MS = 250;
 /** The worker reports a stall that has lasted so long: the main thread may never come back to do so. */
@@ -135,7 +135,7 @@ class Monitor {
     if (how === "turn") this.#report(now, since, `${clock[CALLS] - this.#calls} calls in one turn`);
     else if (how === "between" || by === undefined) this.#report(now, since, AFTERWARDS);
     else if (how === "await") this.#report(now, since, `probably ${showHolder(by)}, after an await or in a timer`);
-    else if (held === ONE) this.#report(now, since, showHolder(by));
+    else if (held === ONE || clock[CALLS] - this.#calls === 1) this.#report(now, since, showHolder(by));
     // Only the last of many: the turn's end will say how many.
     else Atomics.store(clock, HELD, held);
   }

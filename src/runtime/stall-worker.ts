@@ -2,8 +2,8 @@
  * The worker's program, as text: an executable has no file to start a Worker from. Plain JavaScript, run by
  * `new Worker(STALL_WORKER, { eval: true })`; the numbers are stall-clock.ts' slots.
  *
- * It sleeps in futex(2) until the main thread gets busy, then looks every 50 ms, sooner when a stall is about to be
- * one, whether it gets on. All that it says, it says through the shared memory. Only with a reason (stalls are traced,
+ * It sleeps in futex(2) until the main thread gets busy, then looks whether it gets on, as often as a stall would
+ * need to become one. All that it says, it says through the shared memory. Only with a reason (stalls are traced,
  * or five seconds have passed) does it interrupt the main thread, by an inspector session of this process's own: what
  * it evaluates there (`ASK`) runs between two instructions of what holds the thread, sees that code's stack and its
  * AsyncLocalStorage, runs no microtask, and needs no debugger; 1 ms the first time, measured.
@@ -26,17 +26,17 @@ export const STALL_WORKER = `"use strict";
 const { memory, base, warningMs, hungMs, beatMs, trace } = process.getBuiltinModule("node:worker_threads").workerData;
 const clock = new Int32Array(memory, 0, 8);
 const times = new Float64Array(memory, 32, 4);
-const LOOK_MS = 50, LEAST_MS = 5;
+// A wake-up costs up to 0.1 ms of CPU: no more of them than are needed to notice a stall when it becomes one.
+const LOOK_MS = Math.min(Math.max(warningMs, 50), 1000), LEAST_MS = 2, SAME_MS = 25;
 
 let mark = 0;          // the last sign of life when the present stall was noticed; 0: none
 let reported = 0;      // as the main thread's counter was then
-let calls = 0;         // at the last look
+let calls = 0;         // as they were at ...
+let callsAt = 0;       // ... this moment: still the same means that one of them goes on
 let asked = false, answer, hung = false, session;
 
-function now() {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1000 + nanoseconds / 1e6 + base;
-}
+const [seconds, nanoseconds] = process.hrtime();
+const shift = seconds * 1000 + nanoseconds / 1e6 + base - performance.now();
 
 // Looks once; returns when to look again.
 function look() {
@@ -50,9 +50,13 @@ function look() {
   const alive = Math.max(turnAt, beatAt);
   // Outside of a turn silence is normal until the next beat is due.
   const since = inTurn ? turnAt : Math.max(turnAt, beatAt + beatMs);
-  const blocked = now() - since;
-  const same = clock[${CALLS}] === calls;
-  calls = clock[${CALLS}];
+  const now = performance.now() + shift;
+  const blocked = now - since;
+  let same = false;
+  if (clock[${CALLS}] !== calls) {
+    calls = clock[${CALLS}];
+    callsAt = now;
+  } else same = now - callsAt >= SAME_MS;
   if (alive !== mark || clock[${REPORTED}] !== reported) {
     asked = hung = false;
     answer = undefined;
@@ -66,6 +70,7 @@ function look() {
   if (same) Atomics.store(clock, ${HELD}, ${ONE});
   else Atomics.compareExchange(clock, ${HELD}, 0, ${MANY});
   if (same && !asked && (trace || blocked > hungMs)) ask();
+  if (!same) return SAME_MS;
   // An answer takes milliseconds, unless a system call holds the thread.
   if (blocked > hungMs && !hung && (answer !== undefined || blocked > hungMs + 1000)) {
     hung = true;
