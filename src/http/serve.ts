@@ -171,8 +171,11 @@ function chosenLimits(options: ServeOptions<never>): LimitOptions {
 
 /** The same of proxies. */
 function chosenProxies({ counters, proxyProtocol, trustProxy }: ServeOptions<never>): ProxyOptions {
-  const said = { proxyProtocol, trustProxy };
-  return counters === undefined ? { ...said, ...handover.serveDefaults?.proxies } : said;
+  const defaults = counters === undefined ? handover.serveDefaults : undefined;
+  return {
+    proxyProtocol: defaults?.proxyProtocol || proxyProtocol,
+    trustProxy: defaults?.trustProxy?.length ? defaults.trustProxy : trustProxy,
+  };
 }
 
 function listenOptions(options: ServeOptions<never>): ListenOptions {

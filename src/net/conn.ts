@@ -77,13 +77,14 @@ export class Conn<A extends Addr = Addr> implements Disposable {
   readonly #remote: string;
   #streams: ConnStreams | undefined;
 
-  /** @internal Use `connect` or `Listener.accept`. */
-  constructor(table: ConnTable, handle: Handle) {
+  /** @internal Use `connect` or `Listener.accept`. `remote` and `kept`: what a proxy's header said, and came behind it. */
+  constructor(table: ConnTable, handle: Handle, remote?: string, kept?: Uint8Array<ArrayBuffer>) {
     this.#table = table;
     this.#handle = handle;
     // Both now: after a reset the kernel no longer knows the peer, after a close nothing.
     this.#local = table.localAddress(handle);
-    this.#remote = table.remoteAddress(handle);
+    this.#remote = remote ?? table.remoteAddress(handle);
+    this.#kept = kept;
     table.conns[handle] = this;
   }
 

@@ -38,10 +38,19 @@ export function openConn(rt: Runtime, fd: number, tcp: boolean): TcpConn | UnixC
   return adoptConn(rt, handle, tcp);
 }
 
-/** A connection on a handle that was opened before, for connecting; its hold on the process ends. */
-export function adoptConn(rt: Runtime, handle: Handle, tcp: boolean): TcpConn | UnixConn {
+/**
+ * A connection on a handle that was opened before, for connecting or for a proxy's header; its hold on the process ends.
+ * `remote` is the peer's address, packed, where it is not the socket's; `kept` are bytes that have been received.
+ */
+export function adoptConn(
+  rt: Runtime,
+  handle: Handle,
+  tcp: boolean,
+  remote?: string,
+  kept?: Uint8Array<ArrayBuffer>,
+): TcpConn | UnixConn {
   const table = tableOf(rt);
   rt.poller.setSink(handle, table.sink);
   rt.release();
-  return tcp ? new TcpConn(table, handle) : new UnixConn(table, handle);
+  return tcp ? new TcpConn(table, handle, remote, kept) : new UnixConn(table, handle, remote, kept);
 }

@@ -22,6 +22,8 @@ export interface ServeDefaults {
   readonly hostname?: string;
   readonly path?: string;
   readonly limits?: LimitOptions;
+  readonly proxyProtocol?: boolean;
+  readonly trustProxy?: readonly string[];
 }
 
 export interface Handover {

@@ -8,10 +8,17 @@ import { type Addr, showAddress } from "./address.ts";
 import { type Conn, closeGently } from "./conn.ts";
 import { openConn } from "./conn_kinds.ts";
 import type { Listener } from "./listener.ts";
+import { ProxiedConns } from "./proxied_conns.ts";
+import { type ProxyOptions, readProxyOptions } from "./trust.ts";
 
-export interface ServeConnOptions {
+export interface ServeConnOptions extends ProxyOptions {
   /** Shuts the server down when aborted, as `shutdown` does. */
   signal?: AbortSignal;
+  /**
+   * With `proxyProtocol`: how long a connection may take for its header. `"5s"`, milliseconds, or `"none"`.
+   * @default {"5s"}
+   */
+  readHeaderTimeout?: number | string;
 }
 
 /**
@@ -57,9 +64,12 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
   #finish: () => void = () => {};
   #closed = false;
   #cut = false;
+  readonly #proxied: ProxiedConns | undefined;
 
   /** @internal Use `serveConn`. */
-  constructor(listener: Listener<C, A>, handler: ConnHandler<C>, { signal }: ServeConnOptions) {
+  constructor(listener: Listener<C, A>, handler: ConnHandler<C>, options: ServeConnOptions) {
+    const { signal } = options;
+    const { connections: trusted } = readProxyOptions(options, "serveConn");
     this.#listener = listener;
     this.#handler = handler;
     // One string for all tasks of a server: the peer's address is asked for only when there is something to say.
@@ -69,8 +79,12 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
     });
     const rt = runtime();
     const tcp = listener.addr.transport === "tcp";
+    const begin = (conn: Conn): void => this.#begin(conn as C);
+    const { readHeaderTimeout } = options;
+    this.#proxied = trusted && new ProxiedConns(rt, trusted, readHeaderTimeout, tcp, begin);
+    const proxied = this.#proxied;
     listener.takeConnections(
-      (fd) => this.#begin(openConn(rt, fd, tcp) as Conn as C),
+      proxied === undefined ? (fd) => begin(openConn(rt, fd, tcp)) : (fd) => proxied.open(fd),
       () => this.#listenerClosed(),
     );
     if (signal?.aborted) void this.shutdown();
@@ -133,6 +147,7 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
 
   #listenerClosed(): void {
     this.#closed = true;
+    this.#proxied?.closeAll();
     this.#controller.abort(new DOMException("the server shuts down", "AbortError"));
     this.#finishIfDone();
   }

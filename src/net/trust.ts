@@ -93,6 +93,36 @@ export function parseRanges(list: string | readonly string[], where: string): Ra
   return new Ranges(ranges, unix, shown);
 }
 
+/** What a server is told about the proxies in front of it. */
+export interface ProxyOptions {
+  /**
+   * Each connection begins with a PROXY header (version 1 or 2), which names the client. A connection without one is
+   * closed, and so is one that does not come from `trustProxy`. @default {false}
+   */
+  proxyProtocol?: boolean;
+  /**
+   * Addresses of proxies: "10.0.0.0/8", "loopback", "private", "unix", … Their `Forwarded` and `X-Forwarded-*` fields
+   * are believed; nobody else's are. @default {[]}
+   */
+  trustProxy?: string | readonly string[];
+}
+
+/** The same, read: whose connections may begin with a PROXY header, and whose fields are believed. */
+export interface ProxyTrust {
+  readonly connections: Ranges | undefined;
+  readonly fields: Ranges | undefined;
+}
+
+/** Reads the options; `where` begins the sentence of a TypeError. */
+export function readProxyOptions({ proxyProtocol = false, trustProxy = [] }: ProxyOptions, where: string): ProxyTrust {
+  if (typeof proxyProtocol !== "boolean") {
+    throw new TypeError(`${where}: proxyProtocol must be true or false, not ${typeof proxyProtocol}`);
+  }
+  const fields = trustProxy.length === 0 ? undefined : parseRanges(trustProxy, `${where}: trustProxy`);
+  // Nobody named: a proxy on this machine, and nobody else's word.
+  return { fields, connections: proxyProtocol ? (fields ?? parseRanges("loopback,unix", where)) : undefined };
+}
+
 function parseRange(text: string, where: string): Range {
   const slash = text.indexOf("/");
   const ip = parseIp(slash < 0 ? text : text.slice(0, slash));

@@ -48,7 +48,8 @@ export class OpenSockets {
 
   add(asked: Asked, listener: Listener): void {
     for (const known of this.#asked.keys()) if (known.fd < 0) this.#asked.delete(known);
-    this.#asked.set(listener, asked);
+    // One that is handed out by number may be asked for by another name as well (`handover.open`): the number holds.
+    if (!this.#asked.has(listener)) this.#asked.set(listener, asked);
   }
 
   *[Symbol.iterator](): Generator<readonly [Listener, Asked]> {
