@@ -117,6 +117,7 @@ export function describe({ answers, end, seconds }: Seen): string {
 }
 
 export function showSeconds(seconds: number): string {
+  if (seconds < 0.95) return `${Math.round(seconds * 1000)} ms`;
   return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
 }
 

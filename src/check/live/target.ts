@@ -34,7 +34,9 @@ export type Lookup = (name: string) => Promise<readonly Ip[]>;
 /** Reads what the user wrote, and refuses whatever is not on this machine. */
 export async function findTarget(text: string, lookup: Lookup = resolve): Promise<Target> {
   if (text.startsWith("unix:")) return unixTarget(text.slice("unix:".length));
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // "localhost:8000" means http://localhost:8000, as it does to curl.
+  const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const url = URL.canParse(whole) ? new URL(whole) : undefined;
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw new TargetError(`${text} is no address of a server: write http://localhost:8000, https://… or unix:/path`);
   }

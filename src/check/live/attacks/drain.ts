@@ -50,7 +50,7 @@ export const drain: Attack = {
     if (pid === undefined) return skip("give --pid, and it ends that server");
     const tally = new Tally();
     const stop = new AbortController();
-    const clients = Array.from({ length: CLIENTS }, (_, i) => sendOn(context, tally, stop.signal, i % 3 === 0));
+    const clients = Array.from({ length: CLIENTS }, (_, i) => sendOn(context, tally, stop.signal, i));
     await pause(LOAD_MS, context.signal);
     if (context.signal.aborted) return skip("the check ended before it was known");
     tally.signalled = true;
@@ -78,7 +78,7 @@ function judge(tally: Tally, ended: boolean, seconds: number): Outcome {
 }
 
 /** One client: sends, reads, connects anew when told to, until nobody listens any more. */
-async function sendOn(context: Context, tally: Tally, signal: AbortSignal, pipelines: boolean): Promise<void> {
+async function sendOn(context: Context, tally: Tally, signal: AbortSignal, index: number): Promise<void> {
   const one = `GET ${context.path} HTTP/1.1\r\nHost: ${context.host}\r\n\r\n`;
   while (!signal.aborted && !context.signal.aborted) {
     let wire: Wire;
@@ -90,13 +90,14 @@ async function sendOn(context: Context, tally: Tally, signal: AbortSignal, pipel
       await pause(5, context.signal);
       continue;
     }
-    await serveOn(wire, one, context, tally, signal, pipelines ? PIPELINED : 1);
+    await serveOn(wire, one, context, tally, signal, index);
     wire.close();
   }
 }
 
 /** Requests on one connection, until it is closed. */
-async function serveOn(wire: Wire, one: string, context: Context, tally: Tally, signal: AbortSignal, depth: number) {
+async function serveOn(wire: Wire, one: string, context: Context, tally: Tally, signal: AbortSignal, index: number) {
+  const depth = index % 3 === 0 ? PIPELINED : 1;
   // The wire keeps the first 256 KiB: no more requests on it than are sure to fit.
   const most = Math.max(1, Math.floor(200_000 / context.baseline.bytes / depth));
   for (let round = 0; round < most && !signal.aborted && !wire.over; round++) {
@@ -124,5 +125,7 @@ async function serveOn(wire: Wire, one: string, context: Context, tally: Tally, 
       return;
     }
     if (closes()) return;
+    // A third of them think a little: their connections are idle as the signal comes, and their requests on the way.
+    if (index % 3 === 1) await wire.ended(Math.random() * 8);
   }
 }
