@@ -35,6 +35,9 @@ const PIPELINED = 8;
 const DEPTH = 16;
 const UPLOADS = 4;
 const SLOW = 4;
+/** Clients that let their connections rest between requests, shorter than --drain-idle: they must not be cut off. */
+const SPARSE = 8;
+const REST_MS = 700;
 
 export async function drains(rounds: number, seed: number, report: Report): Promise<void> {
   const random = new Random(seed);
@@ -70,8 +73,12 @@ async function drain(random: Random): Promise<{ tally: Tally; code: number | nul
   const tally: Tally = { sent: 0, answered: 0, lost: [], unaccepted: 0, late: 0 };
   let terminated = false;
   try {
-    const one = (name: string, count: number, make: (index: number) => Request): Promise<void> =>
-      client(server.port, name, count, make, tally, () => terminated);
+    const one = (
+      name: string,
+      count: number,
+      make: (index: number) => Request,
+      rest?: () => Promise<void>,
+    ): Promise<void> => client(server.port, name, count, make, tally, () => terminated, rest);
     const clients = [
       ...Array.from({ length: KEEP_ALIVE }, (_, c) => one("keep-alive", 1, (i) => hello(`k${c}.${i}`))),
       ...Array.from({ length: PIPELINED }, (_, c) =>
@@ -79,6 +86,14 @@ async function drain(random: Random): Promise<{ tally: Tally; code: number | nul
       ),
       ...Array.from({ length: UPLOADS }, (_, c) => one("upload", 1, (i) => upload(`u${c}.${i}`))),
       ...Array.from({ length: SLOW }, (_, c) => one("slow", 1, (i) => slow(`s${c}.${i}`))),
+      ...Array.from({ length: SPARSE }, (_, c) =>
+        one(
+          "sparse",
+          1,
+          (i) => hello(`r${c}.${i}`),
+          () => pause(random.below(REST_MS)),
+        ),
+      ),
     ];
     await pause(150 + random.below(500));
     const began = performance.now();
@@ -114,9 +129,11 @@ async function client(
   make: (index: number) => Request,
   tally: Tally,
   terminated: () => boolean,
+  rest?: () => Promise<void>,
 ): Promise<void> {
   let wire: Wire | undefined;
   for (let index = 0; ; index += count) {
+    await rest?.();
     try {
       wire ??= await connect(port);
     } catch (error) {

@@ -1,5 +1,6 @@
 /**
- * The soak proper: a calm phase, then everything at once, then silence. What the calm phase had is what must be left.
+ * The soak proper: a calm phase, then rounds of everything at once with a silence behind each, through which a few
+ * ordinary clients go on. What the calm phase had is what must be left; and over the silences memory must not climb.
  */
 import { kinds, pause } from "./clients.ts";
 import { Ordinary } from "./ordinary.ts";
@@ -7,7 +8,7 @@ import { Random } from "./random.ts";
 import { mib, type Report, short } from "./report.ts";
 import { knownFlags, Server, type State } from "./server.ts";
 import { slope } from "./statistics.ts";
-import { Storm } from "./storm.ts";
+import { Outcomes, Storm } from "./storm.ts";
 
 /** Limits low enough to bite within the shortest run. */
 const LIMITS = {
@@ -20,6 +21,10 @@ const LIMITS = {
 };
 /** `ulimit -n` of the server: the storm goes beyond it now and then. */
 const DESCRIPTORS = 600;
+/** Ordinary clients, a request every 10 ms each. */
+const ORDINARY = 8;
+/** A round of the storm, where there is time for several. */
+const ROUND_MS = 45_000;
 /** After the last client has left, the slowest limit and the linger need this long, and then some. */
 const QUIET_MS = 20_000;
 
@@ -31,7 +36,7 @@ export async function soak(seconds: number, seed: number, report: Report): Promi
     await server.state();
     // The listener, our own connection, and whatever the process was born with.
     const { sockets, all } = server.descriptors();
-    const ordinary = new Ordinary(server.port, 8, 10);
+    const ordinary = new Ordinary(server.port, ORDINARY, 10);
     // The first requests are compiled on the way.
     await pause(Math.min(2000, calmMs / 2));
     ordinary.phase("calm");
@@ -40,27 +45,39 @@ export async function soak(seconds: number, seed: number, report: Report): Promi
     const before = await server.settled();
     console.log(`calm: ${short(mib(server.rss()))} MiB resident, ${all} descriptors without clients`);
 
-    const storm = new Storm(server.port, new Random(seed), kinds);
-    ordinary.phase("storm");
-    const samples = await watch(server, stormMs);
-    ordinary.phase("");
-    await storm.stop();
+    const outcomes = new Outcomes();
+    const random = new Random(seed);
+    const silences: number[] = [];
+    const resident: number[] = [];
+    const rounds = Math.max(2, Math.round(stormMs / ROUND_MS));
+    for (let round = 1; round <= rounds; round++) {
+      const storm = new Storm(server.port, random, kinds, outcomes);
+      ordinary.phase("storm");
+      await watch(server, stormMs / rounds, `round ${round}`);
+      ordinary.phase("");
+      await storm.stop();
+      const { state } = await settle(server, before, sockets, ORDINARY);
+      silences.push(mib(held(state)));
+      resident.push(mib(server.rss()));
+      console.log(`  silence ${round}: ${short(mib(held(state)))} MiB held, ${short(mib(server.rss()))} MiB resident`);
+    }
     const { phases, wrong } = await ordinary.finish();
-    storm.print();
+    outcomes.print();
 
-    const quiet = await settle(server, before, sockets);
+    const quiet = await settle(server, before, sockets, 0);
     report.atMost("sockets left over", quiet.sockets - sockets, 0);
     report.atMost("other descriptors left over", quiet.all - quiet.sockets - (all - sockets), 0);
-    check(report, before, quiet.state, samples);
+    check(report, before, quiet.state, silences, resident);
     report.check("alive", String(server.alive), "true", server.alive);
-    const failures = [...storm.wrong, ...wrong];
+    const failures = [...outcomes.wrong, ...wrong];
     for (const line of failures.slice(0, 20)) console.log(`  wrong: ${line}`);
     report.atMost("answers that were wrong or did not come", failures.length, 0);
     const [calm, stormy] = ["calm", "storm"].map((name) => phases.find((phase) => phase.name === name));
     const answered = (calm?.requests ?? 0) + (stormy?.requests ?? 0);
     report.check("answers to ordinary clients", answered, "> 1000", answered > 1000);
-    // Beside 100 attackers on the same cores; the ratio that the docs promise is measured by --p99.
-    const bound = Math.max(100, 30 * (calm?.p99 ?? 0));
+    // Beside 100 attackers on the same cores; the ratio that matters is measured by --p99. A short run is for machines
+    // that do other things as well.
+    const bound = seconds < 60 ? 1000 : Math.max(200, 50 * (calm?.p99 ?? 0));
     report.atMost(`their p99, ${short(calm?.p99 ?? Number.NaN)} ms when calm`, stormy?.p99 ?? Number.NaN, bound, " ms");
 
     server.closeControl();
@@ -75,32 +92,19 @@ export async function soak(seconds: number, seed: number, report: Report): Promi
   }
 }
 
-interface Sample {
-  readonly second: number;
-  readonly rss: number;
-  /** What is alive on the heap and beside it, after a collection. */
-  readonly held: number | undefined;
-}
-
-/** Looks at the server every second, every fifth time (the shorter the run the more often) with a collection before. */
-async function watch(server: Server, ms: number): Promise<Sample[]> {
-  const samples: Sample[] = [];
-  const every = Math.min(15, Math.max(2, Math.round(ms / 10_000)));
+/** Shows what the server is at, every five seconds. */
+async function watch(server: Server, ms: number, name: string): Promise<void> {
   const began = performance.now();
-  for (let i = 0; performance.now() - began < ms; i++) {
-    await pause(1000);
-    const second = (performance.now() - began) / 1000;
-    const rss = server.rss();
-    const state = i % every === 0 ? await server.state(true) : undefined;
+  for (let next = 2000; next < ms; next += 5000) {
+    await pause(began + next - performance.now());
+    const { running } = await server.state();
     const { sockets } = server.descriptors();
-    samples.push({ second, rss, held: state && held(state) });
-    if (i % Math.max(5, every) !== 0) continue;
+    const second = Math.round((performance.now() - began) / 1000);
     console.log(
-      `  ${String(Math.round(second)).padStart(4)} s  ${short(mib(rss))} MiB resident, ${sockets} sockets` +
-        (state === undefined ? "" : `, ${state.running} handlers, ${short(mib(held(state)))} MiB held`),
+      `  ${name}, ${second} s: ${sockets} sockets, ${running} handlers, ${short(mib(server.rss()))} MiB resident`,
     );
   }
-  return samples;
+  await pause(began + ms - performance.now());
 }
 
 const held = (state: State): number => state.heap + state.external;
@@ -110,26 +114,29 @@ async function settle(
   server: Server,
   before: State,
   bare: number,
+  others: number,
 ): Promise<{ state: State; sockets: number; all: number }> {
   const began = performance.now();
   for (;;) {
     const state = await server.settled();
     const { sockets, all } = server.descriptors();
-    const done = state.running <= 1 && sockets <= bare && state.timers <= before.timers;
+    const done = state.running <= 1 + others && sockets <= bare + others && state.timers <= before.timers;
     if (done || performance.now() - began > QUIET_MS) return { state, sockets, all };
   }
 }
 
-function check(report: Report, calm: State, quiet: State, samples: readonly Sample[]): void {
+function check(report: Report, calm: State, quiet: State, silences: readonly number[], resident: readonly number[]) {
   // One handler is at work: the one that tells.
   report.atMost("handlers left over", quiet.running - 1, 0);
   report.atMost("host timers left over", quiet.timers - calm.timers, 0);
-  report.atMost("memory held, beyond the calm phase", mib(held(quiet) - held(calm)), 8, " MiB");
-  const half = samples.slice(Math.floor(samples.length / 2));
-  const minutes = half.length / 60;
-  const points = half.flatMap(({ second, held }) => (held === undefined ? [] : [[second / 60, mib(held)] as const]));
-  // What moves at the moment comes and goes; over the second half it must not climb.
-  report.atMost("slope of the memory held, over the second half", slope(points) * minutes, 16, " MiB");
-  const resident = half.map(({ second, rss }) => [second / 60, mib(rss)] as const);
-  report.atMost("slope of the resident memory, over the second half", slope(resident) * minutes, 64, " MiB");
+  report.atMost("memory held at the end, beyond the calm phase", mib(held(quiet) - held(calm)), 8, " MiB");
+  // Code is compiled and tables grow in the first half.
+  const climb = (values: readonly number[]): number => {
+    const half = values
+      .slice(values.length < 4 ? 0 : Math.floor(values.length / 2))
+      .map((value, i) => [i, value] as const);
+    return slope(half) * half.length;
+  };
+  report.atMost("its climb over the silences of the second half", climb(silences), 4, " MiB");
+  report.atMost("climb of the resident memory over them", climb(resident), 32, " MiB");
 }

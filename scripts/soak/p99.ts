@@ -64,6 +64,7 @@ class Attack {
   readonly #sockets: (Socket | undefined)[] = new Array(ATTACKERS).fill(undefined);
   readonly #timer: ReturnType<typeof setInterval>;
   #tick = 0;
+  #stopped = false;
   /** Connections that are open. */
   open = 0;
 
@@ -78,6 +79,7 @@ class Attack {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearInterval(this.#timer);
     for (const socket of this.#sockets) socket?.destroy();
     while (this.open > 0) await pause(10);
@@ -99,7 +101,8 @@ class Attack {
       socket.on("close", () => this.open--);
     });
     socket.on("error", () => {});
-    socket.on("close", () => (this.#sockets[index] = undefined));
+    // The next one at once: those who were cut come back.
+    socket.on("close", () => (this.#sockets[index] = this.#stopped ? undefined : this.#connect(index)));
     return socket.resume();
   }
 }

@@ -3,15 +3,34 @@ import { type Context, type Kind, pause } from "./clients.ts";
 import type { Random } from "./random.ts";
 import { Ended, Wrong } from "./wire.ts";
 
-export class Storm {
-  /** By kind: outcome and how often. */
-  readonly outcomes = new Map<string, Map<string, number>>();
+/** What became of the clients, over all rounds. */
+export class Outcomes {
   /** What must not be. */
   readonly wrong: string[] = [];
+  /** By kind: outcome and how often. */
+  readonly #counts = new Map<string, Map<string, number>>();
+
+  count(name: string, outcome: string): void {
+    let counts = this.#counts.get(name);
+    if (counts === undefined) this.#counts.set(name, (counts = new Map()));
+    counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  }
+
+  print(): void {
+    for (const [name, counts] of this.#counts) {
+      const list = [...counts].sort((a, b) => b[1] - a[1]).map(([outcome, count]) => `${count} ${outcome}`);
+      console.log(`  ${name.padEnd(16)} ${list.join(", ")}`);
+    }
+  }
+}
+
+export class Storm {
+  readonly #outcomes: Outcomes;
   readonly #controller = new AbortController();
   readonly #all: Promise<unknown>;
 
-  constructor(port: number, random: Random, kinds: readonly Kind[]) {
+  constructor(port: number, random: Random, kinds: readonly Kind[], outcomes: Outcomes) {
+    this.#outcomes = outcomes;
     const context: Context = { port, random, stop: this.#controller.signal };
     this.#all = Promise.all(
       kinds.flatMap((kind) => Array.from({ length: kind.count }, (_, i) => this.#loop(kind, context, i))),
@@ -27,7 +46,7 @@ export class Storm {
     const { stop } = context;
     await pause((kind.everyMs * index) / kind.count, stop);
     while (!stop.aborted) {
-      this.#count(kind.name, await this.#once(kind, context));
+      this.#outcomes.count(kind.name, await this.#once(kind, context));
       await pause(kind.everyMs, stop);
     }
   }
@@ -40,23 +59,11 @@ export class Storm {
       return await Promise.race([kind.run(context), hung.promise]);
     } catch (error) {
       const ended = error instanceof Ended;
-      if (!ended || kind.good) this.wrong.push(`${kind.name}: ${error instanceof Error ? error.message : error}`);
+      if (!ended || kind.good)
+        this.#outcomes.wrong.push(`${kind.name}: ${error instanceof Error ? error.message : error}`);
       return ended ? error.message : "wrong";
     } finally {
       clearTimeout(limit);
-    }
-  }
-
-  #count(name: string, outcome: string): void {
-    let counts = this.outcomes.get(name);
-    if (counts === undefined) this.outcomes.set(name, (counts = new Map()));
-    counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  }
-
-  print(): void {
-    for (const [name, counts] of this.outcomes) {
-      const list = [...counts].sort((a, b) => b[1] - a[1]).map(([outcome, count]) => `${count} ${outcome}`);
-      console.log(`  ${name.padEnd(16)} ${list.join(", ")}`);
     }
   }
 }
