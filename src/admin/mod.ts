@@ -72,7 +72,7 @@ const limits: Limits = {
 export async function openAdmin({ address, insecure, ready, config }: AdminSettings): Promise<Admin> {
   const rt = runtime();
   const readiness = new Readiness(ready);
-  const delay = new LoopDelay();
+  const delay = new LoopDelay(() => rt.stats.turns);
   // Before anybody can ask: at the descriptor limit nothing can be loaded any more.
   const exposition = new Exposition([
     ...httpFamilies(counters, servers),

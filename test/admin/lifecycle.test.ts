@@ -137,7 +137,8 @@ test("closing it leaves no socket, and stops what only it read", async () => {
 });
 
 test("the delay of the loop is measured while somebody looks, and shows what held it", async () => {
-  const delay = new LoopDelay(5, 60);
+  let turns = 0;
+  const delay = new LoopDelay(() => turns++, { busyMs: 5, quietMs: 1e6, watchedMs: 60 });
   assert.not(delay.running);
   delay.watch();
   await eventually(() => delay.histogram.counts.some((count) => count > 0), "a first measurement");
@@ -150,6 +151,16 @@ test("the delay of the loop is measured while somebody looks, and shows what hel
   assert.ok(delay.running);
   delay.stop();
   assert.not(delay.running);
+});
+
+test("while nothing happens it hardly looks", async () => {
+  const delay = new LoopDelay(() => 7, { busyMs: 5, quietMs: 1e6, watchedMs: 1e6 });
+  delay.watch();
+  await eventually(() => delay.histogram.counts.some((count) => count > 0), "the first measurement");
+  const looks = () => delay.histogram.counts.reduce((sum, count) => sum + count, 0);
+  await new Promise((done) => setTimeout(done, 30));
+  assert.is(looks(), 1);
+  delay.stop();
 });
 
 test.run();

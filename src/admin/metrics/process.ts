@@ -47,7 +47,7 @@ export function processFamilies(delay: LoopDelay): Family[] {
     }),
     histogram(
       "slipway_event_loop_delay_seconds",
-      "How late a timer was, measured ten times a second while somebody scrapes.",
+      "How late a timer was, measured up to ten times a second while somebody scrapes.",
       delay.histogram,
     ),
   ];
