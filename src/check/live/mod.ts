@@ -74,7 +74,7 @@ async function check(
   const limit = setTimeout(end, quick ? QUICK_MS : FULL_MS);
   const began = performance.now();
   const progress = showProgress(err, target.shown, quick, options.json === true);
-  let results: Result[];
+  let results: Result[] = [];
   try {
     results = await runAttacks({
       wires,
@@ -87,6 +87,9 @@ async function check(
       progress: progress.tell,
       only: options.only,
     });
+  } catch (error) {
+    // What fails because every connection was closed is no fault of the server.
+    if (!interrupted) throw error;
   } finally {
     progress.end();
     clearTimeout(limit);
