@@ -1,7 +1,7 @@
 /** Where a server listens, from the options that hold, and how that is shown. */
 import { type ListenAddress, parseAddress } from "../options/address.ts";
 import type { ConfigEntry, Resolved } from "../options/resolve.ts";
-import { orFailure, orUsage } from "./settings.ts";
+import { orFailure, orUsage, placeOf } from "./settings.ts";
 
 export type { Address, ListenAddress } from "../options/address.ts";
 
@@ -27,13 +27,7 @@ export function addressAsked({ entries }: Resolved): boolean {
 
 function readAddresses(texts: readonly string[], entry: ConfigEntry): readonly ListenAddress[] {
   const read = () => texts.map((text) => parseAddress(text, placeOf(entry)));
-  if (entry.source !== "file") return orUsage(read);
-  return orFailure(read);
-}
-
-function placeOf({ source, from, name }: ConfigEntry): string {
-  if (source === "environment") return `the environment's ${from}`;
-  return source === "file" ? `${from}: '${name}' of the default export` : (from ?? name);
+  return entry.source === "file" ? orFailure(read) : orUsage(read);
 }
 
 /** How an address is shown: something to click on, so "every interface" is shown as localhost. */

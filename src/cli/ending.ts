@@ -49,12 +49,6 @@ export function endOnSignals(app: RunningApp, program: string, yields = false): 
   process.on("SIGTERM", () => end?.("SIGTERM", 143));
 }
 
-/** As if SIGTERM had come: another process has taken over. */
-export function beginEnd(): void {
-  if (end === undefined) process.kill(process.pid, "SIGTERM");
-  else end("SIGTERM", 143);
-}
-
 async function finish(program: string, signal: string): Promise<void> {
   const since = Date.now();
   const bound = Math.max(0, ...ending.map(({ app }) => app.drainTimeout ?? Number.POSITIVE_INFINITY));

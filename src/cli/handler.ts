@@ -8,7 +8,7 @@
  *
  * Whatever else it finds it answers with one sentence that says what was there and what to write instead.
  */
-import type { ServeHandlerInfo } from "../http/mod.ts";
+import type { ErrorHandler, LimitsHook, ServeHandlerInfo } from "../http/mod.ts";
 import type { Conn } from "../net/mod.ts";
 import { isPlain } from "../options/resolve.ts";
 import { Failure } from "./errors.ts";
@@ -64,9 +64,8 @@ export function readOffer(namespace: Readonly<Record<string, unknown>>, file: st
 }
 
 export interface Hooks {
-  readonly onError?: (error: unknown) => Response | Promise<Response>;
-  /** Called with a request's head: the limits that hold for it alone. */
-  readonly limits?: (request: Request) => unknown;
+  readonly onError?: ErrorHandler;
+  readonly limits?: LimitsHook;
   /** Whether the server is ready for traffic; src/admin/ready.ts reads it. */
   readonly ready?: unknown;
 }

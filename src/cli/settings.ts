@@ -1,6 +1,7 @@
 /** The levels of options as the command line meets them: what is wrong at one is said in that level's own way. */
 import { OptionError } from "../options/bounds.ts";
 import {
+  type ConfigEntry,
   doubtful,
   type Level,
   type Resolved,
@@ -41,6 +42,17 @@ export function orUsage<T>(read: () => T): T {
   } catch (error) {
     throw error instanceof OptionError ? new UsageError(error.message) : error;
   }
+}
+
+/** How errors name an option where it was given. */
+export function placeOf({ source, from, name }: ConfigEntry): string {
+  if (source === "environment") return `the environment's ${from}`;
+  return source === "file" ? `${from}: '${name}' of the default export` : (from ?? name);
+}
+
+/** An error for a value of this option: of the command line's kind, or the file's. */
+export function failureAt({ source }: ConfigEntry, message: string): Failure {
+  return source === "file" ? new Failure(message) : new UsageError(message);
 }
 
 /** Lines to be said once, at the start: nothing here is an error, but nobody should have to find it out later. */

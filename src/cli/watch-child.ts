@@ -43,7 +43,7 @@ async function start(message: ToChild & { type: "load" }, inherited: Inherited):
   // From here on only the program itself keeps this process alive.
   process.channel?.unref();
   let ready = false;
-  const addresses: ListenAddress[] = [];
+  const { addresses } = inherited;
   const onReady = (shown?: readonly string[], app?: RunningApp) => {
     if (!ready) tell({ type: "ready", shown, addresses: shown && addresses, drainTimeout: app?.drainTimeout });
     ready = true;
@@ -54,7 +54,6 @@ async function start(message: ToChild & { type: "load" }, inherited: Inherited):
     program: "slipway",
     flags,
     open: (wanted) => {
-      addresses.push(wanted);
       return inherited.claim(wanted);
     },
     onReady,
@@ -76,6 +75,8 @@ function end(app: RunningApp): void {
 class Inherited implements RunningApp {
   /** Undefined once claimed: a second listener for the same address is another socket. */
   readonly #given: (ListenAddress | undefined)[];
+  /** What was claimed. */
+  readonly addresses: ListenAddress[] = [];
   readonly #listeners: Listener[] = [];
   readonly #servers: Stoppable[] = [];
 
@@ -92,6 +93,7 @@ class Inherited implements RunningApp {
       process.exit(0);
     }
     this.#given[index] = undefined;
+    this.addresses.push(address);
     const listener = listenFd(firstInheritedFd + index);
     this.#listeners.push(listener);
     return listener;

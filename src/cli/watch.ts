@@ -15,9 +15,9 @@ import { addressAsked, chooseAddresses, type ListenAddress } from "./address.ts"
 import { die, errorText } from "./errors.ts";
 import { tell } from "./output.ts";
 import { shownName } from "./run.ts";
+import { openAddress } from "./serving.ts";
 import { environmentLevel } from "./settings.ts";
 import { SourceWatch } from "./source-watch.ts";
-import { openAddress } from "./start.ts";
 import { sameAddress, type ToChild, type ToParent } from "./watch-protocol.ts";
 
 /** How much longer than its own bound a version may take to finish what it has; with no bound, it may. */

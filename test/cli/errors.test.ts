@@ -37,7 +37,7 @@ usage("an unknown verb names the nearest", () =>
   fails(["rnu", "good.ts"], 2, /unknown verb 'rnu' \(did you mean run\?\)/),
 );
 usage("an unknown verb lists the verbs", () =>
-  fails(["frobnicate"], 2, /choose one of new, run, compile, version, help/),
+  fails(["frobnicate"], 2, /choose one of new, run, compile, check, version, help/),
 );
 usage("a file in place of a verb", () =>
   fails(["good.ts"], 2, /'good\.ts' is a file, not a verb: slipway run good\.ts/),

@@ -1,0 +1,103 @@
+/**
+ * Plain programs, which export nothing and listen on their own (`Deno.serve`, `Deno.listen`, `node:http`): what the
+ * command line gives them, and whether they did anything at all.
+ */
+import { handover, inheritedFd, inheritedPath } from "../net/handover.ts";
+import { limitOptions } from "../options/limits.ts";
+import { type Level, type Resolved, resolve } from "../options/resolve.ts";
+import { limitTable } from "../options/table.ts";
+import { addressAsked, chooseAddresses, type ListenAddress } from "./address.ts";
+import type { Beside } from "./beside.ts";
+import type { Effects } from "./effects.ts";
+import { endOnSignals } from "./ending.ts";
+import { errorText } from "./errors.ts";
+import { nothingServed } from "./handler.ts";
+import { tell } from "./output.ts";
+
+/** Somebody asked for the address that `offerDefaults` has. */
+let defaultsUsed = false;
+
+/**
+ * A program's server listens where flags and environment say, or on what systemd passed, if it names no address; keeps
+ * to their limits where it names none; and ends gracefully.
+ */
+export async function offerDefaults(early: Resolved, program: string, beside: Beside | undefined): Promise<void> {
+  handover.serving ??= (server) => endOnSignals({ drain: () => server.drain() }, program, true);
+  const { settings, entries } = early;
+  const said = new Set<string>(entries.filter(({ source }) => source !== "default").map(({ name }) => name));
+  const limits = limitOptions(
+    Object.fromEntries(limitTable.flatMap(({ name }) => (said.has(name) ? [[name, settings[name]]] : []))),
+  );
+  const { proxyProtocol, trustProxy } = settings;
+  const [passed] = beside?.supervised?.sockets ?? [];
+  const address: ListenAddress | undefined = addressAsked(early)
+    ? chooseAddresses(early)[0]
+    : passed && { transport: "fd", fd: String(passed.fd) };
+  const use = <T>(value: T): T => {
+    defaultsUsed = true;
+    return value;
+  };
+  handover.serveDefaults = {
+    limits,
+    proxyProtocol,
+    trustProxy,
+    get port() {
+      return address?.transport === "tcp" ? use(address.port) : undefined;
+    },
+    get hostname() {
+      return address?.transport === "tcp" ? use(address.hostname) : undefined;
+    },
+    get path() {
+      if (address?.transport === "unix") return use(address.path);
+      return address?.transport === "fd" ? use(inheritedPath(address.fd)) : undefined;
+    },
+  };
+  if (address?.transport === "fd" && beside !== undefined) await openInherited(beside);
+}
+
+/** `fd:3`, for a program that knows of it only as the default. */
+async function openInherited({ supervised }: Beside): Promise<void> {
+  const { listenFd } = await import("../net/mod.ts");
+  const { open } = handover;
+  handover.open = (options) => {
+    const fd = options.transport === "unix" ? inheritedFd(options.path) : undefined;
+    return fd === undefined ? open?.(options) : listenFd(supervised?.descriptor(fd) ?? Number(fd));
+  };
+}
+
+/** A program that has been loaded, and whatever is known of it. */
+export interface PlainProgram {
+  readonly exports: readonly string[];
+  readonly file: string;
+  /** How messages name us. */
+  readonly program: string;
+  readonly flags: Level;
+  readonly effects: Effects;
+}
+
+/**
+ * Resolves with whether it listens; one that does its work and ends is fine as well. If it exports something else, or
+ * did nothing, it is most likely a handler that forgot the word "default".
+ */
+export async function expectListening({ exports, file, program, flags, effects }: PlainProgram): Promise<boolean> {
+  effects.look();
+  // A turn, for programs that open their listener in a promise.
+  await new Promise((resolve) => setImmediate(resolve));
+  const { isListening } = await import("./listening.ts");
+  if (await isListening()) {
+    // A flag that does nothing must not do so in silence.
+    if (!defaultsUsed && addressAsked(resolve([flags]))) {
+      tell(`${program}: ${file} chooses its own address: --port, --host and --unix change nothing\n`);
+    }
+    return true;
+  }
+  const failure = nothingServed(exports, file);
+  if (exports.length > 0) throw failure;
+  effects.end();
+  process.once("beforeExit", () => {
+    if (effects.any()) return;
+    tell(`${errorText(failure, program)}\n`);
+    process.exit(1);
+  });
+  return false;
+}
