@@ -6,6 +6,7 @@
  *
  * Several ids are separated by commas. Every silence names what it silences: there is none for "everything".
  */
+import { didYouMean } from "../../cli/suggestions.ts";
 import type { Finding } from "./finding.ts";
 import type { SourceFile } from "./source.ts";
 
@@ -53,8 +54,7 @@ export function silenced(
       });
     if (ids.length === 0) say("this comment names no rule, and silences nothing.", "// slipway-ignore <id>: <reason>");
     for (const id of ids) {
-      if (!known.includes(id))
-        say(`there is no rule ${id}: this comment silences nothing.`, `one of ${known.join(", ")}`);
+      if (!known.includes(id)) say(`there is no rule ${id}${didYouMean(id, known)}: this comment silences nothing.`);
       else if (!effective.has(`${index} ${id}`)) say(`there is no ${id} here: this comment silences nothing.`);
     }
   }

@@ -466,7 +466,7 @@ const example = { password: "acoolproject", token: "test", secret: "<secret>" };
 const tokenHeader = "x-csrf-token2";
 const passwordField = "password1";
 const tokenUrl = "https://auth.example.com/oauth2/token";
-const documented = "AKIAIOSFODNN7EXAMPLE";
+const documented = "sk_live_xxxxxxxxxxxxxxxxxxxxxxxx";
 const database = "postgres://postgres:postgres@localhost:5432/app";
 const templated = \`postgres://\${example.password}:x@host/db\`;
 const hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";

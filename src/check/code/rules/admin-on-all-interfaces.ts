@@ -25,8 +25,9 @@ export const adminOnAllInterfaces: Rule = {
         }
         if (name === "admin" && value !== undefined && !isInward(value)) report(key, file);
       }
-      if (isCall(place.node) && isForOperators(place)) {
-        const host = options.find(({ name }) => name === "hostname" || name === "host");
+      const host = options.find(({ name }) => name === "hostname" || name === "host");
+      // Where no address is named, a second server is what shows that the first is not the public one.
+      if (isCall(place.node) && (servers.length > 1 || host !== undefined) && isForOperators(place)) {
         const elsewhere = options.some(({ name }) => name === "path" || name === "unix");
         const open = host === undefined || (host.value !== undefined && everywhere.test(String(host.value)));
         if (open && !elsewhere)
@@ -78,7 +79,7 @@ export const adminOnAllInterfaces: Rule = {
     }
 
     function isForOperators({ node, file }: Place): boolean {
-      if (!isCall(node) || servers.length < 2) return false;
+      if (!isCall(node)) return false;
       const above = file.parent(node);
       const named = above?.type === "VariableDeclarator" ? file.slice(above.id) : "";
       return operators.test(named) || node.arguments.some((one) => operators.test(handlerName(one)));

@@ -1,4 +1,5 @@
 import type { Program, Report, Rule } from "../finding.ts";
+import { calleeName } from "../names.ts";
 import { bytesOf, requestLimits, serverOptions } from "../server-options.ts";
 import type { SourceFile } from "../source.ts";
 import {
@@ -29,6 +30,10 @@ export const bodyWithoutBound: Rule = {
         if (isReading(loop, program, file)) gathering(loop, [loop.body], file, report);
       }
       for (const call of file.of("CallExpression")) {
+        const source = calleeName(call, file) === "Array.fromAsync" ? call.arguments[0] : undefined;
+        const isBody =
+          source !== undefined && (program.handlers.fromClient(source, file) || /\.body$/.test(file.slice(source)));
+        if (isBody && program.handlers.includes(call, file)) report(call, file);
         const callback = onData(call, program, file);
         if (callback !== undefined && isFunction(callback)) gathering(callback, [callback.body], file, report);
       }
@@ -123,6 +128,10 @@ function grows(node: Node, file: SourceFile): { name: string; target: Node } | u
       : isCall(right) && methodOf(right)?.method === "concat"
         ? [right]
         : [];
+  if (right.type === "ArrayExpression") {
+    const spread = right.elements.some((one) => one?.type === "SpreadElement" && file.slice(one.argument) === name);
+    return spread ? { name, target: node.left } : undefined;
+  }
   const mentions = again.some((one) => new RegExp(`\\b${name.replaceAll("$", "\\$")}\\b`).test(file.slice(one)));
   return node.operator === "=" && mentions ? { name, target: node.left } : undefined;
 }

@@ -2,7 +2,7 @@ import type * as N from "@babel/types";
 import type { Program, Rule } from "../finding.ts";
 import { floating, promised } from "../promises.ts";
 import type { SourceFile } from "../source.ts";
-import { isCall, isFunction, methodOf, type Node, unwrap } from "../tree.ts";
+import { type FunctionNode, isCall, isFunction, methodOf, type Node, unwrap } from "../tree.ts";
 
 export const floatingPromise: Rule = {
   id: "floating-promise",
@@ -12,6 +12,8 @@ export const floatingPromise: Rule = {
   check(program, report) {
     const { project } = program;
     for (const file of project.files) {
+      // items.forEach((item) => save(item))
+      const callsOnly = ({ body }: FunctionNode) => isCall(body) && promised(body, file, project)?.caught === false;
       for (const statement of file.of("ExpressionStatement")) {
         const found = floating(statement, file, project);
         if (found === undefined || found.caught || isStart(statement, found.call, file, program)) continue;
@@ -29,7 +31,7 @@ export const floatingPromise: Rule = {
         const method = methodOf(call)?.method;
         if (!isCall(call) || (method !== "forEach" && method !== "map")) continue;
         const callback = project.definition(call.arguments[0] ?? call, file).node;
-        if (!isFunction(callback) || !callback.async || endsInTry(callback)) continue;
+        if (!isFunction(callback) || !(callback.async ? !endsInTry(callback) : callsOnly(callback))) continue;
         report(call, file, {
           harm: `${method}() throws away the promises of its async callback: nobody waits for them, and one that rejects ends the process.`,
           cure: "for (const item of items) await …, or await Promise.all(items.map(async (item) => …))",

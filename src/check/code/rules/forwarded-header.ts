@@ -38,7 +38,7 @@ export const forwardedHeader: Rule = {
       }
       for (const node of file.of("MemberExpression", "OptionalMemberExpression")) {
         if (!node.computed || !headers.test(value(node.property, file))) continue;
-        if (!/headers?$/i.test(file.slice(unwrap(node.object)).replace(/[?!]$/, ""))) continue;
+        if (!/headers?\)?$/i.test(file.slice(unwrap(node.object)).replace(/[?!]$/, ""))) continue;
         const above = file.parent(node);
         if (above?.type === "AssignmentExpression" && above.left === node) continue;
         if (above?.type === "UnaryExpression" && above.operator === "delete") continue;

@@ -29,10 +29,10 @@ const secretName =
   /(?:pass(?:word|wd|phrase)|passwd|secret|api_?key|apikey|access_?key|private_?key|signing_?key|encryption_?key|auth_?token|access_?token|bearer|client_?secret|credential|(?:^|_)token$|Token$|^token$|(?:^|_)pwd$)/i;
 /** Names with such a word that hold something else. */
 const harmlessName =
-  /(?:name|field|header|label|url|uri|path|type|prefix|regexp?|pattern|selector|placeholder|length|error|message|hint|cookie|param|id|column|key_?name|endpoint|env|expires?\w*|ttl|issuer|algorithm|public\w*)$/i;
+  /(?:name|field|header|label|url|uri|path|type|prefix|regexp?|pattern|selector|placeholder|length|version|error|message|hint|cookie|param|id|column|key_?name|endpoint|env|expires?\w*|ttl|issuer|algorithm|public\w*)$/i;
 
 const placeholder =
-  /^(?:.*(?:example|placeholder|change[-_ ]?me|changeit|replace|your[-_ ]|<.*>|\$\{|\{\{|xxx|\.\.\.|…|dummy|sample|redacted|insert|to[-_]?do|secret[-_ ]?here|not[-_ ]?a[-_ ]?real|insecure|fake|demo).*|x+|\*+|test\w*|(?:my|the|a|super|very|some|top)?[-_ ]*(?:secret|password|passw0rd|token|key|pass|api[-_]?key)\d{0,3}|default|none|null|undefined|development|localhost|foo\w*|bar\w*|hunter2|admin|root|guest|user)$/i;
+  /^(?:.*(?:example|placeholder|change[-_ ]?me|changeit|replace|your[-_ ]|<.*>|\$\{|\{\{|xxx|\.\.\.|…|dummy|sample|redacted|insert|to[-_]?do|secret[-_ ]?here|not[-_ ]?a[-_ ]?real|insecure|fake|demo).*|x+|\*+|test\w*|(?:my|the|a|super|very|some|top)?[-_ ]*(?:secret|password|passw0rd|token|key|pass|api[-_]?key)\d{0,3}|default|none|null|undefined|development|localhost|foo\w*|bar\w*|admin|root|guest|user)$/i;
 
 export const secretInSource: Rule = {
   id: "secret-in-source",
@@ -59,7 +59,7 @@ export const secretInSource: Rule = {
 function recognised(text: string): string | undefined {
   for (const [shape, what] of shapes) {
     const found = shape.exec(text)?.[0];
-    if (found !== undefined && !isFiller(found)) return what;
+    if (found !== undefined && (/^A[KS]IA/.test(found) || !isFiller(found))) return what;
   }
   const [, password = "", host = ""] = credentials.exec(text) ?? [];
   if (password === "" || /\$\{|^\$/.test(password) || placeholder.test(password)) return undefined;
@@ -114,7 +114,7 @@ function isSecretName(name: string): boolean {
 
 /** Not a word, a sentence or a placeholder: letters and digits mixed, or long and without pattern. */
 function isSecret(text: string | undefined): boolean {
-  if (text === undefined || text.length < 8 || /\s/.test(text) || placeholder.test(text) || isFiller(text))
+  if (text === undefined || text.length < 7 || /\s/.test(text) || placeholder.test(text) || isFiller(text))
     return false;
   if (/^(?:https?:|\/|\.|#)|^[a-z]+(?:[-_.:][a-z]+)*$|^[A-Z]+(?:_[A-Z]+)*$|^[a-z]+(?:[A-Z][a-z]+)*$/.test(text))
     return false;

@@ -81,21 +81,28 @@ function unusedSignals(file: SourceFile, report: Report): void {
   }
 }
 
-/** `while (true) { await …; }` in a handler that nothing ends. */
+/** `while (true) { await …; }` in a handler that nothing ends, or that polls on a timer. */
 function endlessLoops({ handlers }: Program, file: SourceFile, report: Report): void {
   for (const loop of file.of("WhileStatement", "ForStatement", "DoWhileStatement")) {
     if (!isEndless(loop) || !handlers.includes(loop, file) || handlers.isRegion(loop)) continue;
     let waits = false;
     let ends = false;
+    let leaves = false;
+    let sleeps = false;
     for (const one of ownCode(loop.body)) {
       waits ||= one.type === "AwaitExpression";
-      ends ||= /^(?:Break|Return|Throw)Statement$/.test(one.type) || one.type === "YieldExpression";
+      leaves ||= /^(?:Break|Return|Throw)Statement$/.test(one.type);
+      sleeps ||=
+        one.type === "AwaitExpression" &&
+        /^await (?:\w+\.)*(?:sleep|delay|wait|setTimeout|timeout|pause)\(|setTimeout\(/.test(file.slice(one));
+      ends ||= one.type === "YieldExpression";
       // What fails when the client has gone ends the loop by throwing.
       const name = isCall(one) ? (nameOf(unwrap(one.callee)) ?? calleeName(one, file) ?? "") : "";
       ends ||= /^(?:enqueue|throwIfAborted|read|write|accept)$/.test(name);
       ends ||= one.type === "Identifier" && one.name !== "AbortSignal" && /signal|abort|closed|cancel/i.test(one.name);
     }
-    if (!waits || ends) continue;
+    // One that waits for something to happen may end in time; one that looks again and again on a timer need not.
+    if (!waits || ends || (leaves && !sleeps)) continue;
     report(loop, file, {
       harm: "this loop never looks at request.signal: when the client has gone it goes on, and every such client adds one more.",
       cure: "while (!request.signal.aborted) { … }, and hand the signal to what it waits for",

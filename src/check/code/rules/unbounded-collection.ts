@@ -1,11 +1,12 @@
+import type * as N from "@babel/types";
 import type { Program, Rule } from "../finding.ts";
 import { calleeName } from "../names.ts";
-import { type Binding, isReassigned } from "../scope.ts";
+import type { Binding } from "../scope.ts";
 import type { SourceFile } from "../source.ts";
 import { isFunction, isMember, type Node, nameOf, textOf, unwrap } from "../tree.ts";
 import { constant } from "../values.ts";
 
-type Kind = "map" | "set" | "array" | "object";
+type Kind = "map" | "set" | "array" | "object" | "text";
 
 export const unboundedCollection: Rule = {
   id: "unbounded-collection",
@@ -75,6 +76,7 @@ function isOwn(object: Node, owner: Node): boolean {
 
 function kindOf(value: Node | null | undefined, file: SourceFile): Kind | undefined {
   const init = value ? unwrap(value) : undefined;
+  if (init?.type === "StringLiteral") return "text";
   if (init?.type === "ArrayExpression") return "array";
   if (init?.type === "ObjectExpression") return "object";
   if (init?.type === "CallExpression") return calleeName(init, file) === "Object.create" ? "object" : undefined;
@@ -91,7 +93,6 @@ interface Use {
 /** The binding's references, and those in files that import it. */
 function usesOf(binding: Binding, file: SourceFile, { project }: Program): Use[] {
   const uses: Use[] = binding.references.map((node) => ({ node, file }));
-  if (isReassigned(binding, (node) => file.parent(node))) uses.push({ node: binding.identifier, file });
   for (const other of project.files) {
     if (other === file) continue;
     for (const one of other.bindings()) {
@@ -114,7 +115,7 @@ function bounds({ node, file }: Use, kind: Kind): boolean {
   const above = file.parent(node);
   if (above === undefined || above.type === "VariableDeclarator")
     return above?.type === "VariableDeclarator" && above.init === node;
-  if (above.type === "AssignmentExpression" && above.left === node) return true;
+  if (above.type === "AssignmentExpression" && above.left === node) return !addsToItself(above, file);
   if (isMember(above) && above.object === node) {
     const name = nameOf(above);
     if (name !== undefined && /^(?:delete|clear|shift|pop|splice|size|values|keys|entries)$/.test(name)) {
@@ -135,6 +136,16 @@ function bounds({ node, file }: Use, kind: Kind): boolean {
     );
   }
   return false;
+}
+
+/** `log += line`, `list = [...list, item]`, `table = { ...table, [key]: value }` */
+function addsToItself({ operator, left, right }: N.AssignmentExpression, file: SourceFile): boolean {
+  if (operator === "+=") return true;
+  const name = file.slice(left);
+  const value = unwrap(right);
+  const parts: readonly (Node | null)[] =
+    value.type === "ArrayExpression" ? value.elements : value.type === "ObjectExpression" ? value.properties : [];
+  return parts.some((one) => one?.type === "SpreadElement" && file.slice(one.argument) === name);
 }
 
 function isCompared(node: Node, file: SourceFile): boolean {
@@ -160,6 +171,11 @@ function leadsToDeletion(node: Node, file: SourceFile): boolean {
 /** `map.set(key, …)`, `list.push(…)`, `object[key] = …` with a key that differs from call to call. */
 function grows({ node, file }: Use, kind: Kind, { project }: Program): boolean {
   const member = file.parent(node);
+  if (member?.type === "AssignmentExpression" && member.left === node) {
+    return kind === "text"
+      ? member.operator === "+="
+      : kind !== "map" && member.operator === "=" && addsToItself(member, file);
+  }
   if (member === undefined || !isMember(member) || member.object !== node) return false;
   const above = file.parent(member);
   const name = nameOf(member);
