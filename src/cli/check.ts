@@ -11,7 +11,20 @@ export interface CheckOptions {
   readonly quick?: boolean;
   /** Of a running server: its process, to be drained at the end. */
   readonly pid?: string;
+  /** Of a running server: what is asked for, and the paths that give a large body and read one. */
+  readonly path?: string;
+  readonly largePath?: string;
+  readonly uploadPath?: string;
 }
+
+/** The flags that mean nothing for files. */
+const OF_SERVERS = {
+  quick: "--quick",
+  pid: "--pid",
+  path: "--path",
+  largePath: "--large-path",
+  uploadPath: "--upload-path",
+} as const;
 
 /** Ends the process with 0 when there is nothing to mend, 1 when there is, 2 when the command line was wrong. */
 export async function check(targets: readonly string[], options: CheckOptions): Promise<void> {
@@ -22,8 +35,8 @@ export async function check(targets: readonly string[], options: CheckOptions): 
     process.exitCode = await checkServer(targets[0], options);
     return;
   }
-  if (options.quick || options.pid !== undefined) {
-    const flag = options.quick ? "--quick" : "--pid";
+  for (const [name, flag] of Object.entries(OF_SERVERS)) {
+    if (options[name as keyof typeof OF_SERVERS] === undefined) continue;
     throw new UsageError(`${flag} is for a running server, as in slipway check http://localhost:8000 ${flag}`);
   }
   if (options.json && options.sarif) throw new UsageError("--json and --sarif exclude each other: choose one form");

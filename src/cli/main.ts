@@ -110,7 +110,10 @@ function commandLine(argv: readonly string[]): Command {
     .option("--json", "print the findings as JSON")
     .option("--sarif", "of files: print the findings as SARIF 2.1.0, for code hosts")
     .option("--quick", "of a server: only the attacks that take seconds")
-    .option("--pid <pid>", "of a server: its process, to see it drain")
+    .option("--pid <pid>", "of a server: its process, to see it drain; that ends it")
+    .option("--path <path>", "of a server: what to ask for (default: the path of its address)")
+    .option("--large-path <path>", "of a server: a path that answers with 16 MiB or more, for a reader that stalls")
+    .option("--upload-path <path>", "of a server: a path that reads the bodies of requests")
     .addHelpText(
       "after",
       `\nEnds with 0 when there is nothing to mend, with 1 when there is, with 2 when the command line was wrong.${examples(
