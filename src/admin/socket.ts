@@ -1,5 +1,6 @@
 /** The admin port's socket. */
-import { lstatSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, unlinkSync } from "node:fs";
+import { handover } from "../net/handover.ts";
 import { formatV4, formatV6 } from "../net/ip.ts";
 import { connect, type Listener, listen } from "../net/mod.ts";
 import { resolveSync } from "../net/names.ts";
@@ -41,15 +42,19 @@ function openTcp(text: string, address: AdminAddress & { transport: "tcp" }, ins
 /** The file is for this user only (mode 0600): whoever may connect sees everything. */
 async function openUnix(address: AdminAddress & { transport: "unix" }): Promise<AdminSocket> {
   const { path } = address;
-  await clearStale(path);
+  const options = { transport: "unix", path, backlog: BACKLOG } as const;
+  // What an earlier process or a parent hands us answers, and is no stale socket.
+  const given = handover.has?.(options) ?? handover.open !== undefined;
+  if (!given) await clearStale(path);
   // bind(2) makes the file with all permissions that the mask leaves; chmod(2) afterwards would come too late.
   const mask = process.umask(0o177);
   let listener: Listener;
   try {
-    listener = listen({ transport: "unix", path, backlog: BACKLOG }) as unknown as Listener;
+    listener = listen(options) as unknown as Listener;
   } finally {
     process.umask(mask);
   }
+  if (given && !isAbstract(path)) chmodSync(path, 0o600);
   const file = isAbstract(path) ? undefined : socketFile(path);
   // A process that exits does not close its listeners.
   const remove = (): void => file?.remove();
