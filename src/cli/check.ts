@@ -40,8 +40,12 @@ export async function check(targets: readonly string[], options: CheckOptions): 
     throw new UsageError(`${flag} is for a running server, as in slipway check http://localhost:8000 ${flag}`);
   }
   if (options.json && options.sarif) throw new UsageError("--json and --sarif exclude each other: choose one form");
-  const { checkFiles, exitCodeOf, reportOf } = await import("../check/code/mod.ts");
-  const result = await checkFiles(await filesOf(targets));
+  const { checkFiles, exitCodeOf, isOverflow, reportOf } = await import("../check/code/mod.ts");
+  const files = await filesOf(targets);
+  const result = await checkFiles(files).catch((error: unknown) => {
+    if (!isOverflow(error)) throw error;
+    throw new Failure("these sources are nested too deeply to be checked: leave what was generated out");
+  });
   process.stdout.write(reportOf(result, options.sarif ? "sarif" : options.json ? "json" : "text", manifest.version));
   process.exitCode = exitCodeOf(result);
 }

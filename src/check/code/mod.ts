@@ -17,6 +17,7 @@ import type { SourceFile } from "./source.ts";
 import { isMember, type Node } from "./tree.ts";
 
 export type { Finding } from "./finding.ts";
+export { isOverflow } from "./project.ts";
 export { rules } from "./rules.ts";
 
 /** What was found, and in what. */
@@ -30,12 +31,13 @@ export interface CheckResult {
 export async function checkFiles(entries: readonly string[]): Promise<CheckResult> {
   const project = await read(entries);
   const program: Program = { project, handlers: new Handlers(project) };
+  const browser = new Set(project.files.filter(isBrowserCode));
   const found: Finding[] = [];
   for (const rule of rules) {
     const { id, severity, harm, cure } = rule;
     const places = new Set<string>();
     rule.check?.(program, (node, file, about = {}) => {
-      if (id !== "secret-in-source" && isBrowserCode(file)) return;
+      if (id !== "secret-in-source" && browser.has(file)) return;
       const place = placeOf(node, file);
       const key = `${file.path}:${place.line}:${place.column}`;
       if (places.has(key)) return;

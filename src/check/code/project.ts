@@ -52,7 +52,9 @@ export class Project {
       try {
         made = new SourceFile(path, relative(process.cwd(), path) || path, readFileSync(path, "utf8"), parse);
       } catch (error) {
-        throw error instanceof SyntaxError ? new SyntaxFailure(path, error) : error;
+        if (error instanceof SyntaxError) throw new SyntaxFailure(path, error);
+        if (isOverflow(error)) throw new SyntaxFailure(path, new Error("nested too deeply to be checked"));
+        throw error;
       }
       known.set(path, made);
       waiting.push(path);
@@ -152,6 +154,11 @@ export class Project {
     }
     return memberOf(owner.node, name, owner.file);
   }
+}
+
+/** Thousands of brackets in each other, or of operators in a row: generated code. */
+export function isOverflow(error: unknown): boolean {
+  return error instanceof RangeError && /call stack/.test(error.message);
 }
 
 /** A member of an object literal or a class: the function or value itself. */

@@ -102,13 +102,19 @@ export class SourceFile {
     for (const node of this.of("CallExpression", "NewExpression")) {
       const callee = node.callee;
       if (callee.type !== "Identifier" || this.binding(callee) !== undefined) continue;
-      const [first, second] = node.arguments;
+      const [first] = node.arguments;
       const specifier = textOf(first);
       if (specifier === undefined) continue;
-      // new Worker(new URL("./worker.ts", import.meta.url)) runs that file as much as an import does.
-      const worker = callee.name === "URL" && /\.[cm]?[jt]sx?$/.test(specifier) && second?.type === "MemberExpression";
-      if ((isCall(node) && callee.name === "require") || worker) yield { specifier, node: first };
+      if (isCall(node) ? callee.name === "require" : callee.name === "URL" && this.#isWorker(node)) {
+        yield { specifier, node: first };
+      }
     }
+  }
+
+  /** `new Worker(new URL("./worker.ts", import.meta.url))` runs that file as much as an import does. */
+  #isWorker(url: Node): boolean {
+    const above = this.parent(url);
+    return above?.type === "NewExpression" && above.callee.type === "Identifier" && /Worker$/.test(above.callee.name);
   }
 
   #export(statement: Node): void {

@@ -312,6 +312,9 @@ export default {
     try {
       JSON.parse(await request.text());
     } catch {}
+    try {
+      await fetch("https://example.com/ping", { signal: AbortSignal.timeout(100) });
+    } catch {}
     return new Response("ok");
   },
 };

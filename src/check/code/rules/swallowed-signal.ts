@@ -30,11 +30,11 @@ function emptyCatches({ project }: Program, file: SourceFile, report: Report): v
         const bare = unwrap(argument);
         if (/(?:^|\.)signal$/.test(file.slice(bare))) return true;
         const options = project.definition(bare, file);
-        return (
-          options.node.type === "ObjectExpression" &&
-          memberOf(options, "signal", project) !== undefined &&
-          memberOf(options, "signal", project) !== "unknown"
-        );
+        const signal = options.node.type === "ObjectExpression" ? memberOf(options, "signal", project) : undefined;
+        if (signal === undefined || signal === "unknown") return false;
+        // A deadline of its own may well pass in silence: nobody has gone.
+        const made = project.definition(signal.node, signal.file);
+        return calleeName(made.node, made.file) !== "AbortSignal.timeout";
       });
     });
     // What follows the try in the same function is what goes on.
