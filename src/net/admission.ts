@@ -60,23 +60,25 @@ export class Admission {
     this.#runtime.closing.delete(this.#look);
   }
 
+  /** A number that was set can be more than the descriptors allow; only "none" is no limit at all. */
   #isFull(): boolean {
-    if (this.#max === 0) return this.#runtime.poller.openCount >= descriptorBudget(this.#runtime);
-    return this.#open >= this.#max;
+    if (this.#max !== 0 && this.#open >= this.#max) return true;
+    if (this.#max === Number.POSITIVE_INFINITY) return false;
+    return this.#runtime.poller.openCount >= descriptorBudget(this.#runtime);
   }
 
   #wait(): void {
     this.#waiting = true;
     this.#listener.pauseConnections();
     // Of descriptors anybody's close helps.
-    if (this.#max === 0) this.#runtime.closing.add(this.#look);
+    this.#runtime.closing.add(this.#look);
     this.#full();
     const now = monotonicNow();
     if (now - this.#complainedAt < COMPLAIN_EVERY_MS) return;
     this.#complainedAt = now;
     const { openCount } = this.#runtime.poller;
     const what =
-      this.#max === 0
+      this.#max === 0 || this.#open < this.#max
         ? `${openCount} sockets are open, all that the limit of ${this.#runtime.poller.system.descriptorLimit()} descriptors leaves: raise it with "ulimit -n" (systemd: LimitNOFILE=)`
         : `${this.#open} connections are open, as many as maxConnections allows: raise it if the machine can take more`;
     logLine(`accept on ${showAddress(this.#listener.addr)} waits: ${what}; accepting goes on as connections close`);

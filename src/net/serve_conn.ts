@@ -1,10 +1,12 @@
 /** A server of raw connections: one task for each, written straight down. */
 
+import { readLimit } from "../options/limits.ts";
 import { BadResource, BrokenPipe, ConnectionReset, Interrupted } from "../runtime/errors.ts";
 import { logError } from "../runtime/log.ts";
 import { Task, tasks } from "../runtime/tasks.ts";
 import { runtime } from "../runtime/turn.ts";
 import { type Addr, showAddress } from "./address.ts";
+import { Admission } from "./admission.ts";
 import { type Conn, closeGently } from "./conn.ts";
 import { openConn } from "./conn_kinds.ts";
 import type { Listener } from "./listener.ts";
@@ -14,6 +16,8 @@ import { type ProxyOptions, readProxyOptions } from "./trust.ts";
 export interface ServeConnOptions extends ProxyOptions {
   /** Shuts the server down when aborted, as `shutdown` does. */
   signal?: AbortSignal;
+  /** Connections at once; those beyond wait in the kernel's queue. @default {"auto"} what the descriptor limit leaves */
+  maxConnections?: number | string;
   /**
    * With `proxyProtocol`: how long a connection may take for its header. `"5s"`, milliseconds, or `"none"`.
    * @default {"5s"}
@@ -65,6 +69,7 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
   #closed = false;
   #cut = false;
   readonly #proxied: ProxiedConns | undefined;
+  readonly #admission: Admission;
 
   /** @internal Use `serveConn`. */
   constructor(listener: Listener<C, A>, handler: ConnHandler<C>, options: ServeConnOptions) {
@@ -79,6 +84,8 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
     });
     const rt = runtime();
     const tcp = listener.addr.transport === "tcp";
+    const max = readLimit("maxConnections", options.maxConnections ?? "auto", "maxConnections of serveConn");
+    this.#admission = new Admission(rt, listener, max);
     const begin = (conn: Conn): void => this.#begin(conn as C);
     const { readHeaderTimeout } = options;
     this.#proxied = trusted && new ProxiedConns(rt, trusted, readHeaderTimeout, tcp, begin);
@@ -102,6 +109,7 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
 
   /** Stops listening, tells the handlers through their signal, and waits for them. */
   shutdown(): Promise<void> {
+    this.#listener.takeWaiting();
     this.#listener.close();
     return this.finished;
   }
@@ -137,16 +145,19 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
   /** @internal */
   taskEnded(): void {
     this.#active--;
+    this.#admission.closed();
     this.#finishIfDone();
   }
 
   #begin(conn: C): void {
     this.#active++;
+    this.#admission.opened();
     new ConnTask(this.#name, this, conn).run(() => this.#handler(conn, this.#controller.signal));
   }
 
   #listenerClosed(): void {
     this.#closed = true;
+    this.#admission.end();
     this.#proxied?.closeAll();
     this.#controller.abort(new DOMException("the server shuts down", "AbortError"));
     this.#finishIfDone();

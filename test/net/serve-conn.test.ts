@@ -192,6 +192,32 @@ test("its signal, closing its listener, and `await using` shut it down", async (
   await finished;
 });
 
+test("maxConnections: who is too many waits until somebody leaves, and is then served", async () => {
+  let most = 0;
+  const said = await loggedText(async () => {
+    await using server = serveConn(
+      listen({ port: 0, hostname: "127.0.0.1" }),
+      async (conn) => {
+        most = Math.max(most, server.active);
+        await echo(conn);
+      },
+      { maxConnections: 2 },
+    );
+    const { port } = server.addr;
+    const peers = await Promise.all(Array.from({ length: 6 }, () => connect({ hostname: "127.0.0.1", port })));
+    await Promise.all(
+      peers.map(async (peer, i) => {
+        await peer.write(bytes(`I am ${i}`));
+        await peer.closeWrite();
+        assert.is(text(await readAll(peer)), `I am ${i}`);
+        peer.close();
+      }),
+    );
+  });
+  assert.is(most, 2);
+  assert.match(said, /waits: 2 connections are open, as many as maxConnections allows/);
+});
+
 test("close cuts everybody, quietly", async () => {
   const log = await loggedText(async () => {
     const server = serveConn(listen({ port: 0, hostname: "127.0.0.1" }), echo);
