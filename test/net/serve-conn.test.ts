@@ -209,8 +209,7 @@ test("maxConnections: who is too many waits until somebody leaves, and is then s
       peers.map(async (peer, i) => {
         await peer.write(bytes(`I am ${i}`));
         await peer.closeWrite();
-        assert.is(text(await readAll(peer)), `I am ${i}`);
-        peer.close();
+        assert.is(await new Response(peer.readable).text(), `I am ${i}`);
       }),
     );
   });
