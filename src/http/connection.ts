@@ -369,6 +369,12 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
     return this.keepAlive;
   }
 
+  /** So many bytes of the response go to the kernel. */
+  sending(bytes: number): void {
+    this.sentBytes += bytes;
+    this.host.counters.bytesOut += bytes;
+  }
+
   /** The head of a response is on its way. */
   responding(status: number): void {
     this.status = status;

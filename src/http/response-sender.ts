@@ -85,7 +85,7 @@ export class ResponseSender {
       if (end > 0) {
         this.begun = true;
         this.#connection.responding(responseStatus(response));
-        this.#connection.sentBytes += end;
+        this.#connection.sending(end);
         const result = host.poller.sendOutgoing(this.#connection.handle, 0, end);
         if (result < 0) return this.#connection.broken(result);
         if (result !== SENDING) return this.#connection.finished(this.#exchange);
@@ -228,7 +228,7 @@ export class ResponseSender {
   }
 
   #flush(end: number): Promise<void> | undefined {
-    this.#connection.sentBytes += end;
+    this.#connection.sending(end);
     return this.#after(this.#connection.host.poller.sendOutgoing(this.#connection.handle, 0, end));
   }
 
@@ -236,7 +236,7 @@ export class ResponseSender {
     for (let at = 0; at < bytes.length; at += SLICE) {
       if (this.#connection.closed) return;
       const end = Math.min(bytes.length, at + SLICE);
-      this.#connection.sentBytes += end - at;
+      this.#connection.sending(end - at);
       const wait = this.#after(this.#connection.host.poller.send(this.#connection.handle, bytes, at, end));
       if (wait !== undefined) await wait;
       const others = this.#yield(end - at);

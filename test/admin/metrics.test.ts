@@ -101,6 +101,23 @@ test("requests show, those of the admin port do not", async () => {
   assert.ok(valueIn(after, "slipway_servers", { state: "accepting" }) >= 1);
 });
 
+for (const [kind, handler] of [
+  ["at once", () => new Response("x".repeat(1000))],
+  ["later", async () => new Response("x".repeat(1000))],
+  ["a large one", () => new Response(new Uint8Array(1_000_000))],
+  ["a stream", () => new Response(new Blob(["x".repeat(200_000)]).stream())],
+] as const) {
+  test(`bytes sent are counted, ${kind}`, async () => {
+    await using admin = await open();
+    using server = start(handler);
+    const sent = async () => valueIn(parseOpenMetrics((await admin.get("/metrics")).text), "slipway_sent_bytes_total");
+    const before = await sent();
+    const body = await (await fetch(server.url)).arrayBuffer();
+    const grew = (await sent()) - before;
+    assert.ok(grew > body.byteLength && grew < body.byteLength + 2000, `${grew} for ${body.byteLength}`);
+  });
+}
+
 test("names of tasks are escaped, kept apart, and only so many", async () => {
   await using admin = await open();
   const { promise, resolve } = Promise.withResolvers<void>();
