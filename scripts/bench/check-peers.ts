@@ -118,19 +118,21 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const before = JSON.parse(readFileSync(file, "utf8")) as PeerTable;
-const peers: Peer[] = [];
+let peers = before.peers;
 for (const each of defaults) {
-  const earlier = before.peers.find(({ name }) => name === each.name);
-  const wanted = asked.length === 0 || asked.includes(each.name.toLowerCase());
-  if (wanted) peers.push(await measure(each));
-  else if (earlier !== undefined) peers.push(earlier);
+  if (asked.length > 0 && !asked.includes(each.name.toLowerCase())) continue;
+  const measured = await measure(each);
+  const order = defaults.map(({ name }) => name);
+  peers = [...peers.filter(({ name }) => name !== each.name), measured];
+  peers = peers.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  // After each: ten minutes of work are not lost to a peer that cannot be started.
+  const table: PeerTable = {
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus().length} cores, ${type()} ${release().split("-")[0]}`,
+    peers,
+  };
+  writeFileSync(file, `${JSON.stringify(table, null, 2)}\n`);
 }
-const table: PeerTable = {
-  date: new Date().toISOString().slice(0, 10),
-  machine: `${cpus().length} cores, ${type()} ${release().split("-")[0]}`,
-  peers,
-};
-writeFileSync(file, `${JSON.stringify(table, null, 2)}\n`);
 
 async function measure({ name, find, version, source, ending, command }: Default): Promise<Peer> {
   const program = find();

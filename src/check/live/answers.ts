@@ -39,7 +39,7 @@ export function readAnswers(bytes: Uint8Array, methods: readonly string[] = [], 
 }
 
 /** All values of a field, joined as a list; undefined when there is none. */
-export function field(answer: Answer, name: string): string | undefined {
+export function field(answer: Pick<Answer, "fields">, name: string): string | undefined {
   const values = answer.fields.filter(([key]) => key === name).map(([, value]) => value);
   return values.length === 0 ? undefined : values.join(", ");
 }

@@ -60,14 +60,14 @@ export class Wire {
     return (this.end === undefined ? monotonicNow() : this.endedAt) - this.openedAt;
   }
 
-  /** Reads on from here to the end. */
-  read(): this {
-    if (!this.#reading) void this.#readAll();
+  /** Reads on from here to the end, as fast as it comes or at so many bytes a second. */
+  read(rate = Number.POSITIVE_INFINITY): this {
+    if (!this.#reading) void this.#readAll(rate);
     this.#reading = true;
     return this;
   }
 
-  async #readAll(): Promise<void> {
+  async #readAll(rate: number): Promise<void> {
     const buffer = new Uint8Array(64 * 1024);
     try {
       for (;;) {
@@ -77,6 +77,7 @@ export class Wire {
         this.heardAt = monotonicNow();
         this.#keep(buffer.subarray(0, n));
         this.#changed();
+        if (rate !== Number.POSITIVE_INFINITY) await new Promise((go) => setTimeout(go, (n / rate) * 1000));
       }
     } catch {
       this.#ended("reset");

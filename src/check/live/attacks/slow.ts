@@ -2,11 +2,14 @@
  * Clients that take their time. Each waits on a connection of its own, all at once, and nothing is judged by what the
  * server says: only by when it lets go.
  */
+
+import { field } from "../answers.ts";
 import {
   type Attack,
   type Context,
   describe,
   fail,
+  isRefusal,
   type Outcome,
   pass,
   pause,
@@ -195,7 +198,7 @@ const stalledReader: Attack = {
     wire.read();
     await wire.ended(20_000);
     const { answers, end } = seen(wire);
-    const announced = Number(answers[0]?.fields.find(([name]) => name === "content-length")?.[1] ?? Number.NaN);
+    const announced = Number(field(answers[0] ?? { fields: [] }, "content-length") ?? Number.NaN);
     const came = `${showMiB(wire.received)} after ${BODY_SECONDS + 1} s without reading, then ${end ?? "still sending"}`;
     if (end === "reset") return pass(came);
     if (answers.length > 0 && announced < LARGE) return skip(`${context.largePath} answers with ${showMiB(announced)}`);
@@ -276,4 +279,70 @@ const halfClosedRequest: Attack = {
   },
 };
 
-export const slowClients: readonly Attack[] = [...dripped, halfClosedRequest, unreadPipeline, stalledReader, idle];
+/** What a poor line moves: far above any sensible minimum, far below what a body of this size needs within 30 s. */
+const HONEST_RATE = 2 ** 20;
+const HONEST_SECONDS = 45;
+const PIECE = 64 * 1024;
+
+const honestUpload: Attack = {
+  id: "slow/honest-upload",
+  family: "slow",
+  name: "an honest upload over a slow line lives",
+  rule: "RFC 9110, 15.5.9",
+  sent: `POST of --upload-path, ${HONEST_SECONDS} MiB at 1 MiB a second`,
+  want: "no 408 and no cut: a body that moves is not a dripped one",
+  pace: "waiting",
+  quick: false,
+  async run(context) {
+    if (context.uploadPath === context.path)
+      return skip("give --upload-path, a path that reads the bodies of requests");
+    using wire = (await context.wires.open()).read();
+    const pieces = (HONEST_SECONDS * HONEST_RATE) / PIECE;
+    await wire.send(post(context, `Connection: close\r\nContent-Length: ${pieces * PIECE}`));
+    const piece = Buffer.alloc(PIECE, "a");
+    let sent = 0;
+    for (; sent < pieces && !wire.over; sent++) {
+      if (!(await wire.send(piece))) break;
+      await pause(((sent + 1) * PIECE * 1000) / HONEST_RATE - wire.age, context.signal);
+    }
+    await wire.ended(5_000);
+    if (context.signal.aborted) return skip("the check ended before it was known");
+    const came = `${describe(seen(wire))}, with ${showMiB(sent * PIECE)} sent`;
+    const [answer] = seen(wire).answers;
+    if (sent === pieces && answer?.whole && !isRefusal(answer)) return pass(came);
+    return answer !== undefined && answer.status !== 408 ? warn(came) : fail(came);
+  },
+};
+
+const honestDownload: Attack = {
+  id: "slow/honest-download",
+  family: "slow",
+  name: "an honest download over a slow line lives",
+  rule: "the production checklist",
+  sent: "GET of --large-path, read at 1 MiB a second",
+  want: `still sending after ${HONEST_SECONDS} s, or all of it`,
+  pace: "waiting",
+  quick: false,
+  async run(context) {
+    if (context.largePath === undefined) return skip("give --large-path, a path that answers with 16 MiB or more");
+    using wire = await context.wires.open();
+    await wire.send(`GET ${context.largePath} HTTP/1.1\r\nHost: ${context.host}\r\nConnection: close\r\n\r\n`);
+    wire.read(HONEST_RATE);
+    await wire.ended(HONEST_SECONDS * 1000);
+    if (context.signal.aborted) return skip("the check ended before it was known");
+    const came = `${showMiB(wire.received)}, ${wire.end ?? "still sending"} after ${showSeconds(wire.age / 1000)}`;
+    if (wire.end === undefined) return wire.received > LARGE ? pass(came) : fail(`${came}: it has stopped`);
+    const announced = Number(field(seen(wire).answers[0] ?? { fields: [] }, "content-length") ?? Number.NaN);
+    return wire.end === "closed" && !(wire.received < announced) ? pass(came) : fail(came);
+  },
+};
+
+export const slowClients: readonly Attack[] = [
+  ...dripped,
+  halfClosedRequest,
+  unreadPipeline,
+  stalledReader,
+  honestUpload,
+  honestDownload,
+  idle,
+];
