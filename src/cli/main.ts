@@ -116,7 +116,7 @@ function commandLine(argv: readonly string[]): Command {
     .option("--upload-path <path>", "of a server: a path that reads the bodies of requests")
     .addHelpText(
       "after",
-      `\nEnds with 0 when there is nothing to mend, with 1 when there is, with 2 when the command line was wrong.${examples(
+      `\nExit code: 0 nothing to mend, 1 something to mend, 2 the command line was wrong.\n${examples(
         "slipway check server.ts",
         "slipway check server.ts --sarif > check.sarif",
         "slipway check http://localhost:8000",
