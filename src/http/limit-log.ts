@@ -3,7 +3,7 @@
  * and how many others did since, so that an attack can't fill a disk.
  */
 import { monotonicNow } from "../runtime/clock.ts";
-import { logLine } from "../runtime/log.ts";
+import { logEvent } from "../runtime/log.ts";
 import { type HttpCounters, LIMITS, type LimitName } from "./counters.ts";
 
 const SAY_EVERY_MS = 10_000;
@@ -12,7 +12,7 @@ const QUIET = new Set<LimitName>(["idleTimeout", "maxRequestsPerConnection", "ma
 
 const said = new Map<LimitName, { at: number; since: number }>();
 
-/** `what` goes behind the peer's address: "did not send the whole head of a request in time". */
+/** `what` goes behind "a client": "did not send the whole head of a request in time". */
 export function limitFired(counters: HttpCounters, limit: LimitName, peer: () => string, what: string): void {
   counters.limits[LIMITS.indexOf(limit)]++;
   if (QUIET.has(limit)) return;
@@ -22,7 +22,6 @@ export function limitFired(counters: HttpCounters, limit: LimitName, peer: () =>
     last.since++;
     return;
   }
-  const others = last === undefined || last.since === 0 ? "" : ` (and ${last.since} others since the last such line)`;
   said.set(limit, { at: now, since: 0 });
-  logLine(`${limit}: ${peer()} ${what}${others}`);
+  logEvent("warn", `a client ${what}`, { limit, peer: peer(), others: last?.since || undefined });
 }
