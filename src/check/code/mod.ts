@@ -71,9 +71,13 @@ export function sourcesIn(folder: string): string[] {
   for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) {
-      if (!/^(?:node_modules|dist|build|coverage|tests?|__tests__|\..*)$/.test(entry.name))
+      if (!/^(?:node_modules|dist|build|coverage|tests?|__tests__|__mocks__|fixtures|\..*)$/.test(entry.name))
         found.push(...sourcesIn(path));
-    } else if (isSource(path) && !/\.(?:test|spec|bench|config)\.\w+$/.test(entry.name) && statSync(path).isFile()) {
+    } else if (
+      isSource(path) &&
+      !/^mocks?\.|\.(?:test|spec|bench|config)\.\w+$/.test(entry.name) &&
+      statSync(path).isFile()
+    ) {
       found.push(path);
     }
   }

@@ -52,7 +52,8 @@ export function promised(call: Call, file: SourceFile, project: Project): Floati
     }
     if (method.method === "then" && below === undefined && !chained && !isFunctionLike(first, file, project))
       return undefined;
-    return { call, caught: method.method === "finally" ? (below?.caught ?? false) : false };
+    // .catch(log).then(next): what comes after a catch is taken to be as harmless as it looks.
+    return { call, caught: below?.caught ?? false };
   }
   const { node, file: home } = project.definition(call.callee, file);
   if (isFunction(node)) {

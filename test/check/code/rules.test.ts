@@ -251,6 +251,7 @@ background("is silent for waits, deadlines, timers that are cleared, and tasks",
     setTimeout(() => controller.abort(), 5000);
     const timer = setTimeout(() => console.log("slow"), 1000);
     clearTimeout(timer);
+    void request.body?.cancel().catch(() => {});
     info.go("save", async () => await Deno.writeTextFile("log", request.url));
     const stream = new ReadableStream({
       start(out) {
@@ -261,7 +262,11 @@ background("is silent for waits, deadlines, timers that are cleared, and tasks",
       },
     });
     console.log(stream);`,
-      `setInterval(() => console.log("once for the whole process"), 60_000);`,
+      `setInterval(() => console.log("once for the whole process"), 60_000);
+app.get("/callbacks", (req, res, next) => {
+  Deno.readTextFile("page.html").then((page) => res.send(page)).catch(next);
+});
+declare const app: any;`,
     ),
   ),
 );
@@ -600,13 +605,14 @@ setInterval(() => {
   counter = {};
 }, 60_000);
 export default {
-  fetch(request: Request) {
+  fetch(request: Request, info: any) {
     if (cache.size > 1000) cache.delete(cache.keys().next().value!);
     cache.set(request.url, "x");
     recent.push(request.url);
     if (recent.length > 100) recent.shift();
     weak.set(request, "x");
     byMethod.set(request.method, 1);
+    counter[info.env.PROJECT_ID] = 1;
     cache.set("latest", request.url);
     counter[request.url] = 1;
     const mine = new Map<string, string>();
@@ -643,6 +649,7 @@ createServer((req, res) => {
 export const hono = (c: any) => c.req.header("x-forwarded-proto"); // ! forwarded-header
 export const h3 = (event: any) => getRequestHeader(event, "x-forwarded-for"); // ! forwarded-header
 export const ip = (event: any) => getRequestIP(event, { xForwardedFor: true }); // ! forwarded-header
+export const express = (app: any) => app.set("trust proxy", true); // ! forwarded-header
 `),
 );
 

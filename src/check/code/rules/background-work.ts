@@ -36,11 +36,22 @@ function isConnectionLoop(statement: Node, file: SourceFile, handlers: Program["
   return false;
 }
 
-/** An unawaited function that writes the response's own stream lives as long as the response. */
+/** What writes the response, or its stream, or tells somebody of its end, lives as long as the request; a tidying up is over at once. */
 function feedsStream(call: Node, file: SourceFile): boolean {
+  for (let at: Node | undefined = call; at !== undefined && isCall(at); ) {
+    const method = methodOf(at);
+    if (method === undefined) break;
+    if (/^(?:cancel|close|abort|destroy|end|return|terminate|dispose)$/.test(method.method)) return true;
+    at = method.receiver;
+  }
   for (const one of within(call)) {
     if (one.type !== "Identifier") continue;
-    if (/^(?:writer|writable|controller|stream|sse|eventStream)$/i.test(one.name)) return true;
+    if (
+      /^(?:writer|writable|reader|controller|stream|sse|eventStream|res|response|reply|next|resolve|reject|callback|cb|done|ws|socket|conn|peer)$/i.test(
+        one.name,
+      )
+    )
+      return true;
     const { declaration } = file.binding(one) ?? {};
     if (
       declaration?.type === "VariableDeclarator" &&

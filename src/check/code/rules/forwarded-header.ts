@@ -23,6 +23,9 @@ export const forwardedHeader: Rule = {
           const named = call.arguments.find((one) => headers.test(value(one, file)));
           if (named !== undefined && !writes && !isTheirOwn(call)) report(call, file);
         }
+        // Express: app.set("trust proxy", true) believes whoever connects.
+        const [setting, believed] = call.arguments;
+        if (name === "set" && textOf(setting) === "trust proxy" && believed && isTrue(believed)) report(call, file);
         // h3: getRequestIP(event, { xForwardedFor: true })
         const options = call.arguments[1];
         if (

@@ -182,8 +182,7 @@ function grows({ node, file }: Use, kind: Kind, { project }: Program): boolean {
   if (kind === "object") {
     if (!member.computed || textOf(member.property) !== undefined) return false;
     if (constant(member.property, file, project) !== undefined) return false;
-    const target = above?.type === "AssignmentExpression" && above.left === member;
-    return target;
+    return above?.type === "AssignmentExpression" && above.left === member && !isClosed(member.property, file);
   }
   if (above?.type !== "CallExpression" || above.callee !== member) return false;
   if (kind === "array") return name === "push" || name === "unshift";
@@ -192,7 +191,9 @@ function grows({ node, file }: Use, kind: Kind, { project }: Program): boolean {
   return key !== undefined && constant(key, file, project) === undefined && !isClosed(key, file);
 }
 
-/** Keys out of a closed set: `request.method`, a boolean, a status. */
+/** Keys out of a closed set: `request.method`, a boolean, a status, `env.PROJECT_ID`. */
 function isClosed(key: Node, file: SourceFile): boolean {
-  return /(?:^|\.)(?:method|status|constructor)$|^(?:true|false|null)$/.test(file.slice(key));
+  return /(?:^|\.)(?:method|status|constructor)$|^(?:true|false|null)$|(?:^|\.)[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$|\benv\./.test(
+    file.slice(key),
+  );
 }
