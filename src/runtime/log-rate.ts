@@ -86,7 +86,7 @@ export class MessageRate {
 
   /** Messages that differ in numbers and addresses only are of one kind. */
   #kind(entry: LogEntry, now: number): Kind {
-    const name = entry.message.replace(/\S*\d\S*/g, "#").slice(0, 200);
+    const name = entry.message.slice(0, 200).replace(/\S+/g, (word) => (/\d/.test(word) ? "#" : word));
     let kind = this.#kinds.get(name);
     if (kind === undefined) {
       if (this.#kinds.size >= MOST_KINDS) this.#forgetQuiet(now);
