@@ -38,8 +38,6 @@ const QUIET_BEATS = 4;
 const WORKER_AFTER_MS = 250;
 /** The worker reports a stall that has lasted so long: the main thread may never come back to do so. */
 const HUNG_MS = 5000;
-/** One line in so many milliseconds; what is left out is counted in the next. */
-const LINE_EVERY_MS = 1000;
 
 export interface StallOptions {
   /** How long the main thread may be held, in milliseconds (`--stall-warning`); Infinity for no monitor. */
@@ -85,8 +83,6 @@ class Monitor {
   #turns = 0;
   #calls = 0;
   #reportedAt = 0;
-  #lineAt = Number.NEGATIVE_INFINITY;
-  #unsaid = 0;
 
   constructor({ warningMs, trace = false, hungMs = HUNG_MS }: StallOptions) {
     this.#warningMs = warningMs;
@@ -175,11 +171,6 @@ class Monitor {
     stallStats.totalMs += ms;
     if (ms > stallStats.longestMs) stallStats.longestMs = ms;
     const seen = takeSighting(since);
-    if (now - this.#lineAt < LINE_EVERY_MS) {
-      this.#unsaid++;
-      return;
-    }
-    this.#lineAt = now;
     // What was seen in the middle of it is more certain than what ended after it.
     const [at, ...callers] = seen?.frames ?? [];
     const hint = at !== undefined || this.#trace ? "" : "; --trace-stalls shows the line";
@@ -188,9 +179,7 @@ class Monitor {
       by: seen?.by ?? who,
       at,
       calledBy: callers.length > 0 ? callers.join(", ") : undefined,
-      alsoUnsaid: this.#unsaid > 0 ? this.#unsaid : undefined,
     });
-    this.#unsaid = 0;
   }
 
   /** Nothing depends on it: where there are no workers, stalls are counted but not looked into. */
