@@ -51,12 +51,20 @@ export interface Shown {
 
 const WORDS: Readonly<Record<Verdict, string>> = { pass: "PASS", warn: "WARN", fail: "FAIL", skip: "skip" };
 const COLORS: Readonly<Record<Verdict, string>> = { pass: "32", warn: "33", fail: "31;1", skip: "2" };
-const MARKS: Readonly<Record<Verdict, string>> = { pass: "+", warn: "~", fail: "x", skip: "." };
 
 /** The whole report, as text. */
 export function render(shown: Shown): string {
   const paint = (code: string, text: string): string => (shown.color ? `\x1b[${code}m${text}\x1b[0m` : text);
-  return [...glance(shown, paint), "", ...table(shown, paint), "", verdictLine(shown, paint), ""].join("\n");
+  return [
+    ...glance(shown, paint),
+    "",
+    ...table(shown, paint),
+    "",
+    ...details(shown, paint),
+    "",
+    verdictLine(shown, paint),
+    "",
+  ].join("\n");
 }
 
 type Paint = (code: string, text: string) => string;
@@ -81,38 +89,70 @@ function glance({ target, results, quick, seconds }: Shown, paint: Paint): strin
   return lines;
 }
 
+/** One line an attack: this server beside the peers. */
 function table({ results, peers }: Shown, paint: Paint): string[] {
-  const lines = [paint("1", "Every attack"), `  beside it what defaults do: ${peersLine(peers)}`];
-  for (const family of Object.keys(families) as Family[]) {
-    const mine = results.filter((result) => result.attack.family === family);
-    if (mine.length > 0) lines.push("", paint("1", families[family]));
+  const measured = peers.peers.filter(({ missing }) => missing === undefined);
+  const width = Math.max(...results.map(({ attack }) => attack.name.length)) + 2;
+  const columns = ["here", ...measured.map(({ name }) => name)];
+  const lines = [
+    `${paint("1", "Every attack, and what defaults do with it".padEnd(width + 2))}${columns.map((name) => name.padEnd(6)).join("")}`,
+    `  ${peersLine(peers)}`,
+  ];
+  for (const { name, mine } of byFamily(results)) {
+    lines.push("", paint("1", name));
+    for (const { attack, outcome } of mine) {
+      const verdicts = [outcome.verdict, ...measured.map((peer) => peer.results[attack.id]?.verdict)];
+      const cells = verdicts.map((verdict) => (verdict === undefined ? "".padEnd(6) : cell(verdict, paint)));
+      lines.push(`  ${attack.name.padEnd(width)}${cells.join("")}`.trimEnd());
+    }
+  }
+  return lines;
+}
+
+/** What was sent, wanted and seen, here and by the peers. */
+function details({ results, peers }: Shown, paint: Paint): string[] {
+  const lines = [paint("1", "In detail")];
+  for (const { name, mine } of byFamily(results)) {
+    lines.push("", paint("1", name));
     for (const { attack, outcome } of mine) {
       lines.push(
-        `  ${paint(COLORS[outcome.verdict], WORDS[outcome.verdict])}  ${attack.name}  ${paint("2", attack.id)}`,
+        `  ${cell(outcome.verdict, paint)}${attack.name}  ${paint("2", attack.id)}`,
         `        sent  ${attack.sent}`,
         `        want  ${attack.want} (${attack.rule})`,
         `        came  ${outcome.came}`,
-        ...peersOf(attack.id, peers, paint),
+        ...peersOf(attack.id, peers).map((text) => `        ${paint("2", text)}`),
       );
     }
   }
   return lines;
 }
 
-function peersLine(peers: PeerTable): string {
-  const named = peers.peers.map(({ name, version, missing }) => `${name} ${missing ?? version}`).join(", ");
-  return `${named}; measured by scripts/bench/check-peers.ts on ${peers.date}`;
+function cell(verdict: Verdict, paint: Paint): string {
+  return `${paint(COLORS[verdict], WORDS[verdict])}  `;
 }
 
-function peersOf(id: string, { peers }: PeerTable, paint: Paint): string[] {
-  return peers.flatMap(({ name, results }) => {
-    const result = results[id];
-    const label = name.padEnd(5);
-    if (result === undefined) return [];
-    return [
-      `        ${paint("2", label)} ${paint(COLORS[result.verdict], MARKS[result.verdict])} ${paint("2", result.came)}`,
-    ];
+function byFamily(results: readonly Result[]): { name: string; mine: readonly Result[] }[] {
+  return (Object.keys(families) as Family[]).flatMap((family) => {
+    const mine = results.filter(({ attack }) => attack.family === family);
+    return mine.length === 0 ? [] : [{ name: families[family], mine }];
   });
+}
+
+function peersLine(peers: PeerTable): string {
+  const named = peers.peers.map(({ name, version, missing }) => `${name} ${missing ?? version}`).join(", ");
+  return `${named}: measured by scripts/bench/check-peers.ts on ${peers.date} (${peers.machine})`;
+}
+
+/** Peers that did the same share a line. */
+function peersOf(id: string, { peers }: PeerTable): string[] {
+  const saw = new Map<string, string[]>();
+  for (const { name, results } of peers) {
+    const result = results[id];
+    if (result === undefined) continue;
+    const text = `${WORDS[result.verdict]}  ${result.came}`;
+    saw.set(text, [...(saw.get(text) ?? []), name]);
+  }
+  return [...saw].map(([text, names]) => `${names.join(", ")}: ${text}`);
 }
 
 function verdictLine({ results, peers }: Shown, paint: Paint): string {

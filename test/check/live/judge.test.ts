@@ -141,8 +141,9 @@ test("the scorecard: grades, what failed first, then everything with the peers b
   const shown = { target: "http://localhost/", seconds: 3, quick: false, results, peers, color: false };
   const text = render(shown);
   assert.ok(text.indexOf("FAIL  Content-Length beside") < text.indexOf("Every attack"), text);
-  assert.match(text, /Other 1\.2, Third not measured here; measured by .* on 2026-01-02/);
-  assert.match(text, /slow\/silent\n {8}sent .*\n {8}want .*\n {8}came .*\n {8}Other x still open/);
+  assert.match(text, /Other 1\.2, Third not measured here: measured by .* on 2026-01-02/);
+  assert.match(text, /^ {2}a connection that never speaks +PASS {2}FAIL$/m);
+  assert.match(text, /slow\/silent\n {8}sent .*\n {8}want .*\n {8}came .*\n {8}Other: FAIL {2}still open/);
   assert.match(
     text,
     /FAIL {2}1 passed, 1 failed, 1 to look at, 1 skipped\. Of the same attacks defaults fail: Other 1\./,

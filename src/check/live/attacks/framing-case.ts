@@ -109,7 +109,7 @@ export function judge(want: Want, seen: Seen): Outcome {
   }
   if (served === 0) return over ? warn(`${came}: refused without a word`) : fail(`${came}: it waits for more`);
   if (want === "refuse") return fail(`${came}: served`);
-  if (served > 1) return fail(`${came}: what stands behind it was read as a request`);
+  if (served > 1) return fail(`${came}: accepted, and what stands behind it served`);
   if (want === "close") {
     return over ? warn(`${came}: processed, then closed`) : fail(`${came}: processed, and not closed`);
   }

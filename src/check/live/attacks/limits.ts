@@ -87,10 +87,10 @@ const heads: readonly Attack[] = [
   ),
   head(
     "target",
-    "a request target of 1 MiB",
+    "a request target of 2 MiB",
     "RFC 9110, 15.5.15 (414)",
-    "GET /aaa… of 1 MiB",
-    ({ host }) => `GET /${"a".repeat(MIB)} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+    "GET /aaa… of 2 MiB",
+    ({ host }) => `GET /${"a".repeat(2 * MIB)} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
     refusedOrCut,
   ),
   head(
