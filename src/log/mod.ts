@@ -27,8 +27,10 @@ export interface OpenLog {
 
 const STDERR = 2;
 let format: LogFormat = "auto";
-let log: OpenLog | undefined;
+let output: LogOutput | undefined;
 let json: JsonLines | undefined;
+/** What `auto` has come to. */
+let chosen: "json" | "text" | undefined;
 let started = false;
 
 /**
@@ -37,25 +39,28 @@ let started = false;
  */
 export function startLog(settings: LogSettings): void {
   format = settings.format;
-  log = json = undefined;
+  chosen = undefined;
   if (started) return;
   started = true;
   replaceLog(write);
-  process.on("exit", () => log?.output.close());
+  process.on("exit", () => output?.close());
 }
 
 /** The log as it is open now, for the access log. */
 export function openLog(): OpenLog {
-  return (log ??= open());
+  output ??= new LogOutput(openChannel(STDERR), { dropLine });
+  return { output, format: (chosen ??= choose()) };
 }
 
-function open(): OpenLog {
-  const text = format === "text" || (format === "auto" && isTerminal(1) && isTerminal(STDERR));
-  const dropLine = (reason: DropReason, lines: number) => {
-    const entry: LogEntry = { level: "warn", message: dropText(reason, lines) };
-    return text ? textLine(entry) : plainJsonLine("warn", entry.message);
-  };
-  return { output: new LogOutput(openChannel(STDERR), { dropLine }), format: text ? "text" : "json" };
+function choose(): "json" | "text" {
+  if (format !== "auto") return format;
+  return isTerminal(1) && isTerminal(STDERR) ? "text" : "json";
+}
+
+function dropLine(reason: DropReason, lines: number): string {
+  const why = reason === "full" ? "whoever reads the log did not keep up" : "the log could not be written";
+  const message = `${lines} lines of the log were dropped: ${why}`;
+  return chosen === "text" ? textLine({ level: "warn", message }) : plainJsonLine("warn", message);
 }
 
 function write(entry: LogEntry): void {
@@ -69,7 +74,7 @@ function write(entry: LogEntry): void {
 /** At every start, so by the shortest way: no channel is opened, and pino is not loaded. */
 function tellAtOnce({ level, message }: LogEntry): void {
   const line = format === "json" ? plainJsonLine(level, message) : `${message}\n`;
-  if (log !== undefined) return log.output.write(line);
+  if (output !== undefined) return output.write(line);
   try {
     fs.writeSync(STDERR, line);
   } catch {
@@ -79,11 +84,6 @@ function tellAtOnce({ level, message }: LogEntry): void {
 
 function textLine(entry: LogEntry): string {
   return `${isoTime(Date.now())} ${entry.level} slipway: ${entryText(entry)}\n`;
-}
-
-function dropText(reason: DropReason, lines: number): string {
-  const why = reason === "full" ? "whoever reads the log did not keep up" : "the log could not be written";
-  return `${lines} lines of the log were dropped: ${why}`;
 }
 
 /** Only what is a character device is asked further: loading node:tty is half a millisecond. */
