@@ -2,9 +2,11 @@
  * `slipway check server.ts`: reads the user's own sources, the entry and all that it imports, and says what would hurt
  * in production. Nothing is run and nothing is changed. rules.ts has the rules, docs/check.md explains them.
  */
-import { readdirSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { BundleError, bundle, stopEsbuild } from "../../bundle/mod.ts";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { extname, join, relative, resolve } from "node:path";
+import type { Message } from "esbuild";
+import { BundleError, problemsOf } from "../../bundle/errors.ts";
+import { esbuild, stopEsbuild } from "../../bundle/esbuild.ts";
 import type { Finding, Program } from "./finding.ts";
 import { Handlers } from "./handlers.ts";
 import { Project, SyntaxFailure } from "./project.ts";
@@ -88,12 +90,21 @@ async function read(entries: readonly string[]): Promise<Project> {
   try {
     return await Project.read(entries.map((entry) => resolve(entry)));
   } catch (error) {
-    if (!(error instanceof SyntaxFailure)) throw error;
-    // The same words that `run` has for it.
-    await bundle(error.path).finally(stopEsbuild);
-    const { path, line, column, message } = error;
-    throw new BundleError([{ text: message, file: path, line, column }]);
+    throw error instanceof SyntaxFailure ? await toldAsByRun(error) : error;
   }
+}
+
+/** The words that `run` has for it, which are esbuild's; the parser's own where esbuild has nothing to say. */
+async function toldAsByRun({ path, line, column, message }: SyntaxFailure): Promise<BundleError> {
+  const contents = readFileSync(path, "utf8");
+  const file = relative(process.cwd(), path) || path;
+  const loader = extname(path).replace(/^\.[cm]?/, "") as "ts" | "tsx" | "js" | "jsx";
+  const problems = await esbuild({ stdin: { contents, sourcefile: file, loader }, write: false, logLevel: "silent" })
+    .then(() => [])
+    .catch(({ errors = [] }: { errors?: Message[] }) => problemsOf(errors))
+    .finally(stopEsbuild);
+  if (problems.length > 0) return new BundleError(problems);
+  return new BundleError([{ text: message, file, line, column, lineText: contents.split(/\r?\n/)[line - 1] }]);
 }
 
 function placeOf(node: Node, file: SourceFile) {

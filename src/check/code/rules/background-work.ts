@@ -115,7 +115,8 @@ function isCleaned(name: string, file: SourceFile): boolean {
 
 /** `setTimeout(resolve, 100)`, `setTimeout(() => controller.abort(), 5000)`: a wait or a deadline, no work. */
 function onlySettles(first: Node, callback: Node | undefined, file: SourceFile): boolean {
-  const settles = /^(?:resolve|reject|res|rej|done|ok|fail|r|f|abort|close|cancel|end|destroy|terminate|wake)\w*$/;
+  const settles =
+    /^(?:resolve|reject|res|rej|done|ok|fail|r|f|abort|close|cancel|end|destroy|terminate|wake|clear|enqueue)\w*$/;
   if (first.type === "Identifier") {
     const binding = file.binding(first);
     if (binding?.kind === "parameter") return true;
