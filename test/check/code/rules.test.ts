@@ -208,6 +208,9 @@ export default {
 };
 await main();
 main();
+export function later() {
+  void save("h");
+}
 `),
 );
 promises.run();

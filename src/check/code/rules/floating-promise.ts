@@ -16,7 +16,7 @@ export const floatingPromise: Rule = {
       const callsOnly = ({ body }: FunctionNode) => isCall(body) && promised(body, file, project)?.caught === false;
       for (const statement of file.of("ExpressionStatement")) {
         const found = floating(statement, file, project);
-        if (found === undefined || found.caught || isStart(statement, found.call, file, program)) continue;
+        if (found === undefined || found.caught || isMeant(statement, found.call, file, program)) continue;
         report(found.call, file);
       }
       for (const { id, init } of file.of("VariableDeclarator")) {
@@ -43,10 +43,13 @@ export const floatingPromise: Rule = {
 
 /**
  * `main();` as a module's last word: a failure at the start should end the process. `.then` without catch at the top of
- * a module is the same.
+ * a module is the same. Elsewhere `void save();` says that its author knows; in a handler a client would pay for it.
  */
-function isStart(statement: N.ExpressionStatement, call: Node, file: SourceFile, { handlers }: Program): boolean {
-  return file.enclosing(statement) === undefined && !handlers.includes(call, file);
+function isMeant(statement: N.ExpressionStatement, call: Node, file: SourceFile, { handlers }: Program): boolean {
+  if (handlers.includes(call, file)) return false;
+  const { expression } = statement;
+  const marked = expression.type === "UnaryExpression" && expression.operator === "void";
+  return marked || file.enclosing(statement) === undefined;
 }
 
 function endsInTry(callback: Node): boolean {

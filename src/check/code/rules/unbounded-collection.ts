@@ -1,7 +1,6 @@
 import type * as N from "@babel/types";
 import type { Program, Rule } from "../finding.ts";
 import { calleeName } from "../names.ts";
-import type { Binding } from "../scope.ts";
 import type { SourceFile } from "../source.ts";
 import { isFunction, isMember, type Node, nameOf, textOf, unwrap } from "../tree.ts";
 import { constant } from "../values.ts";
@@ -15,6 +14,7 @@ export const unboundedCollection: Rule = {
   cure: "bound it: evict the oldest entry when .size exceeds a limit, delete when the client has gone, or keep it in a cache with a size and an age",
   check(program, report) {
     const { project, handlers } = program;
+    const imported = importedUses(program);
     for (const file of project.files) {
       for (const binding of file.bindings()) {
         const { declaration, home } = binding;
@@ -22,7 +22,8 @@ export const unboundedCollection: Rule = {
         const kind = kindOf(declaration.init, file);
         // What a handler makes dies with its request.
         if (kind === undefined || (home !== undefined && handlers.includes(home, file))) continue;
-        look(binding.name, kind, usesOf(binding, file, program));
+        const elsewhere = declaration.init ? imported.get(unwrap(declaration.init)) : undefined;
+        look(binding.name, kind, [...binding.references.map((node) => ({ node, file })), ...(elsewhere ?? [])]);
       }
       for (const field of file.of("ClassProperty", "ClassPrivateProperty")) {
         const kind = kindOf(field.value, file);
@@ -90,21 +91,15 @@ interface Use {
   readonly file: SourceFile;
 }
 
-/** The binding's references, and those in files that import it. */
-function usesOf(binding: Binding, file: SourceFile, { project }: Program): Use[] {
-  const uses: Use[] = binding.references.map((node) => ({ node, file }));
-  for (const other of project.files) {
-    if (other === file) continue;
-    for (const one of other.bindings()) {
-      if (one.kind !== "import") continue;
-      const { node } = project.definition(one.identifier, other);
-      if (
-        binding.declaration.type !== "VariableDeclarator" ||
-        !binding.declaration.init ||
-        node !== unwrap(binding.declaration.init)
-      )
-        continue;
-      uses.push(...one.references.map((reference) => ({ node: reference, file: other })));
+/** References in other files than the one that makes the value, by that value. */
+function importedUses({ project }: Program): Map<Node, Use[]> {
+  const uses = new Map<Node, Use[]>();
+  for (const file of project.files) {
+    for (const binding of file.bindings()) {
+      if (binding.kind !== "import") continue;
+      const { node } = project.definition(binding.identifier, file);
+      const found = binding.references.map((reference) => ({ node: reference, file }));
+      uses.set(node, [...(uses.get(node) ?? []), ...found]);
     }
   }
   return uses;
