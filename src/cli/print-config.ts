@@ -12,10 +12,10 @@ export function printAndEnd({ entries }: Resolved, format: PrintFormat): never {
   process.exit(0);
 }
 
-/** A plain program shows its options as it begins to listen: what it says itself in `Deno.serve` goes before them. */
+/** A plain program shows its options as it begins to listen: what it says itself in `Deno.serve` is not known yet. */
 export function printAtListening(early: Resolved, format: PrintFormat, program: string, file: string): void {
   handover.open = () => {
-    tell(`${program}: ${file} listens on its own: what it names itself goes before these\n`);
+    tell(`${program}: ${file} listens on its own: what it says itself goes before what is "default" here\n`);
     return printAndEnd(early, format);
   };
 }

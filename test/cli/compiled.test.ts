@@ -40,7 +40,26 @@ compiled("--help", async () => {
   assert.is(code, 0);
   assert.is(stderr, "");
   assert.match(stdout, /^Usage: shop \[options\]/);
-  for (const flag of ["--port", "--host", "--unix", "--version", "--help"]) assert.ok(stdout.includes(flag), flag);
+  for (const flag of ["--port", "--host", "--unix", "--read-timeout", "--print-config", "--version", "--help"])
+    assert.ok(stdout.includes(flag), flag);
+});
+compiled("--print-config shows each option and where it came from", async () => {
+  const { code, stdout } = await run([shop, "--read-timeout", "2m", "--print-config"], {
+    cwd: folder,
+    env: { ...env, SLIPWAY_IDLE_TIMEOUT: "90s" },
+  });
+  assert.is(code, 0);
+  assert.match(stdout, /^readTimeout +2m +flag --read-timeout$/m);
+  assert.match(stdout, /^idleTimeout +90s +environment SLIPWAY_IDLE_TIMEOUT$/m);
+  assert.match(stdout, /^writeTimeout +30s +default$/m);
+});
+compiled("an option that is none, and one with a bad value", async () => {
+  await fails(
+    ["--red-timeout", "1s"],
+    2,
+    /^shop: unknown option '--red-timeout' \(did you mean --read-timeout\?\); see/,
+  );
+  await fails(["--read-timeout", "0"], 2, /^shop: --read-timeout must not be 0: write "none" for no limit\n$/);
 });
 compiled("--version", async () => {
   const { code, stdout } = await run([shop, "--version"], { cwd: folder, env });
@@ -93,7 +112,8 @@ export default { fetch(request: Request) {
 } };`,
   );
   assert.is((await run([binary, "compile", "fails.ts", "-o", "fails"], { cwd: folder, env })).code, 0);
-  const server = await startServer([join(folder, "fails"), "--port", "0"], { cwd: folder, env });
+  const command = [join(folder, "fails"), "--port", "0", "--log-format", "text"];
+  const server = await startServer(command, { cwd: folder, env });
   assert.is((await fetch(server.url)).status, 500);
   const inner =
     /the handler failed: Error: outer\n {4}at .*fails\.ts:4:9[\s\S]*\nCaused by: TypeError: inner\n.*fails\.ts:4:/;
