@@ -5,7 +5,8 @@ let installed = false;
 
 /**
  * Prints the table on SIGUSR1, to standard error. Node would open its inspector on that signal, a debugger's port that
- * nobody asked a server for: any listener takes the place of that (checked on Node 26). A program that listens to the
+ * nobody asked a server for: any listener takes the place of that (checked on Node 26; not
+ * under Deno, which does both). A program that listens to the
  * signal itself is left alone with it.
  */
 export function installTaskSignal(): void {

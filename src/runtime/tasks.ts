@@ -133,8 +133,6 @@ export interface GoOptions {
    * after an await; a task that is to outlive its request is given another, of the program's own.
    */
   signal?: AbortSignal;
-  /** Function whose caller starts the task, as stacks should show it; `go` unless it was called by one of ours. @internal */
-  above?: (...args: never[]) => unknown;
 }
 
 /**
@@ -152,13 +150,16 @@ export interface GoOptions {
  * ```
  */
 export function go(name: string, fn: (signal: AbortSignal) => unknown, options?: GoOptions): Task {
-  // Whoever came here by another way than `slipway`: from the next request on, awaits are seen through.
-  trackRequests();
-  const parent = options?.signal ?? requestContext.current?.signal();
+  let parent = options?.signal;
+  if (parent === undefined) {
+    // Whoever came here by another way than `slipway`: from the next request on, awaits are seen through.
+    trackRequests();
+    parent = requestContext.current?.signal();
+  }
   const task = parent === undefined ? new Task(name) : new InheritingTask(name, parent);
   if (origins !== undefined) {
     const origin: { stack?: string } = {};
-    Error.captureStackTrace(origin, options?.above ?? go);
+    Error.captureStackTrace(origin, go);
     origins.set(task, origin);
   }
   task.run(() => fn(task.signal));
