@@ -458,8 +458,9 @@ secrets("fires for well-known shapes anywhere, and for secrets given to names th
   assertMarked(`const client = connect("${aws}"); // ! secret-in-source
 const headers = { authorization: "Bearer ${github}" }; // ! secret-in-source
 export const stripe = "${stripe}"; // ! secret-in-source
-const pem = \`${pem} // ! secret-in-source
-MIIEow\`;
+const pem = \`${pem}\\nMIIEow\`; // ! secret-in-source
+const joined = ["${pem}", "MIIEowIBAAKCAQEA"].join("\\n"); // ! secret-in-source
+const added = "${pem}\\n" + "MIIEowIBAAKCAQEA"; // ! secret-in-source
 const dbPassword = "tr0ub4dor&3"; // ! secret-in-source
 const options = { apiKey: "9f8a7b6c5d4e3f2a1b0c" }; // ! secret-in-source
 const secret = process.env.SESSION_SECRET ?? "h4rdc0ded-s3ssion-key"; // ! secret-in-source
@@ -477,6 +478,8 @@ const example = { password: "acoolproject", token: "test", secret: "<secret>" };
 const tokenHeader = "x-csrf-token2";
 const passwordField = "password1";
 const tokenUrl = "https://auth.example.com/oauth2/token";
+const wrapped = \`${pem}\\n\${secret}\\n\`;
+const isPem = (text: string) => text.startsWith("${pem}");
 const documented = "sk_live_xxxxxxxxxxxxxxxxxxxxxxxx";
 const database = "postgres://postgres:postgres@localhost:5432/app";
 const templated = \`postgres://\${example.password}:x@host/db\`;

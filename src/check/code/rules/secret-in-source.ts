@@ -4,7 +4,8 @@ import { type Node, nameOf, textOf, unwrap } from "../tree.ts";
 
 /** Tokens that say themselves what they are. */
 const shapes: readonly [RegExp, string][] = [
-  [/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/, "a private key"],
+  // With a key in it, in one literal or several: the line alone is what code writes around a key that it has.
+  [/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\\[nr]|["'`+,\s])*[A-Za-z0-9+/]{4,}/, "a private key"],
   [/\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/, "an AWS access key"],
   [/\bgh[pousr]_[A-Za-z0-9]{36,}\b/, "a GitHub token"],
   [/\bgithub_pat_[A-Za-z0-9_]{40,}\b/, "a GitHub token"],
@@ -44,7 +45,8 @@ export const secretInSource: Rule = {
       const seen = new Set<number>();
       for (const node of file.of("StringLiteral", "TemplateLiteral")) {
         const text = node.type === "StringLiteral" ? node.value : node.quasis.map(({ value }) => value.raw).join("{}");
-        const what = recognised(text) ?? (named(node, file) && isSecret(textOf(node)) ? "a secret" : undefined);
+        const pem = text.includes("PRIVATE KEY") ? recognised(file.slice(file.parent(node) ?? node)) : undefined;
+        const what = recognised(text) ?? pem ?? (named(node, file) && isSecret(textOf(node)) ? "a secret" : undefined);
         const line = node.loc?.start.line ?? 0;
         if (what === undefined || seen.has(line)) continue;
         seen.add(line);
