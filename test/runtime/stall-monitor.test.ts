@@ -68,9 +68,11 @@ async function until(child: Awaited<ReturnType<typeof serving>>, path: string, l
 test("a handler that blocks is noticed from the first request on, counted, and named without its query", async () => {
   const child = await serving("{ warningMs: 100 }");
   await child.get("/sync?password=secret");
-  await child.saw(/the main thread was blocked; --trace-stalls shows the line ms=\d{3,} by="probably GET \/sync"/);
+  await child.saw(
+    /the main thread was blocked; --trace-stalls shows the line ms=\d{3,} cpuMs=\d+ by="probably GET \/sync"/,
+  );
   // And once the worker looks: no guess.
-  await until(child, "/sync?password=secret", /blocked.* ms=\d{3,} by="GET \/sync"/);
+  await until(child, "/sync?password=secret", /blocked.* ms=\d{3,} cpuMs=\d+ by="GET \/sync"/);
   const { count, totalMs, longestMs } = (await child.get("/stats")) as Stats;
   assert.ok(count >= 2, String(count));
   assert.ok(longestMs >= 290 && totalMs >= longestMs);
@@ -80,7 +82,11 @@ test("a handler that blocks is noticed from the first request on, counted, and n
 test("traced: the line that holds the thread, and its callers, wherever that is", async () => {
   const child = await serving("{ warningMs: 100, trace: true }");
   const place = String.raw`at="block \(file:\S*:\d+:\d+\)"`;
-  await until(child, "/sync", new RegExp(String.raw`ms=\d{3,} by="GET /sync" ${place} calledBy="\S*/sync \(`));
+  await until(
+    child,
+    "/sync",
+    new RegExp(String.raw`ms=\d{3,} cpuMs=\d+ by="GET /sync" ${place} calledBy="\S*/sync \(`),
+  );
   await until(child, "/throws", new RegExp(`by="GET /throws" ${place}`));
   await until(child, "/await", new RegExp(String.raw`by="GET /await" ${place} calledBy="\S*/await \(`));
   await until(child, "/task", new RegExp(String.raw`by="task \\"cruncher\\" of GET /task" ${place}`));
@@ -116,6 +122,20 @@ test("a main thread that does not come back is reported by the worker itself, wi
   await child.saw(/^slipway: the main thread has been blocked for [2-9] s by GET \/hang at block \(file:\S+\)/m);
   await child.stop("SIGKILL");
 });
+
+if (process.platform !== "win32") {
+  test("a process that was stopped and goes on is no thread that hangs", async () => {
+    const child = await serving("{ warningMs: 100, hungMs: 1000, trace: true }");
+    // Both threads are awake when it is stopped.
+    for (let i = 0; i < 20; i++) await child.get("/quick");
+    child.child.kill("SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    child.child.kill("SIGCONT");
+    await child.get("/quick");
+    await child.get("/stats");
+    assert.not.match((await child.stop("SIGKILL")).stderr, /has been blocked/);
+  });
+}
 
 if (process.platform === "linux") {
   test("while nothing happens it sleeps: not one switch of context", async () => {
