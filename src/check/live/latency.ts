@@ -4,8 +4,11 @@
  */
 
 import { readAnswers } from "./answers.ts";
-import { type Context, fail, type Outcome, pass, warn } from "./attack.ts";
+import { type Context, fail, type Outcome, pass, pause, warn } from "./attack.ts";
 import type { Wire } from "./wire.ts";
+
+/** Between two samples, so that they are spread over what happens meanwhile. */
+const GAP_MS = 4;
 
 /** An ordinary client: one keep-alive connection, one request after another. */
 export class Client {
@@ -61,6 +64,7 @@ export class Client {
       const took = await this.request();
       if (took === undefined) break;
       taken.push(took);
+      await pause(GAP_MS, this.#context.signal);
     }
     return taken;
   }

@@ -121,7 +121,7 @@ function checkPath(path: string): string {
 /** One line while it runs, where somebody watches; else one at the beginning, and none for JSON. */
 function showProgress(err: (text: string) => void, target: string, quick: boolean, json: boolean) {
   const watched = process.stderr.isTTY === true && !json;
-  const about = `Attacking ${target}: about ${quick ? "25 s" : "2 min 20 s (--quick takes 25 s)"}`;
+  const about = `Attacking ${target}: ${quick ? "less than 30 s" : "about 2 min 20 s (--quick takes less than 30 s)"}`;
   if (!json) err(watched ? about : `${about}\n`);
   return {
     tell(done: number, all: number): void {

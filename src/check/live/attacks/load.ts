@@ -15,8 +15,9 @@ import {
 import { Client, compare } from "../latency.ts";
 import type { Wire } from "../wire.ts";
 
-const SAMPLES = 150;
-const SAMPLES_MS = 1_200;
+/** How many, and for how many milliseconds at most. */
+const SAMPLES = [150, 1_200] as const;
+const QUICK_SAMPLES = [80, 500] as const;
 const ROUNDS = 3;
 
 interface Flood {
@@ -55,14 +56,15 @@ async function runFlood(context: Context, count: number, begin: Flood["begin"], 
   let afterwards: number | undefined;
   try {
     await client.samples(20, 500);
+    const [samples, ms] = context.quick ? QUICK_SAMPLES : SAMPLES;
     const rounds = context.quick ? 2 : ROUNDS;
     for (let round = 0; round < rounds && !context.signal.aborted; round++) {
-      quiet.push(...(await client.samples(SAMPLES, SAMPLES_MS)));
+      quiet.push(...(await client.samples(samples, ms)));
       const wires = await openMany(context, count, begin);
       most = Math.max(most, wires.length);
       let rhythm = 0;
       const timer = setInterval(() => drip?.(wires, rhythm++), 250);
-      loaded.push(...(await client.samples(SAMPLES, SAMPLES_MS)));
+      loaded.push(...(await client.samples(samples, ms)));
       if (round === 0) during = await askAsNewcomer(context, context.quick ? 3_000 : 8_000);
       clearInterval(timer);
       for (const wire of wires) wire.close();
@@ -145,14 +147,14 @@ const resets: Attack = {
   async run(context) {
     const client = new Client(context);
     try {
-      const quiet = await client.samples(SAMPLES, SAMPLES_MS);
+      const quiet = await client.samples(...SAMPLES);
       const count = context.quick ? 400 : 1_000;
       let left = count;
       const worker = async (): Promise<void> => {
         while (left-- > 0 && !context.signal.aborted) await resetOne(context).catch(() => {});
       };
       const workers = Promise.all(Array.from({ length: 20 }, worker));
-      const loaded = await client.samples(SAMPLES * 4, 3_000);
+      const loaded = await client.samples(600, context.quick ? 1_500 : 3_000);
       await workers;
       const after = await client.samples(20, 5_000);
       if (context.signal.aborted) return skip("the check ended before it was known");
@@ -190,7 +192,7 @@ const crumbs: Attack = {
     const client = new Client(context);
     try {
       await client.samples(20, 500);
-      const quiet = await client.samples(SAMPLES, SAMPLES_MS);
+      const quiet = await client.samples(...SAMPLES);
       using wire = (await context.wires.open()).read();
       const fields = `X: ${"a".repeat(8_000)}\r\n`.repeat(Math.floor(WHOLE_PART / 8_005));
       await wire.send(`GET ${context.path} HTTP/1.1\r\nHost: ${context.host}\r\n${fields}X-Crumbs: `);
@@ -203,7 +205,7 @@ const crumbs: Attack = {
           if (sent % 4 === 0) await new Promise((resolve) => setImmediate(resolve));
         }
       })();
-      const loaded = await client.samples(SAMPLES * 4, 4_000);
+      const loaded = await client.samples(600, context.quick ? 2_000 : 4_000);
       await sending;
       await wire.ended(Math.max(500, 11_000 - wire.age));
       if (context.signal.aborted) return skip("the check ended before it was known");
