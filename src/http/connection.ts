@@ -12,6 +12,7 @@ import { bodyTimedOut, bodyTooLarge, clientGone, notAnswered, notRead } from "./
 import type { Exchange, ExchangeOwner } from "./exchange.ts";
 import { type BodyOwner, bodyCutShort, IncomingBody } from "./incoming-body.ts";
 import type { RequestLimits } from "./limits.ts";
+import { headLength } from "./response-head.ts";
 import { ResponseSender } from "./response-sender.ts";
 
 /** What a connection asks of its server. */
@@ -60,9 +61,10 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
   minor = 1;
   /** When the request began, in clock milliseconds. */
   startedAt = 0;
-  /** The status that was sent, 0 while none was, and the bytes of this response so far. */
+  /** The status that was sent, 0 while none was, and the bytes of this response so far, with those of its head. */
   status = 0;
   sentBytes = 0;
+  headBytes = 0;
   /** The client said that this is its last request. */
   #clientCloses = false;
   #expectContinue = false;
@@ -107,6 +109,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
     this.#expectContinue = expectContinue && length !== 0;
     this.status = 0;
     this.sentBytes = 0;
+    this.headBytes = 0;
     this.own = exchange.limits;
     exchange.owner = this;
     this.requestBegan(length !== 0, this.#expectContinue);
@@ -378,6 +381,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
   /** The head of a response is on its way. */
   responding(status: number): void {
     this.status = status;
+    this.headBytes = headLength;
     this.responseBegan();
   }
 

@@ -144,6 +144,7 @@ export function writeHead(
   persistence: number,
   requestId?: string,
 ): number {
+  const from = at;
   const stamp = currentSecond();
   const list = fields ?? NO_FIELDS;
   let shape = latest;
@@ -165,12 +166,18 @@ export function writeHead(
     out[at++] = LF;
   } else if (framing === CHUNKED) {
     out.set(TRANSFER_ENCODING, at);
-    return at + TRANSFER_ENCODING.length;
+    at += TRANSFER_ENCODING.length;
+    headLength = at - from;
+    return at;
   }
   out[at++] = CR;
   out[at++] = LF;
+  headLength = at - from;
   return at;
 }
+
+/** Of the head that was written last: who counts bodies takes it off. */
+export let headLength = 0;
 
 /** Writes digits, returns the index behind them. */
 export function writeDecimal(out: Uint8Array, at: number, value: number): number {

@@ -34,6 +34,7 @@ import { observer } from "./observer.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import { COMPLETE, HeadParser, INCOMPLETE } from "./parser.ts";
 import { applyHook, type LimitsHook } from "./request-limits.ts";
+import { headLength } from "./response-head.ts";
 import { known, type ServerState } from "./servers.ts";
 import { writeError, writeSimple } from "./simple-response.ts";
 import { methodRow, rowOf, tally, tallyRefused } from "./tally.ts";
@@ -315,7 +316,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
           if (to > 0) {
             const status = responseStatus(response);
             tally(this.counters, methodRow(bytes, parser.start, parser.methodEnd), status);
-            if (timed) this.#observe(exchange, began, status, 0, to - written, false, minor);
+            if (timed) this.#observe(exchange, began, status, 0, to - written, headLength, false, minor);
             written = to;
             exchange?.finish();
             if (persists) continue;
@@ -392,9 +393,9 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
 
   exchangeEnded(connection: HttpConnection, exchange: Exchange, aborted: boolean): void {
     tally(this.counters, rowOf(exchange.method), connection.status);
-    const { startedAt, status, sentBytes, minor } = connection;
+    const { startedAt, status, sentBytes, headBytes, minor } = connection;
     if (!this.counters.timed && (!this.#observed || observer === undefined)) return;
-    this.#observe(exchange, startedAt, status, exchange.body?.received ?? 0, sentBytes, aborted, minor);
+    this.#observe(exchange, startedAt, status, exchange.body?.received ?? 0, sentBytes, headBytes, aborted, minor);
   }
 
   finish(connection: HttpConnection, clean: boolean): void {
@@ -522,6 +523,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     status: number,
     bytesIn: number,
     bytesOut: number,
+    headBytes: number,
     aborted: boolean,
     minor: number,
   ): void {
@@ -530,7 +532,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     if (counters.timed) {
       counters.duration.observe(durationMs / 1000);
       counters.requestSize.observe(bytesIn);
-      counters.responseSize.observe(bytesOut);
+      counters.responseSize.observe(bytesOut - headBytes);
     }
     if (exchange === undefined || !this.#observed || observer === undefined) return;
     const { method, target, head, fieldsStart, requestId, remoteAddress: remoteAddr } = exchange;

@@ -107,14 +107,23 @@ for (const [kind, handler] of [
   ["a large one", () => new Response(new Uint8Array(1_000_000))],
   ["a stream", () => new Response(new Blob(["x".repeat(200_000)]).stream())],
 ] as const) {
-  test(`bytes sent are counted, ${kind}`, async () => {
+  test(`bytes sent are counted, and those of bodies apart, ${kind}`, async () => {
     await using admin = await open();
     using server = start(handler);
-    const sent = async () => valueIn(parseOpenMetrics((await admin.get("/metrics")).text), "slipway_sent_bytes_total");
-    const before = await sent();
-    const body = await (await fetch(server.url)).arrayBuffer();
-    const grew = (await sent()) - before;
-    assert.ok(grew > body.byteLength && grew < body.byteLength + 2000, `${grew} for ${body.byteLength}`);
+    const read = async () => {
+      const families = parseOpenMetrics((await admin.get("/metrics")).text);
+      return [
+        valueIn(families, "slipway_sent_bytes_total"),
+        valueIn(families, "http_server_response_body_size_bytes_sum"),
+      ];
+    };
+    const [sentBefore, bodiesBefore] = await read();
+    const { byteLength } = await (await fetch(server.url)).arrayBuffer();
+    const [sent, bodies] = await read();
+    const head = sent - sentBefore - (bodies - bodiesBefore);
+    assert.ok(head > 50 && head < 300, `a head of ${head} bytes`);
+    const framing = bodies - bodiesBefore - byteLength;
+    assert.ok(kind === "a stream" ? framing > 0 && framing < 1000 : framing === 0, `${framing} bytes of framing`);
   });
 }
 

@@ -19,7 +19,11 @@ export function httpFamilies(counters: HttpCounters, servers: () => Iterable<Ser
       counters.duration,
     ),
     histogram("http_server_request_body_size_bytes", "Size of HTTP request bodies.", counters.requestSize),
-    histogram("http_server_response_body_size_bytes", "Size of HTTP responses.", counters.responseSize),
+    histogram(
+      "http_server_response_body_size_bytes",
+      "Size of HTTP response bodies, with their chunk framing.",
+      counters.responseSize,
+    ),
     gauge("http_server_active_requests", "Connections that are at work on a request.", () => sum((s) => s.active)),
     counter(
       "slipway_http_requests",
