@@ -4,7 +4,6 @@
  * the poller's outgoing memory, pipelined answers in one send. What takes longer gets an `HttpConnection`.
  */
 import { type Handle, type Poller, SENDING, type Sink } from "../../ffi/poller.ts";
-import { HeadFields } from "../fetch/head.ts";
 import { isLightResponse, requestFrom, responseStatus } from "../fetch/mod.ts";
 import { decodeAddress, SOCKADDR_MAX, showAddress } from "../net/address.ts";
 import { Admission } from "../net/admission.ts";
@@ -12,28 +11,30 @@ import { lingerClose } from "../net/linger.ts";
 import type { Addr, Listener } from "../net/mod.ts";
 import { ProxyGate, type ProxyGateOwner } from "../net/proxy-gate.ts";
 import type { ProxySource } from "../net/proxy-protocol.ts";
-import type { ProxyTrust, Ranges } from "../net/trust.ts";
+import type { ProxyTrust } from "../net/trust.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
 import { logError } from "../runtime/log.ts";
 import { runInRequest, tracksRequests } from "../runtime/request-context.ts";
-import { callBegan, callEnded } from "../runtime/stall-clock.ts";
+import { callBegan, callEnded, isHeld } from "../runtime/stall-clock.ts";
 import { type TaskSource, taskSources } from "../runtime/task-table.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
+import { Admit } from "./admit.ts";
 import { type ConnectionHost, HttpConnection } from "./connection.ts";
 import { ConnectionRows } from "./connection-rows.ts";
 import { counters, type HttpCounters, type LimitName } from "./counters.ts";
 import { type Drainable, type DrainResult, drain } from "./drain.ts";
+import { noteRequest } from "./ended-request.ts";
 import { clientGone, serverEnded } from "./endings.ts";
 import { type Exchange, type ExchangeHost, exchangeFrom, HandlerInfo, type ServeHandlerInfo } from "./exchange.ts";
 import { type ErrorHandler, failureResponse, unsendable } from "./failure.ts";
-import { readForwarded } from "./forwarded.ts";
 import { limitFired } from "./limit-log.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { observer } from "./observer.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import { COMPLETE, HeadParser, INCOMPLETE } from "./parser.ts";
-import { applyHook, type LimitsHook } from "./request-limits.ts";
+import { headRefused, type Refusal } from "./refusals.ts";
+import type { LimitsHook } from "./request-limits.ts";
 import { headLength } from "./response-head.ts";
 import { known, type ServerState } from "./servers.ts";
 import { writeError, writeSimple } from "./simple-response.ts";
@@ -74,7 +75,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
   readonly #runtime: Runtime;
   readonly #handler: Handler;
   readonly #onError: ErrorHandler | undefined;
-  readonly #limitsHook: LimitsHook | undefined;
+  readonly #admit: Admit;
   /** The access log is not for servers that count for themselves. */
   readonly #observed: boolean;
   readonly #parser: HeadParser;
@@ -82,11 +83,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
   readonly #takesNothing: boolean;
   readonly #finish: () => void;
   readonly #admission: Admission;
-  /** Where connections wait for a proxy's word, and whose fields about clients are believed. */
+  /** Where connections wait for a proxy's word. */
   readonly #gate: ProxyGate | undefined;
-  readonly #believed: Ranges | undefined;
-  /** Why the request that `#admit` refused can't be what it says. */
-  #contradiction = "";
   #listening = true;
   #drain: Promise<DrainResult> | undefined;
   readonly #rows: ConnectionRows;
@@ -101,16 +99,13 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     this.#observed = settings.counters === undefined;
     this.#handler = handler;
     this.#onError = onError;
-    this.#limitsHook = limitsHook;
-    this.#believed = trust?.fields;
     this.#gate = trust?.connections && new ProxyGate(this.poller, trust.connections, this);
+    this.#admit = new Admit({ limits, limitsHook, believed: trust?.fields, gate: this.#gate });
     this.#rows = new ConnectionRows(limits.maxRequestsPerConnection !== Number.POSITIVE_INFINITY);
     this.#parser = new HeadParser(limits);
     this.#out = outgoingBuffer(this.poller.outgoing);
     this.#takesNothing =
-      this.#believed === undefined &&
-      handler.length === 0 &&
-      TAKES_NOTHING.test(Function.prototype.toString.call(handler));
+      !this.#admit.needed && handler.length === 0 && TAKES_NOTHING.test(Function.prototype.toString.call(handler));
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
     this.#finish = () => {
@@ -282,7 +277,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     const parser = this.#parser;
     const watched = this.#observed && observer !== undefined;
     const timed = watched || this.counters.timed;
-    const needless = this.#takesNothing && !watched && this.#limitsHook === undefined && !tracksRequests();
+    const needless = this.#takesNothing && !watched && !tracksRequests();
     let at = start;
     let written = 0;
     while (at < end) {
@@ -294,7 +289,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
       const result = parser.parse(bytes, at, end);
       if (result !== COMPLETE) {
         if (result === INCOMPLETE) break;
-        return this.#refuseHead(handle, written, result, end);
+        this.#refuse(handle, written, headRefused(result, parser.reason));
+        return end;
       }
       const began = timed ? monotonicNow() : 0;
       this.#rows.requestCame(handle);
@@ -302,11 +298,21 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
       const head = parser.end;
       const length = parser.chunked ? -1 : Math.max(0, parser.contentLength);
       const exchange = needless && length === 0 ? undefined : this.#exchange(handle, bytes);
-      let response: unknown = exchange === undefined ? undefined : this.#admit(exchange, handle, length, watched);
-      if (typeof response === "symbol") return this.#refuseRequest(response, handle, written, end);
+      let response: unknown;
+      if (exchange !== undefined) {
+        try {
+          const refusal = this.#admit.admit(exchange, handle, length, watched);
+          if (refusal !== undefined) {
+            this.#refuse(handle, written, refusal);
+            return end;
+          }
+        } catch (error) {
+          response = this.failure(error);
+        }
+      }
       if (length === 0) {
         at = head;
-        response ??= this.#call(exchange);
+        response ??= this.#call(exchange, handle, bytes);
         // The handler may have closed the server.
         if (!this.#rows.has(handle))
           return this.#lost(handle, exchange ?? this.#exchange(handle, bytes), response, end);
@@ -316,7 +322,10 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
           if (to > 0) {
             const status = responseStatus(response);
             tally(this.counters, methodRow(bytes, parser.start, parser.methodEnd), status);
-            if (timed) this.#observe(exchange, began, status, 0, to - written, headLength, false, minor);
+            if (timed) {
+              const sent = to - written;
+              noteRequest(this.counters, watched, exchange, began, status, 0, sent, headLength, false, minor);
+            }
             written = to;
             exchange?.finish();
             if (persists) continue;
@@ -337,7 +346,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
       if (length !== 0) {
         at = connection.feedBody(bytes, head, end);
         if (at < 0) return end;
-        response ??= this.#call(late);
+        response ??= this.#call(late, handle, bytes);
       }
       connection.settle(late, response);
       if (connection.busy) return connection.closed ? end : at;
@@ -393,9 +402,12 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
 
   exchangeEnded(connection: HttpConnection, exchange: Exchange, aborted: boolean): void {
     tally(this.counters, rowOf(exchange.method), connection.status);
+    const watched = this.#observed && observer !== undefined;
+    if (!this.counters.timed && !watched) return;
     const { startedAt, status, sentBytes, headBytes, minor } = connection;
-    if (!this.counters.timed && (!this.#observed || observer === undefined)) return;
-    this.#observe(exchange, startedAt, status, exchange.body?.received ?? 0, sentBytes, headBytes, aborted, minor);
+    const received = exchange.body?.received ?? 0;
+    const { counters } = this;
+    noteRequest(counters, watched, exchange, startedAt, status, received, sentBytes, headBytes, aborted, minor);
   }
 
   finish(connection: HttpConnection, clean: boolean): void {
@@ -462,94 +474,11 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     return this.#rows.counts && this.hadItsLast(handle);
   }
 
-  #refuseHead(handle: Handle, written: number, status: number, end: number): number {
-    return this.#refuse(handle, written, status, this.#parser.reason, end);
-  }
-
-  #refuse(handle: Handle, written: number, status: number, reason: string, end: number): number {
-    if (status !== 431)
-      this.fired("malformedRequest", handle, `sent a request that was refused with ${status}: ${reason}`);
-    else if (reason === TOO_MANY_FIELDS) this.fired("maxHeaderCount", handle, `sent a head with ${reason}`);
-    else this.fired("maxHeaderBytes", handle, "sent a head that is too large");
+  /** Answers what may not get to the handler, behind what was written, and closes. */
+  #refuse(handle: Handle, written: number, { status, reason, limit, what }: Refusal): void {
+    this.fired(limit, handle, what);
     tallyRefused(this.counters, status);
     this.#sendLast(handle, writeError(this.#out, written, status, reason), false);
-    return end;
-  }
-
-  #refuseRequest(why: symbol, handle: Handle, written: number, end: number): number {
-    return why === TOO_LARGE
-      ? this.#refuseBody(handle, written, end)
-      : this.#refuse(handle, written, 400, this.#contradiction, end);
-  }
-
-  #refuseBody(handle: Handle, written: number, end: number): number {
-    const text = `the request's body is larger than ${this.limits.maxBodyBytes} bytes`;
-    this.fired("maxBodyBytes", handle, `announced a body of more than ${this.limits.maxBodyBytes} bytes`);
-    tallyRefused(this.counters, 413);
-    this.#sendLast(handle, writeError(this.#out, written, 413, text), false);
-    return end;
-  }
-
-  /** Before the handler: the request's id, its own limits, and whether its body may come at all. */
-  #admit(exchange: Exchange, handle: Handle, length: number, watched: boolean): unknown {
-    if (this.#believed !== undefined && !this.#follow(exchange, handle, this.#believed)) return CONTRADICTORY;
-    if (watched) exchange.requestId = observer?.requestId(exchange.head, exchange.fieldsStart);
-    let failed: unknown;
-    if (this.#limitsHook !== undefined) {
-      try {
-        applyHook(this.#limitsHook, exchange);
-      } catch (error) {
-        failed = this.failure(error);
-      }
-    }
-    return length > (exchange.limits?.maxBodyBytes ?? this.limits.maxBodyBytes) ? TOO_LARGE : failed;
-  }
-
-  /** What proxies say of the request; false when it can't be told whom to believe. */
-  #follow(exchange: Exchange, handle: Handle, believed: Ranges): boolean {
-    // Behind a proxy that does not know its client, the fields are whoever's.
-    const { clients } = this.#gate ?? {};
-    if (clients?.has(handle) && clients.get(handle) === undefined) return true;
-    const fields = new HeadFields(exchange.head, exchange.fieldsStart);
-    const forwarded = readForwarded((name) => fields.get(name), exchange.remoteAddress, believed);
-    if (typeof forwarded === "string") this.#contradiction = forwarded;
-    else exchange.forwarded(forwarded);
-    return typeof forwarded !== "string";
-  }
-
-  #observe(
-    exchange: Exchange | undefined,
-    began: number,
-    status: number,
-    bytesIn: number,
-    bytesOut: number,
-    headBytes: number,
-    aborted: boolean,
-    minor: number,
-  ): void {
-    const { counters } = this;
-    const durationMs = monotonicNow() - began;
-    if (counters.timed) {
-      counters.duration.observe(durationMs / 1000);
-      counters.requestSize.observe(bytesIn);
-      counters.responseSize.observe(bytesOut - headBytes);
-    }
-    if (exchange === undefined || !this.#observed || observer === undefined) return;
-    const { method, target, head, fieldsStart, requestId, remoteAddress: remoteAddr } = exchange;
-    observer.ended({
-      method,
-      target,
-      minor,
-      status,
-      bytesIn,
-      bytesOut,
-      durationMs,
-      remoteAddr,
-      head,
-      fieldsStart,
-      requestId,
-      aborted,
-    });
   }
 
   #peer(handle: Handle): string {
@@ -560,7 +489,7 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
     return exchangeFrom(this.#parser, bytes, this, handle, this.#rows.serials[handle]);
   }
 
-  #call(exchange: Exchange | undefined): unknown {
+  #call(exchange: Exchange | undefined, handle: Handle, bytes: Uint8Array): unknown {
     const handler = this.#handler; // called without our `this`
     try {
       if (exchange !== undefined) {
@@ -570,7 +499,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
       try {
         return (handler as () => unknown)();
       } finally {
-        callEnded(A_REQUEST, before);
+        // A stall wants a name; the parser still stands at this request.
+        callEnded(isHeld() ? this.#exchange(handle, bytes) : A_REQUEST, before);
       }
     } catch (error) {
       return this.failure(error);
@@ -660,14 +590,8 @@ export class HttpService implements Sink, ConnectionHost, ExchangeHost, Drainabl
   }
 }
 
-/** How a stall is named that a handler without a parameter made: there is nothing to tell its requests apart. */
+/** How a call is named whose handler takes no request: none is made for it. */
 const A_REQUEST = "a request";
-/** What `#admit` gives for a body that may not come. */
-const TOO_LARGE = Symbol("too large");
-/** And for one whose forwarding fields contradict each other, or are malformed. */
-const CONTRADICTORY = Symbol("contradictory");
-/** The parser's reason for the one 431 that is no question of bytes. */
-const TOO_MANY_FIELDS = "too many header fields";
 const scratch = new Uint8Array(SOCKADDR_MAX);
 /** struct linger { on, 0 s }: close(2) sends a reset (man 7 socket). */
 const RESET_AT_CLOSE = new Uint8Array(new Int32Array([1, 0]).buffer);
