@@ -90,7 +90,10 @@ export function openEpoll(sys: System): ReadinessBackend {
       }
       return count;
     },
-    wake: () => void sys.eventfdWrite(eventfd),
+    // EAGAIN: the counter is full, so a wake is on its way already.
+    wake() {
+      while (sys.eventfdWrite(eventfd) === -EINTR);
+    },
     dispose() {
       sys.close(eventfd);
       sys.close(epfd);

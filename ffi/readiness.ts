@@ -348,7 +348,7 @@ export class ReadinessPoller implements Poller {
   }
 
   #acceptAll(listener: Handle, generation: number): void {
-    const { EINTR, EAGAIN, EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP } = this.constants.errno;
+    const { EINTR, EAGAIN, EBADF, EINVAL, ENOTSOCK } = this.constants.errno;
     const sink = this.#table.sinks[listener];
     if (sink === undefined) return;
     for (let accepts = 0; accepts < ACCEPTS_A_TURN; accepts++) {
@@ -366,12 +366,12 @@ export class ReadinessPoller implements Poller {
           sink.failed(listener, -fd);
           return;
         }
-        if (fd === -EBADF || fd === -EINVAL || fd === -ENOTSOCK || fd === -EOPNOTSUPP) {
+        if (fd === -EBADF || fd === -EINVAL || fd === -ENOTSOCK) {
           this.#table.state[listener] &= ~(MORE | ACCEPTING);
           sink.failed(listener, -fd);
           return;
         }
-        // ECONNABORTED, EPROTO, ENETDOWN, … belong to the connection that is gone, not to us (man 2 accept).
+        // ECONNABORTED, EPROTO, EOPNOTSUPP, ENETDOWN, … belong to the connection that is gone, not to us (man 2 accept).
       }
     }
     this.#enqueue(listener);

@@ -59,7 +59,12 @@ export class DatagramConn<A extends Addr = Addr> implements AsyncIterable<[Uint8
     const { system, constants } = rt.poller;
     const scratch = new Uint8Array(SOCKADDR_MAX);
     const length = system.getsockname(fd, scratch);
-    this.addr = decodeAddress(constants, scratch, Math.max(0, length), DATAGRAM) as A;
+    if (length < 0) {
+      system.close(fd);
+      file?.remove();
+      throw errnoError(constants, -length, "listen for datagrams");
+    }
+    this.addr = decodeAddress(constants, scratch, length, DATAGRAM) as A;
     this.#runtime = rt;
     this.#family = family;
     this.#file = file;

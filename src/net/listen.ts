@@ -114,7 +114,8 @@ export function adoptListener(fd: number, file?: string): Listener {
   }
   const failed = setNonBlockingCloexec(constants, fd);
   if (failed < 0) throw errnoError(constants, -failed, `fcntl on inherited descriptor ${fd}`);
-  return new Listener<Conn, Addr>(rt, fd, localAddress(system, fd), file === undefined ? undefined : socketFile(file));
+  const addr = localAddress(system, fd, `inherited descriptor ${fd}`, () => {});
+  return new Listener<Conn, Addr>(rt, fd, addr, file === undefined ? undefined : socketFile(file));
 }
 
 function listenTcp(options: TcpListenOptions): TcpListener {
@@ -144,7 +145,8 @@ function listenTcp(options: TcpListenOptions): TcpListener {
   check(setInt(system, fd, IPPROTO_TCP, TCP_NODELAY, 1));
   check(system.bind(fd, encodeIp(constants, ip, port)));
   check(system.listen(fd, backlog));
-  return new Listener<TcpConn, NetAddr>(rt, fd, localAddress(system, fd) as NetAddr, undefined);
+  const addr = localAddress(system, fd, where, () => system.close(fd)) as NetAddr;
+  return new Listener<TcpConn, NetAddr>(rt, fd, addr, undefined);
 }
 
 function listenUnix(options: UnixListenOptions): UnixListener {
@@ -172,7 +174,11 @@ function listenUnix(options: UnixListenOptions): UnixListener {
     file?.remove();
     throw errnoError(constants, -failed, where);
   }
-  return new Listener<UnixConn, UnixAddr>(rt, fd, localAddress(system, fd) as UnixAddr, file);
+  const addr = localAddress(system, fd, where, () => {
+    system.close(fd);
+    file?.remove();
+  }) as UnixAddr;
+  return new Listener<UnixConn, UnixAddr>(rt, fd, addr, file);
 }
 
 function cureFor(constants: Constants, errno: number, hostname: string, port: number): string | undefined {
@@ -205,7 +211,12 @@ function checkBacklog(backlog: unknown): number {
 
 const scratch = new Uint8Array(SOCKADDR_MAX);
 
-function localAddress(system: System, fd: number): Addr {
+/** Where a socket listens. If the kernel does not say (ENOBUFS), nobody who asked for port 0 could ever find it. */
+function localAddress(system: System, fd: number, where: string, undo: () => void): Addr {
   const length = system.getsockname(fd, scratch);
-  return decodeAddress(system.constants, scratch, Math.max(0, length));
+  if (length < 0) {
+    undo();
+    throw errnoError(system.constants, -length, where);
+  }
+  return decodeAddress(system.constants, scratch, length);
 }

@@ -1,4 +1,8 @@
-/** Out of descriptors (EMFILE): no crash, no spin, one line in the log, and full service as soon as there is room. */
+/**
+ * Out of descriptors: no crash, no spin, one line in the log, and full service as soon as there is room. Once where the
+ * server leaves a reserve to the rest of the program, and stops accepting by itself; once where the program has used that
+ * up, and accept(2) says EMFILE.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -19,9 +23,23 @@ function ticks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-test("more clients than descriptors", async () => {
-  const mod = new URL("../../src/net/mod.ts", import.meta.url).href;
-  const program = `
+for (const [name, opened, line] of [
+  [
+    "the reserve is left",
+    0,
+    /^slipway: accept on 127\.0\.0\.1:\d+ waits: \d+ sockets are open, all that the limit of 64 descriptors leaves: raise it with "ulimit -n"/,
+  ],
+  [
+    "EMFILE",
+    24,
+    /^slipway: Too many open files \(os error 24\): accept on 127\.0\.0\.1:\d+; \d+ sockets are open: raise the limit with "ulimit -n".*accepting goes on/,
+  ],
+] as const)
+  test(`more clients than descriptors: ${name}`, async () => {
+    const mod = new URL("../../src/net/mod.ts", import.meta.url).href;
+    const program = `
+    const { openSync } = await import("node:fs");
+    for (let i = 0; i < ${opened}; i++) openSync("/dev/null");
     const { listen, serveConn } = await import(${JSON.stringify(mod)});
     const server = serveConn(listen({ port: 0, hostname: "127.0.0.1" }), async (conn) => {
       const buffer = new Uint8Array(100);
@@ -29,55 +47,52 @@ test("more clients than descriptors", async () => {
     });
     console.log(server.addr.port);
   `;
-  const run = `ulimit -n ${LIMIT}; exec "$0" --input-type=module -e "$1"`;
-  const child = spawn("sh", ["-c", run, process.execPath, program], { stdio: ["ignore", "pipe", "pipe"] });
-  const pid = child.pid as number;
-  let log = "";
-  child.stderr.on("data", (chunk) => (log += chunk));
-  try {
-    const [port] = await once(createInterface(child.stdout), "line");
-    const clients = await Promise.all(
-      Array.from({ length: CLIENTS }, async () => {
-        const client = net.connect({ port: Number(port), host: "127.0.0.1" });
-        client.on("error", () => {});
-        await once(client, "connect");
-        return client;
-      }),
-    );
-    const answered = new Set<net.Socket>();
-    for (const client of clients) {
-      client.on("data", () => answered.add(client));
-      client.write("hello");
-    }
-    await until(() => /Too many open files/.test(log), "the line in the log");
-    await until(() => answered.size > LIMIT / 2, "those that have a descriptor are served");
-
-    // Idle but short of descriptors: it looks again ten times a second, which is no spin.
-    const before = ticks(pid);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    assert.ok(ticks(pid) - before <= 5, `${ticks(pid) - before} ticks in a second`);
-    assert.is(child.exitCode, null);
-
-    // As connections close, those that wait are accepted, and in the end all have been served.
-    let served = 0;
-    for (const client of clients) {
-      if (!answered.has(client)) {
-        await until(() => answered.has(client), `client ${served} of ${CLIENTS} is served`);
+    const run = `ulimit -n ${LIMIT}; exec "$0" --input-type=module -e "$1"`;
+    const child = spawn("sh", ["-c", run, process.execPath, program], { stdio: ["ignore", "pipe", "pipe"] });
+    const pid = child.pid as number;
+    let log = "";
+    child.stderr.on("data", (chunk) => (log += chunk));
+    try {
+      const [port] = await once(createInterface(child.stdout), "line");
+      const clients = await Promise.all(
+        Array.from({ length: CLIENTS }, async () => {
+          const client = net.connect({ port: Number(port), host: "127.0.0.1" });
+          client.on("error", () => {});
+          await once(client, "connect");
+          return client;
+        }),
+      );
+      const answered = new Set<net.Socket>();
+      for (const client of clients) {
+        client.on("data", () => answered.add(client));
+        client.write("hello");
       }
-      served++;
-      client.destroy();
+      await until(() => line.test(log), "the line in the log");
+      await until(() => answered.size > LIMIT / 8, "those that have a descriptor are served");
+
+      // Idle but short of descriptors: it looks again ten times a second, which is no spin.
+      const before = ticks(pid);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      assert.ok(ticks(pid) - before <= 5, `${ticks(pid) - before} ticks in a second`);
+      assert.is(child.exitCode, null);
+
+      // As connections close, those that wait are accepted, and in the end all have been served.
+      let served = 0;
+      for (const client of clients) {
+        if (!answered.has(client)) {
+          await until(() => answered.has(client), `client ${served} of ${CLIENTS} is served`);
+        }
+        served++;
+        client.destroy();
+      }
+      assert.is(answered.size, CLIENTS);
+      const lines = log.split("\n").filter((line) => line !== "");
+      assert.is(lines.length, 1, log);
+      assert.match(lines[0], line);
+    } finally {
+      child.kill("SIGKILL");
+      await once(child, "exit");
     }
-    assert.is(answered.size, CLIENTS);
-    const lines = log.split("\n").filter((line) => line !== "");
-    assert.is(lines.length, 1, log);
-    assert.match(
-      lines[0],
-      /^slipway: Too many open files \(os error 24\): accept on 127\.0\.0\.1:\d+; \d+ sockets are open: raise the limit with "ulimit -n".*accepting goes on/,
-    );
-  } finally {
-    child.kill("SIGKILL");
-    await once(child, "exit");
-  }
-});
+  });
 
 test.run();

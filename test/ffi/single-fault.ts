@@ -1,0 +1,109 @@
+/**
+ * The syscall seam with one fault in it: the nth call of one method fails, once or a few times in a row, in a way that
+ * its man page allows; or it moves only one byte, or half. So a scenario can be run again and again with the fault at
+ * each of its calls in turn (SQLite tests its allocations so).
+ *
+ * What a kernel says together with EAGAIN or a short count it keeps: an edge follows when there is more. Since an
+ * injected one is a lie, the descriptor is armed anew, which makes epoll(7) report it again.
+ */
+import type { ErrnoName } from "../../ffi/constants.ts";
+import { system } from "../../ffi/libc.ts";
+import type { System } from "../../ffi/system.ts";
+
+/** Every system call that the seam has. A method added to `System` is one more, and `matrix.ts` must know it. */
+export type Call = Exclude<keyof System, "constants" | "allocate">;
+export type Kind = ErrnoName | "1 byte" | "half";
+
+export interface Fault {
+  readonly call: Call;
+  readonly kind: Kind;
+  /** The first call that is hit, counted from 0. */
+  readonly at: number;
+  /** How many in a row. */
+  readonly times: number;
+}
+
+export interface Injected {
+  readonly system: System;
+  /** How often each method was called. */
+  readonly counts: Map<Call, number>;
+  /** How often the fault was injected. */
+  hits: number;
+}
+
+type Method = (...args: never[]) => number;
+
+const EPOLL_CTL_MOD = 3;
+
+/** Without a fault it only counts. */
+export function singleFault(fault: Fault | undefined): Injected {
+  const real = system();
+  const { errno } = real.constants;
+  const injected: Injected = { system: { ...real }, counts: new Map(), hits: 0 };
+  const registered = new Map<number, readonly [epfd: number, events: number, low: number, high: number]>();
+  const rearm = (fd: number): void => {
+    const registration = registered.get(fd);
+    if (registration === undefined) return;
+    const [epfd, events, low, high] = registration;
+    real.epollControl(epfd, EPOLL_CTL_MOD, fd, events, low, high);
+  };
+
+  const run = (call: Call, args: readonly unknown[]): number => {
+    const method = real[call] as unknown as (...args: readonly unknown[]) => number;
+    if (call === "epollControl" && args[1] === 1) {
+      const [epfd, , fd, events, low, high] = args as number[];
+      registered.set(fd, [epfd, events, low, high]);
+    }
+    if (call === "close") registered.delete(args[0] as number);
+    return method(...args);
+  };
+
+  const failed = (call: Call, kind: Kind, args: readonly unknown[]): number => {
+    const fd = args[0] as number;
+    if (kind === "1 byte" || kind === "half") return cut(call, kind, args);
+    // The kernel has done it all the same: EINTR of connect(2) goes on by itself, close(2) has closed.
+    if (call === "close") run(call, args);
+    // The connection is gone, whichever way one looks.
+    if (call === "shutdown") real.shutdown(fd, real.constants.SHUT_RDWR);
+    if (call === "connect" && kind === "EINTR") return Math.min(run(call, args), -errno.EINTR);
+    if (kind === "EAGAIN") setImmediate(rearm, fd);
+    return -errno[kind];
+  };
+
+  /** Moves fewer bytes than were asked for. */
+  const cut = (call: Call, kind: Kind, args: readonly unknown[]): number => {
+    const fd = args[0] as number;
+    const less = (length: number): number => (kind === "1 byte" ? 1 : Math.max(1, length >> 1));
+    if (call === "epollWait") {
+      const [epfd, events, count, timeoutMs] = args as number[];
+      return real.epollWait(epfd, events, less(count), timeoutMs);
+    }
+    setImmediate(rearm, fd);
+    if (call === "send") {
+      const bytes = args[1] as Uint8Array;
+      return real.send(fd, bytes.subarray(0, less(bytes.length)));
+    }
+    const [, address, length] = args as number[];
+    // Of a read, less than there is: a byte, or half of what a small read would have had.
+    if (call === "receive") return real.receive(fd, address, kind === "1 byte" ? 1 : 700);
+    if (call === "sendAt") return real.sendAt(fd, address, less(length));
+    throw new Error(`${call} has no count to cut short`);
+  };
+
+  const wrapped = injected.system as unknown as Record<Call, Method>;
+  for (const call of calls()) {
+    wrapped[call] = ((...args: readonly unknown[]) => {
+      const number = injected.counts.get(call) ?? 0;
+      injected.counts.set(call, number + 1);
+      if (fault?.call !== call || number < fault.at || number >= fault.at + fault.times) return run(call, args);
+      injected.hits++;
+      return failed(call, fault.kind, args);
+    }) as Method;
+  }
+  return injected;
+}
+
+/** The methods that the real system has. */
+export function calls(): Call[] {
+  return Object.keys(system()).filter((key): key is Call => key !== "constants" && key !== "allocate");
+}
