@@ -5,7 +5,7 @@
 import { handover } from "../net/handover.ts";
 import type { ConfigEntry, Resolved } from "../options/resolve.ts";
 import type { Supervised } from "../supervisor/mod.ts";
-import { atEnd } from "./ending.ts";
+import { atEnd, endReplaced } from "./ending.ts";
 import { Failure } from "./errors.ts";
 import { failureAt, placeOf } from "./settings.ts";
 
@@ -70,7 +70,7 @@ export function programLoaded(beside: Beside): void {
 
 async function supervisor(): Promise<Supervised> {
   const { supervise } = await import("../supervisor/mod.ts");
-  const supervised = await supervise();
+  const supervised = await supervise({ drain: endReplaced });
   atEnd.began.push((withinMs) => supervised.stopping(withinMs));
   return supervised;
 }

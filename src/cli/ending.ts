@@ -29,7 +29,7 @@ const ending: Ending[] = [];
 /** What else is to be done: as the end begins, and when every server has ended. Must not throw. */
 export const atEnd: { began: ((withinMs: number) => void)[]; over: (() => unknown)[] } = { began: [], over: [] };
 
-let end: ((signal: "SIGINT" | "SIGTERM", code: number) => void) | undefined;
+let end: ((signal: "SIGINT" | "SIGTERM" | "SIGUSR2", code: number) => void) | undefined;
 
 /**
  * SIGINT and SIGTERM drain the app: exit code 0, or 1 when something had to be cut. With `yields`, a program that
@@ -39,14 +39,28 @@ export function endOnSignals(app: RunningApp, program: string, yields = false): 
   ending.push({ app, yields });
   if (end !== undefined) return;
   let began = false;
+  let finishing = false;
   end = (signal, code) => {
     if (ending.every((one) => one.yields) && process.listenerCount(signal) > 1) return;
-    if (began) process.exit(code);
-    began = true;
+    // By SIGUSR2 nobody has asked this process to end: the first to do so is no second signal. systemd, which stops a
+    // service that was just restarted, sends SIGTERM to the old process as well.
+    if (signal !== "SIGUSR2") {
+      if (began) process.exit(code);
+      began = true;
+    }
+    if (finishing) return;
+    finishing = true;
     void finish(program, signal);
   };
   process.on("SIGINT", () => end?.("SIGINT", 130));
   process.on("SIGTERM", () => end?.("SIGTERM", 143));
+}
+
+/** Another process has taken over: drains as at a signal; false when that is not ours to do. */
+export function endReplaced(): boolean {
+  if (end === undefined || (ending.every((one) => one.yields) && process.listenerCount("SIGTERM") > 1)) return false;
+  end("SIGUSR2", 0);
+  return true;
 }
 
 async function finish(program: string, signal: string): Promise<void> {

@@ -82,8 +82,8 @@ async function tcpServer(
 ): Promise<(listener: Listener) => Drain> {
   const { serveConn } = await import("../net/mod.ts");
   const { drainDelay, drainTimeout, proxyProtocol, trustProxy } = settings;
-  const { maxConnections } = limitOptions(settings);
-  const options = { maxConnections, ...(proxyProtocol && { proxyProtocol, trustProxy }) };
+  const { maxConnections, readHeaderTimeout } = limitOptions(settings);
+  const options = { maxConnections, ...(proxyProtocol && { proxyProtocol, trustProxy, readHeaderTimeout }) };
   return (listener) => {
     const server = serveConn(listener, handler, options);
     return async () => {

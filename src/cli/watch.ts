@@ -236,6 +236,8 @@ class Supervisor {
     };
     process.on("SIGINT", () => end(130));
     process.on("SIGTERM", () => end(143));
+    // Its default would end us; what it asks for elsewhere (src/supervisor/restart.ts), a save does here.
+    process.on("SIGUSR2", () => say("slipway: SIGUSR2: no restart: run --watch restarts on save"));
     process.on("exit", () => {
       for (const child of this.#children) child.kill();
     });

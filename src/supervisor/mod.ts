@@ -14,10 +14,10 @@ export { listenFds } from "./activation.ts";
 
 export interface SuperviseSettings {
   /**
-   * Ends this process gracefully once another has taken over. Without it the process sends itself SIGTERM, or, where
-   * nobody listens to that, closes its listeners and ends when nothing is left to do.
+   * Ends this process gracefully once another has taken over; false when it can't. Then the process sends itself
+   * SIGTERM, or, where nobody listens to that, closes its listeners and ends when nothing is left to do.
    */
-  readonly drain?: () => void;
+  readonly drain?: () => boolean;
   /** Why SIGUSR2 can't start another process here, as the end of a sentence: "slipway run --watch does so itself". */
   readonly noRestart?: string;
 }
@@ -65,7 +65,8 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
 
   let state: State = "loading";
   let successor = 0;
-  const stopped = new AbortController();
+  // Made at the first restart: Node loads the class only then, which is 1 to 4 ms.
+  let stopped: AbortController | undefined;
   let announced: string | undefined;
 
   const announce = (): void => {
@@ -89,7 +90,7 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
     stopping(withinMs) {
       if (state === "replaced" || state === "stopping") return;
       state = "stopping";
-      stopped.abort();
+      stopped?.abort();
       // Else systemd kills what takes longer than TimeoutStopSec=.
       const extend = Number.isFinite(withinMs) ? [`EXTEND_TIMEOUT_USEC=${Math.ceil(withinMs + 5000) * 1000}`] : [];
       notifier?.say("STOPPING=1", "STATUS=Finishing what runs", ...extend);
@@ -100,8 +101,8 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
     sockets.add(asked, listener);
     if (state === "loading") setTimeout(() => state === "loading" && supervised.ready(), LISTENS_MS).unref();
   };
+  handover.has = (options) => heir?.has(options) ?? false;
   if (heir !== undefined) {
-    handover.has = (options) => heir.has(options);
     handover.open = (options) => heir.claim(options, adopt);
     ({ adoptListener } = await import("../net/listen.ts"));
   }
@@ -130,10 +131,10 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
     try {
       const activated = { count: passed.length, names: passed.map(({ name }) => name).join(":") };
       const promoted = (pid: number): void => notifier?.say(`MAINPID=${pid}`);
-      const { signal } = stopped;
+      const { signal } = (stopped = new AbortController());
       ({ pid: successor } = await startSuccessor({ command, sockets, activated, promoted, signal }));
     } catch (error) {
-      if (stopped.signal.aborted) return;
+      if (stopped?.signal.aborted) return;
       state = "ready";
       logLine(`SIGUSR2: no restart: the new process ${(error as Error).message}; this one goes on`);
       return;
@@ -143,8 +144,8 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
     logLine(`SIGUSR2: process ${successor} has taken over; finishing what runs here`);
     (await import("../net/socket_file.ts")).handOnSocketFiles();
     stepBack(sockets);
-    if (drain !== undefined) drain();
-    else if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
+    if (drain?.()) return;
+    if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
     else endWithoutSignal(sockets, FINISH_MS);
   }
   return supervised;
