@@ -6,7 +6,7 @@ import { handover } from "../net/handover.ts";
 import type { ConfigEntry, Resolved } from "../options/resolve.ts";
 import type { Supervised } from "../supervisor/mod.ts";
 import { atEnd, endReplaced } from "./ending.ts";
-import { Failure } from "./errors.ts";
+import { die, Failure } from "./errors.ts";
 import { failureAt, placeOf } from "./settings.ts";
 
 export interface Beside {
@@ -54,7 +54,10 @@ export async function standBeside(early: Resolved, alone: boolean): Promise<Besi
     // A program that accepts at its top level never ends loading, and has no options of its own.
     setTimeout(() => {
       if (opened || loaded.has(beside)) return;
-      beside.open(early).then(() => beside.serving());
+      beside
+        .open(early)
+        .then(() => beside.serving())
+        .catch((error: unknown) => die(error, "slipway"));
     }, LISTENS_MS).unref();
   };
   return beside;

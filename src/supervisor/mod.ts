@@ -65,8 +65,7 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
 
   let state: State = "loading";
   let successor = 0;
-  // Made at the first restart: Node loads the class only then, which is 1 to 4 ms.
-  let stopped: AbortController | undefined;
+  const stopped = new AbortController();
   let announced: string | undefined;
 
   const announce = (): void => {
@@ -90,7 +89,7 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
     stopping(withinMs) {
       if (state === "replaced" || state === "stopping") return;
       state = "stopping";
-      stopped?.abort();
+      stopped.abort();
       // Else systemd kills what takes longer than TimeoutStopSec=.
       const extend = Number.isFinite(withinMs) ? [`EXTEND_TIMEOUT_USEC=${Math.ceil(withinMs + 5000) * 1000}`] : [];
       notifier?.say("STOPPING=1", "STATUS=Finishing what runs", ...extend);
@@ -131,10 +130,10 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
     try {
       const activated = { count: passed.length, names: passed.map(({ name }) => name).join(":") };
       const promoted = (pid: number): void => notifier?.say(`MAINPID=${pid}`);
-      const { signal } = (stopped = new AbortController());
+      const { signal } = stopped;
       ({ pid: successor } = await startSuccessor({ command, sockets, activated, promoted, signal }));
     } catch (error) {
-      if (stopped?.signal.aborted) return;
+      if (stopped.signal.aborted) return;
       state = "ready";
       logLine(`SIGUSR2: no restart: the new process ${(error as Error).message}; this one goes on`);
       return;
