@@ -154,6 +154,7 @@ test("run: Deno.serve and Deno.listen at the top level take the sockets over as 
     "server.ts": `
       Deno.serve({ port: 0, hostname: "127.0.0.1" }, () => new Response(\`serve \${process.pid}\`));
       for await (const conn of Deno.listen({ transport: "unix", path: "echo.sock" })) {
+        await conn.read(new Uint8Array(4096));
         await conn.write(new TextEncoder().encode(\`HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\nlisten \${process.pid}\`));
         conn.close();
       }`,
