@@ -28,7 +28,13 @@ export interface ClockHost {
   setDeadlineAt(handle: Handle, at: number): void;
 }
 
-/** A client that lets bytes wait this long is looked at, so that later it can be told how many it took. */
+/**
+ * What a client takes is what its kernel acknowledges. Linux tells the sender of room only when a sixteenth of the
+ * receive buffer is free (tcp_output.c, __tcp_select_window): of 6 MiB that is 400 KiB, so whoever reads from such a
+ * buffer at less than 13 KiB/s is seen to take nothing for 30 s.
+ *
+ * A client that lets bytes wait this long is looked at, so that later it can be told how many it took.
+ */
 const LOOK_AFTER_MS = 1000;
 
 export abstract class ConnectionClocks {

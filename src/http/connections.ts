@@ -1,0 +1,292 @@
+/**
+ * The connections of a server, from accept to close: how many there are, how long one may be idle, how they end, one by
+ * one or all together. What they say and are told is `service.ts`'s.
+ */
+import type { Handle, Poller, Sink } from "../../ffi/poller.ts";
+import { decodeAddress, SOCKADDR_MAX, showAddress } from "../net/address.ts";
+import { Admission } from "../net/admission.ts";
+import { lingerClose } from "../net/linger.ts";
+import type { Addr, Listener } from "../net/mod.ts";
+import { ProxyGate, type ProxyGateOwner } from "../net/proxy-gate.ts";
+import type { ProxySource } from "../net/proxy-protocol.ts";
+import type { ProxyTrust } from "../net/trust.ts";
+import { errnoError } from "../runtime/errno.ts";
+import { logError } from "../runtime/log.ts";
+import { type TaskSource, taskSources } from "../runtime/task-table.ts";
+import { type Runtime, runtime } from "../runtime/turn.ts";
+import { ConnectionRows } from "./connection-rows.ts";
+import { counters, type HttpCounters, type LimitName } from "./counters.ts";
+import { type Drainable, type DrainResult, drain } from "./drain.ts";
+import { clientGone, serverEnded } from "./endings.ts";
+import type { Exchange } from "./exchange.ts";
+import { limitFired } from "./limit-log.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import { known, type ServerState } from "./servers.ts";
+
+export interface ConnectionSettings {
+  readonly limits?: Limits;
+  /** The proxies in front of it. */
+  readonly trust?: ProxyTrust | undefined;
+  /** Counters of its own: then it does not show among `servers()` either. */
+  readonly counters?: HttpCounters | undefined;
+}
+
+export abstract class Connections implements Drainable, ServerState, ProxyGateOwner {
+  readonly poller: Poller;
+  readonly limits: Limits;
+  readonly listener: Listener;
+  readonly counters: HttpCounters;
+  readonly abandoned = new Map<Exchange, number>();
+  draining = false;
+  /** Resolves when the listener and every connection are closed. */
+  readonly finished: Promise<void>;
+
+  protected readonly rows: ConnectionRows;
+  /** Where connections wait for a proxy's word. */
+  protected readonly gate: ProxyGate | undefined;
+  /** The access log is not for servers that count for themselves. */
+  protected readonly observed: boolean;
+  readonly #runtime: Runtime;
+  readonly #finish: () => void;
+  readonly #admission: Admission;
+  #listening = true;
+  #drain: Promise<DrainResult> | undefined;
+
+  constructor(listener: Listener, settings: ConnectionSettings) {
+    const { limits = defaultLimits, trust } = settings;
+    this.#runtime = runtime();
+    this.poller = this.#runtime.poller;
+    this.limits = limits;
+    this.listener = listener;
+    this.counters = settings.counters ?? counters;
+    this.observed = settings.counters === undefined;
+    this.gate = trust?.connections && new ProxyGate(this.poller, trust.connections, this);
+    this.rows = new ConnectionRows(limits.maxRequestsPerConnection !== Number.POSITIVE_INFINITY);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.finished = promise;
+    this.#finish = () => {
+      known.delete(this);
+      taskSources.delete(this.#tasks);
+      resolve();
+    };
+    if (this.observed) {
+      known.add(this);
+      taskSources.add(this.#tasks);
+    }
+    this.#admission = new Admission(this.#runtime, listener, limits.maxConnections, () =>
+      this.fired("maxConnections", -1, ""),
+    );
+  }
+
+  /** Who is told what happens to a connection. */
+  protected abstract sink(): Sink;
+  abstract received(handle: Handle, bytes: Uint8Array, start: number, end: number): void;
+  abstract ended(handle: Handle): void;
+  abstract failed(handle: Handle, errno: number): void;
+  abstract expired(handle: Handle): void;
+
+  /** Accepts from here on. */
+  protected begin(): void {
+    this.listener.takeConnections((fd) => this.#open(fd));
+  }
+
+  /** Connections open now. */
+  get connections(): number {
+    return this.rows.count;
+  }
+  get active(): number {
+    let active = 0;
+    for (const connection of this.rows.active) if (connection?.exchange !== undefined) active++;
+    return active;
+  }
+  get accepting(): boolean {
+    return this.#listening && !this.#admission.waiting;
+  }
+  get now(): number {
+    return this.#runtime.now;
+  }
+
+  /** Connections and requests, which are tasks without an object of that name. */
+  readonly #tasks: TaskSource = (visit) => {
+    const { now } = this;
+    for (const handle of this.rows.handles()) {
+      visit("http connection", now - this.rows.openedAt[handle]);
+      const connection = this.rows.active[handle];
+      if (connection?.exchange !== undefined) visit("http request", now - connection.startedAt);
+    }
+    for (const began of this.abandoned.values()) visit("http request, given up on", now - began);
+  };
+
+  /** Ends gracefully (`drain.ts`), and says how that went. Asked again, it gives the same answer. */
+  drain(): Promise<DrainResult> {
+    this.draining = true;
+    return (this.#drain ??= drain(this));
+  }
+
+  stopListening(): void {
+    if (!this.#listening) return;
+    this.draining = true;
+    this.listener.takeWaiting();
+    this.#endListening();
+    // What has arrived unread by now is seen before these deadlines are: a turn looks at the poller first.
+    const { drainIdle } = this.limits;
+    for (const handle of this.rows.handles()) {
+      const connection = this.rows.active[handle];
+      if (connection === undefined) this.#graceUntil(handle, drainIdle);
+      else if (!connection.busy) connection.hurry(drainIdle);
+    }
+    this.#runtime.schedule();
+  }
+
+  cutAll(): number {
+    let cut = 0;
+    for (const handle of this.rows.handles()) {
+      if (this.rows.active[handle]?.exchange === undefined) continue;
+      cut++;
+      this.fired("drainTimeout", handle, "was not done by the end of the drain");
+    }
+    this.counters.cut += cut;
+    this.#closeAll("was shut down");
+    return cut;
+  }
+
+  /** Closes everything at once. */
+  close(): void {
+    this.draining = true;
+    this.#endListening();
+    this.#closeAll("was closed");
+  }
+
+  #closeAll(why: string): void {
+    const reason = serverEnded(why);
+    for (const handle of this.rows.handles()) {
+      this.rows.active[handle]?.closeWith(reason);
+      this.closeNow(handle);
+    }
+  }
+
+  // ---- one connection
+
+  #open(fd: number): void {
+    const handle = this.#runtime.open(fd, this.gate ?? this.sink());
+    if (handle < 0) {
+      logError("a connection was refused", errnoError(this.poller.constants, -handle, "epoll_ctl"));
+      return;
+    }
+    // After an internal error the runtime has closed the handle of a connection that we still know.
+    if (this.rows.has(handle)) {
+      this.rows.active[handle]?.closeWith(clientGone());
+      this.rows.forget(handle);
+      this.gate?.forget(handle);
+      this.#admission.closed();
+    }
+    this.rows.open(handle, this.now);
+    this.counters.accepted++;
+    this.#admission.opened();
+    this.#graceUntil(handle, this.#listening ? this.limits.readHeaderTimeout : this.limits.drainIdle);
+    if (this.gate?.trusts(handle) === false) this.refused(handle, "it is no proxy that trustProxy names");
+    else this.poller.receive(handle);
+  }
+
+  /** From here on the connection may be idle, or new, for this long. */
+  #graceUntil(handle: Handle, ms: number): void {
+    this.#runtime.setDeadline(handle, ms === Number.POSITIVE_INFINITY ? 0 : this.now + Math.max(1, ms));
+  }
+
+  protected idle(handle: Handle): void {
+    this.#graceUntil(handle, this.#listening ? this.limits.idleTimeout : this.limits.drainIdle);
+  }
+
+  /** What a proxy says of a connection (src/net/proxy-gate.ts). */
+  admitted(handle: Handle, client: ProxySource, bytes: Uint8Array, start: number, end: number): void {
+    this.poller.setSink(handle, this.sink());
+    if (client.kind !== "local") {
+      this.gate?.clients.set(handle, client.kind === "proxied" ? client.source : undefined);
+    }
+    if (start < end) this.received(handle, bytes, start, end);
+  }
+
+  refused(handle: Handle, reason: string): void {
+    this.fired("proxyProtocol", handle, `was closed: ${reason}`);
+    this.closeNow(handle);
+  }
+
+  remoteAddress(handle: Handle, serial: number): Addr {
+    const client = this.gate?.clients.get(handle);
+    if (client !== undefined && this.rows.serials[handle] === serial) return client;
+    // Clients of a Unix socket have no name of their own; Deno gives the socket's, and so do we.
+    if (this.listener.addr.transport === "unix") return this.listener.addr;
+    if (this.rows.serials[handle] === serial) {
+      const length = this.poller.system.getpeername(this.poller.fd(handle), scratch);
+      if (length > 0) return decodeAddress(this.poller.constants, scratch, length);
+    }
+    // Asked too late: the connection is gone, and the kernel has forgotten its peer.
+    return { transport: "tcp", hostname: "0.0.0.0", port: 0 };
+  }
+
+  deadlineAt(handle: Handle): number {
+    return this.#runtime.deadlines.get(handle);
+  }
+  setDeadlineAt(handle: Handle, at: number): void {
+    this.#runtime.setDeadline(handle, at);
+  }
+
+  hadItsLast(handle: Handle): boolean {
+    if (!this.rows.counts || this.rows.requests[handle] < this.limits.maxRequestsPerConnection) return false;
+    this.fired("maxRequestsPerConnection", handle, "");
+    return true;
+  }
+
+  fired(limit: LimitName, handle: Handle, what: string): void {
+    limitFired(this.counters, limit, () => this.#peer(handle), what);
+  }
+
+  /** The deadline of a connection that is idle, or new, has passed. */
+  protected expiredIdle(handle: Handle): void {
+    // A request may be on its way as a drain ends: no reset for what was sent before.
+    if (!this.#listening) return this.part(handle, false);
+    if (this.rows.fresh[handle] === 1) this.fired("readHeaderTimeout", handle, "sent nothing at all");
+    else this.fired("idleTimeout", handle, "");
+    this.closeNow(handle);
+  }
+
+  #peer(handle: Handle): string {
+    return handle < 0 ? "" : showAddress(this.remoteAddress(handle, this.rows.serials[handle]));
+  }
+
+  #forget(handle: Handle): void {
+    this.rows.forget(handle);
+    this.gate?.forget(handle);
+    this.#admission.closed();
+    if (this.rows.count === 0 && !this.#listening) this.#finish();
+  }
+
+  protected closeNow(handle: Handle): void {
+    if (!this.rows.has(handle)) return;
+    this.#runtime.close(handle);
+    this.#forget(handle);
+  }
+
+  /**
+   * Ends a connection after an answer. A close with unread bytes, or before bytes that still come, would answer them
+   * with a reset, which can eat the response on its way (RFC 9112, 9.6): then FIN goes first, and the rest is read.
+   */
+  protected part(handle: Handle, clean: boolean): void {
+    if (!this.rows.has(handle)) return;
+    this.rows.active[handle]?.closeWith(clientGone());
+    if (clean) return this.closeNow(handle);
+    this.#runtime.setDeadline(handle, 0);
+    lingerClose(handle);
+    this.#forget(handle);
+  }
+
+  #endListening(): void {
+    if (!this.#listening) return;
+    this.#listening = false;
+    this.#admission.end();
+    this.listener.close();
+    if (this.rows.count === 0) this.#finish();
+  }
+}
+
+const scratch = new Uint8Array(SOCKADDR_MAX);
