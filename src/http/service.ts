@@ -128,6 +128,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     const parser = this.#parser;
     const watched = this.observed && observer !== undefined;
     const timed = watched || this.counters.timed;
+    const looks = watched || this.#admit.needed;
     const needless = this.#takesNothing && !watched && !tracksRequests();
     let at = start;
     let written = 0;
@@ -150,7 +151,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
       const length = parser.chunked ? -1 : Math.max(0, parser.contentLength);
       const exchange = needless && length === 0 ? undefined : this.#exchange(handle, bytes);
       let response: unknown;
-      if (exchange !== undefined) {
+      if (exchange !== undefined && (looks || length > this.limits.maxBodyBytes)) {
         try {
           const refusal = this.#admit.admit(exchange, handle, length, watched);
           if (refusal !== undefined) {
