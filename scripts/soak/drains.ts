@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { pattern, pause } from "./clients.ts";
 import { Random } from "./random.ts";
 import { type Report, short } from "./report.ts";
-import { Server } from "./server.ts";
+import { knownFlags, Server } from "./server.ts";
 import { percentile } from "./statistics.ts";
 import { connect, Ended, get, type Wire, Wrong } from "./wire.ts";
 
@@ -38,6 +38,8 @@ const SLOW = 4;
 /** Clients that let their connections rest between requests, shorter than --drain-idle: they must not be cut off. */
 const SPARSE = 8;
 const REST_MS = 700;
+/** Every third drain goes on accepting for so long, as behind a load balancer; clients go on opening connections. */
+const DELAY_MS = 300;
 
 export async function drains(rounds: number, seed: number, report: Report): Promise<void> {
   const random = new Random(seed);
@@ -45,7 +47,7 @@ export async function drains(rounds: number, seed: number, report: Report): Prom
   const codes = new Map<string, number>();
   const took: number[] = [];
   for (let round = 1; round <= rounds; round++) {
-    const { tally, code, ms } = await drain(random);
+    const { tally, code, ms } = await drain(random, round % 3 === 0 ? DELAY_MS : 0);
     all.sent += tally.sent;
     all.answered += tally.answered;
     all.late += tally.late;
@@ -68,8 +70,8 @@ export async function drains(rounds: number, seed: number, report: Report): Prom
   console.log(`  from SIGTERM to the end: median ${short(percentile(took, 0.5))} ms`);
 }
 
-async function drain(random: Random): Promise<{ tally: Tally; code: number | null; ms: number }> {
-  const server = await Server.start();
+async function drain(random: Random, delay: number): Promise<{ tally: Tally; code: number | null; ms: number }> {
+  const server = await Server.start({ flags: delay > 0 ? await knownFlags({ "--drain-delay": `${delay}ms` }) : [] });
   const tally: Tally = { sent: 0, answered: 0, lost: [], unaccepted: 0, late: 0 };
   let terminated = false;
   try {

@@ -13,8 +13,7 @@ export async function emfile(report: Report): Promise<void> {
   const server = await Server.start({ descriptors: DESCRIPTORS });
   try {
     // A connection from before: it must not notice.
-    await server.state();
-    const bare = server.descriptors();
+    const bare = await server.bareDescriptors();
     const wires: Wire[] = [];
     // What the kernel's queue does not hold waits to be let in; some may have to ask again, as TCP does by itself.
     const answered = new Set<Wire>();

@@ -33,9 +33,8 @@ export async function soak(seconds: number, seed: number, report: Report): Promi
   const stormMs = Math.max(3000, seconds * 1000 - calmMs);
   const server = await Server.start({ flags: await knownFlags(LIMITS), descriptors: DESCRIPTORS });
   try {
-    await server.state();
     // The listener, our own connection, and whatever the process was born with.
-    const { sockets, all } = server.descriptors();
+    const { sockets, all } = await server.bareDescriptors();
     const ordinary = new Ordinary(server.port, ORDINARY, 10);
     // The first requests are compiled on the way.
     await pause(Math.min(2000, calmMs / 2));

@@ -11,8 +11,7 @@ const LANES = 4;
 export async function resets(count: number, seed: number, report: Report): Promise<void> {
   const server = await Server.start();
   try {
-    await server.state();
-    const bare = server.descriptors();
+    const bare = await server.bareDescriptors();
     const random = new Random(seed);
     const kind = kinds.find(({ name }) => name === "resets");
     if (kind === undefined) throw new Error("there is no such kind of client");

@@ -142,6 +142,22 @@ export class Server {
     return { sockets, all };
   }
 
+  /**
+   * The same without any client but our own connection, once everything that a server starts a little later (the thread
+   * that watches for stalls, a second after the first request) has started.
+   */
+  async bareDescriptors(): Promise<{ sockets: number; all: number }> {
+    let last = this.descriptors();
+    for (let same = 0, looks = 0; (same < 10 || looks < 20) && looks < 100; looks++) {
+      await this.state();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const now = this.descriptors();
+      same = now.all === last.all && now.sockets === last.sockets ? same + 1 : 0;
+      last = now;
+    }
+    return last;
+  }
+
   /** CPU seconds used so far, by user and kernel (proc(5), fields 14 and 15 of stat; a tick is 10 ms). */
   cpu(): number {
     const stat = readFileSync(`/proc/${this.pid}/stat`, "latin1");
