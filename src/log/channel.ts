@@ -31,7 +31,8 @@ export interface LaterChannel {
   readonly kind: "later";
   readonly unit: number;
   write(bytes: Uint8Array, done: (error: Error | null, written: number) => void): void;
-  /** For the end of the process. */
+  /** For the end of the process, where `done` is not called any more: whether the write has come through. */
+  arrived(): boolean;
   writeSync(bytes: Uint8Array): number;
 }
 
@@ -114,12 +115,27 @@ function onProbedPipe(fd: number): Channel {
 }
 
 function onFile(fd: number): LaterChannel {
+  let size = 0;
   return {
     kind: "later",
     unit: UNIT,
-    write: (bytes, done) => fs.write(fd, bytes, 0, bytes.length, null, (error, written) => done(error, written)),
+    write(bytes, done) {
+      size = sizeOf(fd) + bytes.length;
+      fs.write(fd, bytes, 0, bytes.length, null, (error, written) => done(error, written));
+    },
+    // Others may write to it as well: then this says yes too early, and lines change places.
+    arrived: () => sizeOf(fd) >= size,
     writeSync: (bytes) => fs.writeSync(fd, bytes),
   };
+}
+
+/** Infinity when the program has closed it. */
+function sizeOf(fd: number): number {
+  try {
+    return fs.fstatSync(fd).size;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 function codeOf(error: unknown): unknown {

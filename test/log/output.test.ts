@@ -35,7 +35,7 @@ async function until(done: () => boolean): Promise<void> {
   }
 }
 
-test("a line leaves at once, gathered ones together at the end of the turn", async () => {
+test("a line leaves at once, gathered ones together in a moment", async () => {
   const its = reader();
   const output = new LogOutput(its.channel, { dropLine });
   output.write("one\n");
@@ -51,6 +51,27 @@ test("a line leaves at once, gathered ones together at the end of the turn", asy
   output.write("four\n", true);
   output.write("five\n");
   assert.is(its.got.slice(14), "four\nfive\n");
+});
+
+test("a busy log gathers for a moment: many turns, few writes, nothing left behind", async () => {
+  const its = reader(Number.POSITIVE_INFINITY, 65_536);
+  const output = new LogOutput(its.channel, { dropLine });
+  const end = performance.now() + 100;
+  let lines = 0;
+  let turns = 0;
+  while (performance.now() < end) {
+    output.write("x\n", true);
+    lines++;
+    turns++;
+    await turn();
+  }
+  await until(() => output.held === 0);
+  assert.is(its.got.length, lines * 2);
+  assert.ok(its.writes * 5 < turns || turns < 50, `${its.writes} writes in ${turns} turns`);
+  // Much at once waits for nothing.
+  const { writes } = its;
+  for (let i = 0; i < 20; i++) output.write(`${"y".repeat(9999)}\n`, true);
+  assert.ok(its.writes > writes);
 });
 
 test("what is written whole is lines, as many as fit into what a pipe keeps together", async () => {
@@ -161,6 +182,7 @@ test("a file is written on another thread, one write at a time, and at the end b
         done(error, written);
       };
     },
+    arrived: () => true,
     writeSync(bytes) {
       got.push(`sync ${Buffer.from(bytes)}`);
       return bytes.length;
