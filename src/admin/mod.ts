@@ -9,6 +9,7 @@ import { servers } from "../http/servers.ts";
 import { type Handler, HttpService } from "../http/service.ts";
 import { parseIp } from "../net/ip.ts";
 import type { Addr } from "../net/mod.ts";
+import { announce } from "../runtime/log.ts";
 import { runtime } from "../runtime/turn.ts";
 import { Exposition } from "./metrics/exposition.ts";
 import { gauge } from "./metrics/family.ts";
@@ -66,7 +67,7 @@ const limits: Limits = {
 };
 
 /**
- * Opens the admin port, and switches on what only it reads. Throws an AdminError, whose message is one sentence, when
+ * Opens the admin port, says where, and switches on what only it reads. Throws an AdminError, whose message is one sentence, when
  * the address is refused or taken, or `ready` is none.
  */
 export async function openAdmin({ address, insecure, ready, config }: AdminSettings): Promise<Admin> {
@@ -105,9 +106,11 @@ export async function openAdmin({ address, insecure, ready, config }: AdminSetti
   listener.starved = () => reserve.lend(() => listener.takeWaiting());
   const server = service;
   counters.timed = true;
+  const url = showUrl(listener.addr);
+  announce(`Admin port on ${url}`);
   return {
     addr: listener.addr,
-    url: showUrl(listener.addr),
+    url,
     async close() {
       counters.timed = false;
       delay.stop();
