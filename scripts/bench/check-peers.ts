@@ -1,5 +1,6 @@
 /**
  * What other runtimes' defaults do with the attacks of `slipway check`: `node scripts/bench/check-peers.ts [peer…]`
+ * (`--only=drain/` repeats those attacks alone, and keeps what was measured of the others)
  * starts each one's plain hello server, with no option but the port, runs every attack against it, and writes
  * src/check/live/peers.json with the date and the versions. Two and a half minutes a peer. A peer that is not installed
  * is "not measured here": nothing in that table comes from documentation.
@@ -111,7 +112,9 @@ createServer((request, response) => {
   },
 ];
 
-const asked = process.argv.slice(2).map((name) => name.toLowerCase());
+const words = process.argv.slice(2).map((word) => word.toLowerCase());
+const asked = words.filter((word) => !word.startsWith("--only="));
+const only = words.find((word) => word.startsWith("--only="))?.slice("--only=".length) ?? "";
 const unknown = asked.filter((name) => !defaults.some((each) => each.name.toLowerCase() === name));
 if (unknown.length > 0) {
   console.error(`unknown peer ${unknown.join(", ")}: choose from ${defaults.map(({ name }) => name).join(", ")}`);
@@ -121,7 +124,7 @@ const before = JSON.parse(readFileSync(file, "utf8")) as PeerTable;
 let peers = before.peers;
 for (const each of defaults) {
   if (asked.length > 0 && !asked.includes(each.name.toLowerCase())) continue;
-  const measured = await measure(each);
+  const measured = await measure(each, only === "" ? {} : peers.find(({ name }) => name === each.name)?.results);
   const order = defaults.map(({ name }) => name);
   peers = [...peers.filter(({ name }) => name !== each.name), measured];
   peers = peers.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
@@ -134,7 +137,8 @@ for (const each of defaults) {
   writeFileSync(file, `${JSON.stringify(table, null, 2)}\n`);
 }
 
-async function measure({ name, find, version, source, ending, command }: Default): Promise<Peer> {
+async function measure(peer: Default, kept: Peer["results"] = {}): Promise<Peer> {
+  const { name, find, version, source, ending, command } = peer;
   const program = find();
   if (program === undefined) return { name, version: "", missing: "not measured here", results: {} };
   const own = join(folder, name);
@@ -151,6 +155,7 @@ async function measure({ name, find, version, source, ending, command }: Default
       largePath: "/large",
       pid: server.pid,
       uploadPath: "/upload",
+      only: ({ id }: { id: string }) => id.includes(only),
       out: (said: string) => void (text += said),
     };
     await checkServer(`http://127.0.0.1:${port}`, options);
@@ -161,7 +166,7 @@ async function measure({ name, find, version, source, ending, command }: Default
   const results = report.attacks.map(({ id, verdict, came }) => [id, { verdict, came }] as const);
   const fails = report.attacks.filter(({ verdict }) => (verdict as string) === "fail").length;
   console.error(`  ${fails} of ${report.attacks.length} attacks failed`);
-  return { name, version: version(program), results: Object.fromEntries(results) };
+  return { name, version: version(program), results: { ...kept, ...Object.fromEntries(results) } };
 }
 
 function said(program: string, args: string[], pattern: RegExp): string {
