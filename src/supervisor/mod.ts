@@ -4,7 +4,7 @@
  * look at four variables.
  */
 import { handover } from "../net/handover.ts";
-import { logLine } from "../runtime/log.ts";
+import { logEvent, logLine } from "../runtime/log.ts";
 import { describe, descriptorOf, type InheritedSocket, listenFds } from "./activation.ts";
 import { ownCommand } from "./command.ts";
 import { endWithoutSignal, Heir, OpenSockets, RESTART, startSuccessor, stepBack } from "./restart.ts";
@@ -140,7 +140,7 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
     }
     state = "replaced";
     notifier?.stopPings();
-    logLine(`SIGUSR2: process ${successor} has taken over; finishing what runs here`);
+    logEvent("info", `SIGUSR2: process ${successor} has taken over; finishing what runs here`);
     (await import("../net/socket_file.ts")).handOnSocketFiles();
     stepBack(sockets);
     if (drain?.()) return;

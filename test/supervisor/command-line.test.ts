@@ -127,6 +127,30 @@ test("run: a changed file is served after SIGUSR2; clients that honour Connectio
   await end(next);
 });
 
+test("run: a service that is stopped just after its restart: the old process finishes all the same", async () => {
+  const folder = project({
+    "server.ts": `
+      export default {
+        async fetch(request: Request) {
+          if (request.url.endsWith("/slow")) await new Promise((resolve) => setTimeout(resolve, 1200));
+          return new Response(\`one \${process.pid}\`);
+        },
+      };`,
+  });
+  const command = [...fromSource, "run", join(folder, "server.ts"), "--host", "127.0.0.1", "--port", "0"];
+  const started = await startServer([...command, "--drain-idle", "50ms"]);
+  const slow = ask({ port: started.port }, undefined, {}, "/slow");
+  // Answered behind it: so that one has begun.
+  await ask({ port: started.port });
+  started.child.kill("SIGUSR2");
+  const next = await takenOver(started);
+  // systemd signals every process of the service.
+  started.child.kill("SIGTERM");
+  const [{ pid }] = await Promise.all([slow, end(next)]);
+  assert.is(pid, started.child.pid);
+  assert.is(await exited(started), 0);
+});
+
 test("run: a program that does not build, or throws, leaves the one that runs alone", async () => {
   const folder = project({ "server.ts": program("one") });
   const file = join(folder, "server.ts");
