@@ -116,7 +116,7 @@ export default { fetch(request: Request) {
   const server = await startServer(command, { cwd: folder, env });
   assert.is((await fetch(server.url)).status, 500);
   const inner =
-    /the handler failed: Error: outer\n {4}at .*fails\.ts:4:9[\s\S]*\nCaused by: TypeError: inner\n.*fails\.ts:4:/;
+    /the handler failed: Error: outer\n {4}at .*fails\.ts:4:9[\s\S]*\n {2}Caused by: TypeError: inner\n.*fails\.ts:4:/;
   await server.saw(inner);
   assert.is((await fetch(`${server.url}/weird`)).status, 500);
   await server.saw(/slipway: the handler failed: \{ weird: 1 \}$/m);
