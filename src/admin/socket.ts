@@ -5,6 +5,7 @@ import { formatV4, formatV6 } from "../net/ip.ts";
 import { connect, type Listener, listen } from "../net/mod.ts";
 import { resolveSync } from "../net/names.ts";
 import { socketFile } from "../net/socket_file.ts";
+import { AddrInUse } from "../runtime/errors.ts";
 import { runtime } from "../runtime/turn.ts";
 import { type AdminAddress, checkReach, parseAdminAddress } from "./address.ts";
 import { AdminError } from "./errors.ts";
@@ -42,20 +43,21 @@ function openTcp(text: string, address: AdminAddress & { transport: "tcp" }, ins
 /** The file is for this user only (mode 0600): whoever may connect sees everything. */
 async function openUnix(address: AdminAddress & { transport: "unix" }): Promise<AdminSocket> {
   const { path } = address;
-  const options = { transport: "unix", path, backlog: BACKLOG } as const;
-  // What an earlier process or a parent hands us answers, and is no stale socket.
-  const given = handover.has?.(options) ?? handover.open !== undefined;
-  if (!given) await clearStale(path);
-  // bind(2) makes the file with all permissions that the mask leaves; chmod(2) afterwards would come too late.
-  const mask = process.umask(0o177);
+  // From the process that we replace; a parent that restarts us (`run --watch`) gives without saying so.
+  const inherited = handover.has?.({ transport: "unix", path }) === true;
+  const before = isAbstract(path) ? undefined : lstatSync(path, { throwIfNoEntry: false });
   let listener: Listener;
+  let given = false;
   try {
-    listener = listen(options) as unknown as Listener;
-  } finally {
-    process.umask(mask);
+    listener = listenPrivately(path);
+    given = before !== undefined && before.ino === lstatSync(path).ino;
+  } catch (error) {
+    if (!(error instanceof AddrInUse)) throw error;
+    await clearStale(path);
+    listener = listenPrivately(path);
   }
-  if (given && !isAbstract(path)) chmodSync(path, 0o600);
-  const file = isAbstract(path) ? undefined : socketFile(path);
+  if (given) chmodSync(path, 0o600);
+  const file = isAbstract(path) || (given && !inherited) ? undefined : socketFile(path);
   // A process that exits does not close its listeners.
   const remove = (): void => file?.remove();
   process.on("exit", remove);
@@ -64,6 +66,16 @@ async function openUnix(address: AdminAddress & { transport: "unix" }): Promise<
     listener.close();
   };
   return { listener, address, close };
+}
+
+/** bind(2) makes the file with all permissions that the mask leaves; chmod(2) afterwards would come too late. */
+function listenPrivately(path: string): Listener {
+  const mask = process.umask(0o177);
+  try {
+    return listen({ transport: "unix", path, backlog: BACKLOG }) as unknown as Listener;
+  } finally {
+    process.umask(mask);
+  }
 }
 
 /** Removes a socket that a killed process left behind; refuses to touch anything else. */

@@ -52,18 +52,24 @@ test("a file that a killed process left behind is replaced", async () => {
   assert.not(existsSync(path));
 });
 
-test("a process that exits removes its file", async () => {
-  const path = join(temporaryFolder(), "admin.sock");
-  const program = `import { openAdmin } from ${JSON.stringify(admin)};
+for (const left of [false, true])
+  test(`a process that exits removes its file${left ? ", also one that it replaced" : ""}`, async () => {
+    const path = join(temporaryFolder(), "admin.sock");
+    if (left) {
+      const hold = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+      await start([process.execPath, "-e", hold]).finished;
+      assert.ok(existsSync(path));
+    }
+    const program = `import { openAdmin } from ${JSON.stringify(admin)};
     import { existsSync } from "node:fs";
     await openAdmin({ address: ${JSON.stringify(`unix:${path}`)}, insecure: false, config: () => [] });
     console.log(existsSync(${JSON.stringify(path)})); process.exit(0);`;
-  const { code, stdout, stderr } = await start([process.execPath, "--input-type=module-typescript", "-e", program])
-    .finished;
-  assert.is(code, 0, stderr);
-  assert.is(stdout, "true\n");
-  assert.not(existsSync(path));
-});
+    const { code, stdout, stderr } = await start([process.execPath, "--input-type=module-typescript", "-e", program])
+      .finished;
+    assert.is(code, 0, stderr);
+    assert.is(stdout.split("\n").at(-2), "true");
+    assert.not(existsSync(path));
+  });
 
 test("what is no abandoned socket is not touched", async () => {
   const folder = temporaryFolder();
