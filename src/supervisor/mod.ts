@@ -45,7 +45,6 @@ type State = "loading" | "loaded" | "ready" | "restarting" | "stopping" | "repla
 /** Takes over what the supervisor passed, and answers SIGUSR2 from here on. */
 export async function supervise({ drain, noRestart }: SuperviseSettings = {}): Promise<Supervised> {
   const { env } = process;
-  // Before anything is removed from the environment: a successor gets it as it was.
   const command = ownCommand();
   const sockets = new OpenSockets();
   const inherited = env[RESTART];

@@ -19,7 +19,7 @@
  */
 import type { Asked } from "../net/handover.ts";
 import type { Listener, ListenOptions } from "../net/mod.ts";
-import { type Command, programNow } from "./command.ts";
+import { type Command, firstEnvironment, programNow } from "./command.ts";
 
 /** The variable that tells a new process what it was born with. */
 export const RESTART = "SLIPWAY_RESTART";
@@ -78,10 +78,11 @@ export function startSuccessor(settings: RestartSettings): Promise<Successor> {
   const { command, sockets, activated, signal } = settings;
   const { stdio, inheritance, channel } = arrange(sockets, activated);
   const compiled = process.getBuiltinModule("node:sea").isSea();
-  const env: Record<string, string | undefined> = { ...command.env, [RESTART]: JSON.stringify(inheritance) };
+  const env = firstEnvironment();
   // Named another process; whom they concern now, is said in RESTART.
   for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_PID"]) delete env[name];
-  const program = programNow(command, compiled);
+  env[RESTART] = JSON.stringify(inheritance);
+  const program = programNow(command, env, compiled);
   const { argv0, cwd } = command;
   const child = spawn(program, command.args, { argv0, cwd, env, stdio });
   const end = (): void => void child.kill("SIGKILL");
