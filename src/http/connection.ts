@@ -35,7 +35,7 @@ export interface ConnectionHost extends ClockHost {
   /** Answers with an error and closes. */
   refuse(connection: HttpConnection, status: number, reason: string): void;
   /** Turns what a handler threw into a response. */
-  failure(error: unknown): unknown;
+  failure(error: unknown, exchange: Exchange): unknown;
   /** A response that cannot fail, for when what `failure` gave can't be sent either. */
   lastResort(error: unknown): Response;
   /** Whether this connection has had all the requests that it may have. */
@@ -211,7 +211,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
       return this.settle(exchange, new Response("request cut short\n", { status: 400 }));
     const again = this.#recovering === exchange;
     this.#recovering = exchange;
-    this.settle(exchange, again ? this.host.lastResort(error) : this.host.failure(error));
+    this.settle(exchange, again ? this.host.lastResort(error) : this.host.failure(error, exchange));
   }
 
   /** A send met a full buffer: `sent` will follow. With `close`, the connection ends then. */

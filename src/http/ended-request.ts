@@ -24,7 +24,7 @@ export function noteRequest(
     counters.responseSize.observe(Math.max(0, sentBytes - headBytes));
   }
   if (!watched || exchange === undefined || observer === undefined) return;
-  const { method, target, head, fieldsStart, requestId, remoteAddress: remoteAddr } = exchange;
+  const { method, target, head, fieldsStart, requestId } = exchange;
   observer.ended({
     method,
     target,
@@ -33,7 +33,10 @@ export function noteRequest(
     bytesIn,
     bytesOut: sentBytes,
     durationMs,
-    remoteAddr,
+    // A syscall, for the lines that are written only.
+    get remoteAddr() {
+      return exchange.remoteAddress;
+    },
     head,
     fieldsStart,
     requestId,

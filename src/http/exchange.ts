@@ -19,6 +19,8 @@ export interface ServeHandlerInfo<A extends Addr = Addr> {
   readonly remoteAddr: A;
   /** Settles when the response has been sent, or rejects when it could not be. */
   readonly completed: Promise<void>;
+  /** What the access log calls this request, also sent back as x-request-id; undefined without `--access-log`. */
+  readonly requestId: string | undefined;
   /**
    * How long the client may take for the body from now on: `"2m"`, milliseconds, or `"none"`. Bytes that come at
    * `minRate` or faster extend it.
@@ -219,6 +221,9 @@ export class HandlerInfo implements ServeHandlerInfo {
   }
   get completed(): Promise<void> {
     return this.#exchange.completed;
+  }
+  get requestId(): string | undefined {
+    return this.#exchange.requestId;
   }
   setReadTimeout(timeout: number | string): void {
     this.#exchange.setLimit("readTimeout", timeout);

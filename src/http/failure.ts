@@ -6,9 +6,13 @@ import { isThenable } from "./connection.ts";
 export type ErrorHandler = (error: unknown) => Response | Promise<Response>;
 
 /** The response to an error. Its promise never rejects, and what it gives is always a Response. */
-export function failureResponse(error: unknown, onError: ErrorHandler | undefined): Response | Promise<Response> {
+export function failureResponse(
+  error: unknown,
+  onError: ErrorHandler | undefined,
+  requestId?: string,
+): Response | Promise<Response> {
   if (onError === undefined) {
-    logError("the handler failed", error);
+    logError("the handler failed", error, { request_id: requestId });
     return internalError();
   }
   try {

@@ -15,6 +15,7 @@ export interface ExchangeRecord {
   readonly bytesOut: number;
   /** From the head's arrival until the response was handed to the kernel, in milliseconds. */
   readonly durationMs: number;
+  /** To be read while `ended` runs: later the peer may be forgotten. */
   readonly remoteAddr: Addr;
   /** The request's head, one latin1 character a byte; its fields begin at `fieldsStart`. */
   readonly head: string;

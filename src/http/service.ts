@@ -159,7 +159,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
             return end;
           }
         } catch (error) {
-          response = this.failure(error);
+          response = this.failure(error, exchange);
         }
       }
       if (length === 0) {
@@ -206,8 +206,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     return at;
   }
 
-  failure(error: unknown): Response | Promise<Response> {
-    return failureResponse(error, this.#onError);
+  failure(error: unknown, exchange: Exchange | undefined): Response | Promise<Response> {
+    return failureResponse(error, this.#onError, exchange?.requestId);
   }
 
   lastResort(error: unknown): Response {
@@ -290,7 +290,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
         callEnded(isHeld() ? this.#exchange(handle, bytes) : A_REQUEST, before);
       }
     } catch (error) {
-      return this.failure(error);
+      return this.failure(error, exchange);
     }
   }
 

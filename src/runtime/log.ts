@@ -25,8 +25,8 @@ export interface LogEntry {
 export type LogSink = (entry: LogEntry) => void;
 
 /** Something failed that nobody awaits. */
-export function logError(what: string, error: unknown): void {
-  say({ level: "error", message: what, thrown: { value: error } });
+export function logError(what: string, error: unknown, fields?: LogFields): void {
+  say({ level: "error", message: what, fields, thrown: { value: error } });
 }
 
 /** One line about something that goes on by itself but that the operator should know. */

@@ -127,6 +127,8 @@ declare namespace Deno {
     remoteAddr: A;
     /** Resolves when the response is sent, rejects when it could not be. */
     completed: Promise<void>;
+    /** What the access log calls this request, sent back as x-request-id; undefined without --access-log. */
+    requestId: string | undefined;
     /** How long the client may take for the body from now on: "2m", milliseconds, or "none". */
     setReadTimeout(timeout: number | string): void;
     /** How long the response may take from now on. */

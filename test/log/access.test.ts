@@ -101,7 +101,7 @@ test("the id is the client's if that is one, else ours; it is sent back; the han
     const refused = await ask(port, "/", { "x-request-id": `${"x".repeat(129)}` });
     assert.match(String(refused.headers["x-request-id"]), /^[0-9a-z]{11}-2$/);
     const own = await ask(port, "/id", { "x-request-id": "shown to the handler" });
-    assert.is(own.body, "shown to the handler");
+    assert.match(own.body, /^shown to the handler [0-9a-z]{11}-3$/);
     assert.is(own.headers["x-request-id"], "the handler's");
     // Two of them are none.
     const two = await raw(
@@ -113,7 +113,9 @@ test("the id is the client's if that is one, else ours; it is sent back; the han
     const failed = await ask(port, "/fails", { "x-request-id": "to-find-it" });
     assert.is(failed.headers["x-request-id"], "to-find-it");
   });
-  const ids = lines.map((line) => JSON.parse(line)).filter((line) => line["event.name"] === "http.access");
+  const all = lines.map((line) => JSON.parse(line));
+  assert.is(all.find((line) => line.level === "error")?.request_id, "to-find-it");
+  const ids = all.filter((line) => line["event.name"] === "http.access");
   assert.equal(
     ids.map((line) => line.request_id.replace(/^[0-9a-z]{11}-/, "made-")),
     ["abc.DEF:1", "made-1", "made-2", "made-3", "made-4", "to-find-it"],

@@ -12,7 +12,7 @@ const [format, access] = process.argv.slice(2);
 startLog({ format: format as LogFormat });
 if (access === "access") (await import("../../../src/log/access.ts")).startAccessLog();
 
-const server = serve({ port: 0, hostname: "127.0.0.1" }, async (request) => {
+const server = serve({ port: 0, hostname: "127.0.0.1" }, async (request, info) => {
   const url = new URL(request.url);
   switch (url.pathname) {
     case "/fails":
@@ -41,7 +41,9 @@ const server = serve({ port: 0, hostname: "127.0.0.1" }, async (request) => {
     case "/echo":
       return new Response(await request.text());
     case "/id":
-      return new Response(request.headers.get("x-request-id"), { headers: { "x-request-id": "the handler's" } });
+      return new Response(`${request.headers.get("x-request-id")} ${info.requestId}`, {
+        headers: { "x-request-id": "the handler's" },
+      });
   }
   return new Response("hello");
 });
