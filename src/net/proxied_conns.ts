@@ -7,6 +7,7 @@ import { errnoError } from "../runtime/errno.ts";
 import { logError, logLine } from "../runtime/log.ts";
 import type { Runtime } from "../runtime/turn.ts";
 import { decodeAddress, packAddress, SOCKADDR_MAX, showAddress } from "./address.ts";
+import type { Admission } from "./admission.ts";
 import type { Conn } from "./conn.ts";
 import { adoptConn } from "./conn_kinds.ts";
 import { encodeClient, ProxyGate, type ProxyGateOwner } from "./proxy-gate.ts";
@@ -16,11 +17,19 @@ import type { Ranges } from "./trust.ts";
 /** One line about refused connections in this time, however many there are. */
 const COMPLAIN_EVERY_MS = 10_000;
 
+export interface ProxiedSettings {
+  readonly trusted: Ranges;
+  /** How long a header may take. */
+  readonly timeout: number | string | undefined;
+  readonly tcp: boolean;
+}
+
 export class ProxiedConns implements ProxyGateOwner {
   readonly #runtime: Runtime;
   readonly #gate: ProxyGate;
   readonly #timeout: number;
   readonly #tcp: boolean;
+  readonly #admission: Pick<Admission, "opened" | "closed">;
   readonly #begin: (conn: Conn) => void;
   readonly #waiting = new Set<Handle>();
   #complainedAt = Number.NEGATIVE_INFINITY;
@@ -28,12 +37,13 @@ export class ProxiedConns implements ProxyGateOwner {
 
   constructor(
     rt: Runtime,
-    trusted: Ranges,
-    timeout: number | string = defaultLimits.readHeaderTimeout,
-    tcp: boolean,
+    settings: ProxiedSettings,
+    admission: Pick<Admission, "opened" | "closed">,
     begin: (conn: Conn) => void,
   ) {
+    const { trusted, timeout = defaultLimits.readHeaderTimeout, tcp } = settings;
     this.#runtime = rt;
+    this.#admission = admission;
     this.#timeout = parseDuration(timeout, "readHeaderTimeout of serveConn");
     this.#tcp = tcp;
     this.#begin = begin;
@@ -49,6 +59,7 @@ export class ProxiedConns implements ProxyGateOwner {
       return;
     }
     this.#waiting.add(handle);
+    this.#admission.opened();
     if (!this.#gate.trusts(handle)) return this.refused(handle, "it is no proxy that trustProxy names");
     if (this.#timeout !== Number.POSITIVE_INFINITY) rt.setDeadline(handle, rt.now + this.#timeout);
     rt.poller.receive(handle);
@@ -68,7 +79,12 @@ export class ProxiedConns implements ProxyGateOwner {
     const packed = client.kind === "proxied" ? encodeClient(poller, client.source) : undefined;
     const remote = packed && packAddress(packed, packed.length);
     const kept = start < end ? (bytes.slice(start, end) as Uint8Array<ArrayBuffer>) : undefined;
-    this.#begin(adoptConn(this.#runtime, handle, this.#tcp, remote, kept));
+    // Counted anew before it is no longer counted here: at the limit nobody else comes in between.
+    try {
+      this.#begin(adoptConn(this.#runtime, handle, this.#tcp, remote, kept));
+    } finally {
+      this.#admission.closed();
+    }
   }
 
   refused(handle: Handle, reason: string): void {
@@ -94,9 +110,10 @@ export class ProxiedConns implements ProxyGateOwner {
   }
 
   #close(handle: Handle): void {
-    this.#waiting.delete(handle);
+    if (!this.#waiting.delete(handle)) return;
     this.#gate.forget(handle);
     this.#runtime.close(handle);
+    this.#admission.closed();
   }
 
   #peer(handle: Handle): string {

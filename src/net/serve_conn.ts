@@ -87,8 +87,8 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
     const max = readLimit("maxConnections", options.maxConnections ?? "auto", "maxConnections of serveConn");
     this.#admission = new Admission(rt, listener, max);
     const begin = (conn: Conn): void => this.#begin(conn as C);
-    const { readHeaderTimeout } = options;
-    this.#proxied = trusted && new ProxiedConns(rt, trusted, readHeaderTimeout, tcp, begin);
+    const timeout = options.readHeaderTimeout;
+    this.#proxied = trusted && new ProxiedConns(rt, { trusted, timeout, tcp }, this.#admission, begin);
     const proxied = this.#proxied;
     listener.takeConnections(
       proxied === undefined ? (fd) => begin(openConn(rt, fd, tcp)) : (fd) => proxied.open(fd),

@@ -49,7 +49,7 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
   const sockets = new OpenSockets();
   const inherited = env[RESTART];
   delete env[RESTART];
-  const heir = inherited === undefined ? undefined : new Heir(inherited);
+  const heir = inherited === undefined ? undefined : inherit(inherited);
   const passed = heir?.activated.count ? describe(heir.activated.count, heir.activated.names) : listenFds();
   // What was passed to us goes on to each child of ours, unless told otherwise.
   await closeOnExec([...passed.map(({ fd }) => fd), ...(heir?.descriptors ?? [])]);
@@ -147,6 +147,15 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
     else endWithoutSignal(sockets, FINISH_MS);
   }
   return supervised;
+}
+
+function inherit(text: string): Heir | undefined {
+  try {
+    return new Heir(text);
+  } catch {
+    logLine(`${RESTART} is for a process that takes over from another: what it says is not so, and is ignored`);
+    return undefined;
+  }
 }
 
 let adoptListener: typeof import("../net/listen.ts").adoptListener;

@@ -112,6 +112,27 @@ test("shutdown does not wait for headers, and leaves nothing open", async () => 
   await until(() => runtime().poller.openCount <= before - 1, "all is closed");
 });
 
+test("those that wait for their header count as connections", async () => {
+  const options = { proxyProtocol: true, maxConnections: 2 };
+  const server = serveConn(listen({ port: 0, hostname: "127.0.0.1" }), answer, options);
+  const { port } = server.addr;
+  const [silent, served] = [await dial(port), await dial(port)];
+  await logged(async () => {
+    served.write(line);
+    await until(() => server.active === 1, "one is served");
+    // Connected, but in the kernel's queue.
+    const third = await dial(port);
+    third.write(line);
+    const answered = once(third, "data");
+    assert.is(await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 50, "waits"))]), "waits");
+    silent.destroy();
+    await answered;
+    third.destroy();
+  });
+  served.destroy();
+  await server.shutdown();
+});
+
 test("wrong options are a sentence", () => {
   using listener = listen({ port: 0, hostname: "127.0.0.1" });
   assert.throws(

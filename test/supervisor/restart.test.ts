@@ -219,4 +219,16 @@ test("where it can't be done, one line says so and nothing happens", async () =>
   await early.stop();
 });
 
+test("a variable that nobody of ours has set is ignored", async () => {
+  for (const text of ["", "x", "{}", '{"channel":77,"sockets":[],"activated":{"count":0,"names":""}}']) {
+    const started = start(program, {
+      env: { SERVE: '[{"port":0,"hostname":"127.0.0.1"}]', SLIPWAY_RESTART: text },
+    });
+    assert.is(await pidAt({ port: await portOf(started) }), started.child.pid);
+    const { code, stderr } = await started.stop();
+    assert.is(code, 0);
+    assert.match(stderr, /^slipway: SLIPWAY_RESTART is for a process that takes over from another: .*\n$/);
+  }
+});
+
 test.run();
