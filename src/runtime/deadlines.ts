@@ -12,6 +12,11 @@ const TICK = 16;
 /** 131 s a round: longer than the usual idle timeout, so that handles are rarely passed on. A power of two. */
 const SLOTS = 8192;
 const NONE = -1;
+/**
+ * Handles told in one `advance`. 4,000 connections that were opened together are cut together: at some 60 µs each that
+ * held everybody else up for 220 ms, in one turn.
+ */
+const TOLD_AT_ONCE = 32;
 
 export class Deadlines {
   readonly #expire: (handle: Handle) => void;
@@ -57,7 +62,10 @@ export class Deadlines {
     return this.#link(handle, wanted);
   }
 
-  /** Expires every handle whose deadline is at or before `now`. */
+  /**
+   * Expires the handles whose deadline is at or before `now`: all of them, or as many as go into one turn. Then `nearest`
+   * is still not later than `now`, and the caller comes again after the others have had their turn.
+   */
   advance(now: number): void {
     const until = Math.floor(now / TICK);
     const from = this.#cursor;
@@ -67,11 +75,13 @@ export class Deadlines {
     if (this.#linked === 0 || until < this.#nearest) return;
     // After a long sleep each list needs one visit only, however many rounds went by.
     const last = Math.min(until, from + SLOTS - 1);
+    let told = 0;
     for (let tick = from; tick <= last; tick++) {
       const slot = tick & (SLOTS - 1);
       let handle = this.#heads[slot];
       this.#heads[slot] = NONE;
       while (handle !== NONE) {
+        if (told === TOLD_AT_ONCE) return this.#putBack(handle, tick);
         const following = this.#next[handle];
         this.#tick[handle] = NONE;
         this.#linked--;
@@ -79,6 +89,7 @@ export class Deadlines {
         if (at !== 0) {
           if (at <= now) {
             this.#at[handle] = 0;
+            told++;
             this.#expire(handle);
           } else {
             this.#link(handle, this.#tickOf(at));
@@ -88,6 +99,18 @@ export class Deadlines {
       }
     }
     this.#findNearest();
+  }
+
+  /** The rest of a list that could not be told now: it comes first the next time. */
+  #putBack(first: Handle, tick: number): void {
+    this.#cursor = tick;
+    this.#nearest = tick;
+    for (let handle = first; handle !== NONE; ) {
+      const following = this.#next[handle];
+      this.#linked--;
+      this.#link(handle, tick);
+      handle = following;
+    }
   }
 
   /** The first tick that begins at or after a deadline, within one round. */

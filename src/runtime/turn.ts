@@ -151,7 +151,9 @@ export class Runtime {
 
   #advance(): void {
     this.deadlines.advance(this.#now);
-    if (this.deadlines.nearest < this.#timerAt) this.#arm();
+    // More than go into one turn have passed: the others come first, then we go on.
+    if (this.deadlines.nearest <= this.#now) this.schedule();
+    else if (this.deadlines.nearest < this.#timerAt) this.#arm();
   }
 
   #expired(handle: Handle): void {

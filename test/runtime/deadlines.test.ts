@@ -56,7 +56,9 @@ test("random programs: never early, at most a tick late, each once, and `nearest
         random() < 0.3 && wheel.nearest < 1e12
           ? Math.max(now, wheel.nearest)
           : now + [1, 20, 3000, 200_000][pick(4)] * random();
-      wheel.advance(now);
+      // As the turn does it: what does not go into one comes in the next.
+      do wheel.advance(now);
+      while (wheel.nearest <= now);
       for (const [handle, { at, due }] of model) {
         assert.ok(now < due * TICK, `program ${program}: handle ${handle} is ${now - at} ms late`);
       }
@@ -85,6 +87,29 @@ test("moving a deadline later costs no look in between", () => {
   wheel.advance(5008);
   assert.is(told, 1);
   assert.is(wheel.nearest, Number.POSITIVE_INFINITY);
+});
+
+test("of thousands that pass together a turn is told a few, and the others in the next ones", () => {
+  const told: number[] = [];
+  const wheel = new Deadlines(0, (handle) => {
+    told.push(handle);
+    // A round later: the same slot.
+    if (handle % 2 === 0) wheel.set(handle, 8192 * TICK + 1000);
+  });
+  for (let handle = 0; handle < 4000; handle++) wheel.set(handle, 1000);
+  let turns = 0;
+  for (; wheel.nearest <= 1008; turns++) {
+    const before = told.length;
+    wheel.advance(1008);
+    assert.ok(told.length - before <= 64, `${told.length - before} in a turn`);
+    // One that waits for its turn is let go, one is moved, one comes to them.
+    if (turns === 0) wheel.set(told.includes(1) ? 3999 : 1, 0);
+    if (turns === 1) wheel.set(5001, 500);
+  }
+  assert.ok(turns > 50 && turns < 200, `${turns} turns`);
+  assert.is(told.length, 4000, "all but the one that was let go, and the one that came");
+  assert.is(new Set(told).size, 4000);
+  assert.ok(wheel.nearest > 1008 && wheel.nearest <= 8192 * TICK + 1008, `then at ${wheel.nearest}`);
 });
 
 test("a cleared deadline is never told, and a handle beyond the table grows it", () => {
