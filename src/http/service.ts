@@ -6,7 +6,6 @@
 import { type Handle, SENDING, type Sink } from "../../ffi/poller.ts";
 import { isLightResponse, requestFrom, responseStatus } from "../fetch/mod.ts";
 import type { Addr, Listener } from "../net/mod.ts";
-import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
 import { runInRequest, tracksRequests } from "../runtime/request-context.ts";
 import { callBegan, callEnded, isHeld } from "../runtime/stall-clock.ts";
@@ -144,7 +143,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
         this.#refuse(handle, written, headRefused(result, parser.reason));
         return end;
       }
-      const began = timed ? monotonicNow() : 0;
+      // It came when the turn found it. The clock, read once more for each request, was 1.5 % of its CPU.
+      const began = timed ? this.now : 0;
       this.rows.requestCame(handle);
       const { keepAlive, minor } = parser;
       const head = parser.end;
