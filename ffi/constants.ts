@@ -22,6 +22,7 @@ export interface Constants {
   readonly SO_LINGER: number;
   readonly SO_TYPE: number;
   readonly SO_ACCEPTCONN: number;
+  readonly SO_ATTACH_FILTER: number;
   readonly MSG_NOSIGNAL: number;
   readonly MSG_DONTWAIT: number;
   readonly SHUT_RD: number;
@@ -107,6 +108,7 @@ export const linux: Constants = {
   SO_LINGER: 13,
   SO_REUSEPORT: 15,
   SO_ACCEPTCONN: 30,
+  SO_ATTACH_FILTER: 26,
   MSG_NOSIGNAL: 0x4000,
   MSG_DONTWAIT: 0x40,
   SHUT_RD: 0,

@@ -146,7 +146,7 @@ function listenTcp(options: TcpListenOptions): TcpListener {
   check(system.bind(fd, encodeIp(constants, ip, port)));
   check(system.listen(fd, backlog));
   const addr = localAddress(system, fd, where, () => system.close(fd)) as NetAddr;
-  return new Listener<TcpConn, NetAddr>(rt, fd, addr, undefined);
+  return new Listener<TcpConn, NetAddr>(rt, fd, addr, undefined, true);
 }
 
 function listenUnix(options: UnixListenOptions): UnixListener {

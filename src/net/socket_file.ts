@@ -14,6 +14,11 @@ export function handOnSocketFiles(): void {
   handedOn = true;
 }
 
+/** Whether that is so. */
+export function socketsHandedOn(): boolean {
+  return handedOn;
+}
+
 /** The file that bind(2) has just made. It is removed at close, as Go and Deno do. */
 export function socketFile(relative: string): SocketFile {
   // Absolute from here on: the file is found again even if the working directory changes.
