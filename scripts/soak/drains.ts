@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { pattern, pause } from "./clients.ts";
 import { Random } from "./random.ts";
 import { type Report, short } from "./report.ts";
-import { knownFlags, Server } from "./server.ts";
+import { Server } from "./server.ts";
 import { percentile } from "./statistics.ts";
 import { connect, Ended, get, type Wire, Wrong } from "./wire.ts";
 
@@ -71,7 +71,7 @@ export async function drains(rounds: number, seed: number, report: Report): Prom
 }
 
 async function drain(random: Random, delay: number): Promise<{ tally: Tally; code: number | null; ms: number }> {
-  const server = await Server.start({ flags: delay > 0 ? await knownFlags({ "--drain-delay": `${delay}ms` }) : [] });
+  const server = await Server.start({ flags: ["--drain-delay", `${delay}ms`] });
   const tally: Tally = { sent: 0, answered: 0, lost: [], unaccepted: 0, late: 0 };
   let terminated = false;
   try {

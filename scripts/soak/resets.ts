@@ -43,6 +43,7 @@ export async function resets(count: number, seed: number, report: Report): Promi
     report.atMost("descriptors left over", all - bare.all, 0);
     report.atMost("handlers left over", after.running - 1, 0);
     report.atMost("host timers left over", after.timers - before.timers, 0);
+    report.atMost("tasks left over", (await server.tasks()) - 1, 0);
     const growth = after.heap + after.external - before.heap - before.external;
     // 100 bytes each would be a leak; less is code that was compiled meanwhile.
     report.atMost(`growth of the memory held`, mib(growth), Math.max(1, mib(count * 100)), " MiB");

@@ -1,6 +1,8 @@
 /** The server under test: a child process, what the kernel says of it, and its end. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, get, type Wire } from "./wire.ts";
 
@@ -35,7 +37,10 @@ export class Server {
   readonly #said: () => string;
   #control: Wire | undefined;
 
-  private constructor(child: ChildProcess, port: number, startedIn: number, said: () => string) {
+  readonly #admin: string;
+
+  private constructor(child: ChildProcess, port: number, startedIn: number, said: () => string, admin: string) {
+    this.#admin = admin;
     this.#child = child;
     this.pid = child.pid ?? 0;
     this.port = port;
@@ -46,6 +51,8 @@ export class Server {
   /** Starts it, and waits until it listens. */
   static start({ flags = [], descriptors }: ServerOptions = {}): Promise<Server> {
     const began = performance.now();
+    const folder = mkdtempSync(join(tmpdir(), "slipway-soak-"));
+    const admin = join(folder, "admin.sock");
     const command = [
       process.execPath,
       "--expose-gc",
@@ -56,19 +63,24 @@ export class Server {
       "127.0.0.1",
       "--port",
       "0",
+      "--admin",
+      `unix:${admin}`,
       ...flags,
     ];
     const limited =
       descriptors === undefined ? command : ["sh", "-c", `ulimit -n ${descriptors}; exec "$@"`, "sh", ...command];
     const child = spawn(limited[0], limited.slice(1), { stdio: ["ignore", "pipe", "pipe"], cwd: root });
     living.add(child);
-    child.once("exit", () => living.delete(child));
+    child.once("exit", () => {
+      living.delete(child);
+      rmSync(folder, { recursive: true, force: true });
+    });
     let said = "";
     return new Promise((resolve, reject) => {
       const hear = (text: string): void => {
         said = (said + text).slice(-100_000);
         const port = /http:\/\/[^ ]*:(\d+)/.exec(said);
-        if (port !== null) resolve(new Server(child, Number(port[1]), performance.now() - began, () => said));
+        if (port !== null) resolve(new Server(child, Number(port[1]), performance.now() - began, () => said, admin));
       };
       child.stdout?.setEncoding("utf8").on("data", hear);
       child.stderr?.setEncoding("utf8").on("data", hear);
@@ -113,6 +125,33 @@ export class Server {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     return await this.state(true);
+  }
+
+  /**
+   * How many tasks run, by the admin port's table. A connection of its own each time: it must be let in whatever the
+   * public port is at.
+   */
+  tasks(): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const asked = request({ socketPath: this.#admin, path: "/tasks", headers: { accept: "application/json" }, agent: false, timeout: 10_000 }); // biome-ignore format: one line
+    asked.on("error", reject);
+    asked.on("timeout", () => asked.destroy(new Error("the admin port did not answer in 10 s")));
+    asked.on("response", (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (part: string) => (text += part));
+      response.on("error", reject);
+      response.on("end", () => {
+        try {
+          if (response.statusCode !== 200) throw new Error(`the admin port answered ${response.statusCode}: ${text}`);
+          const table = JSON.parse(text) as { name: string; count: number }[];
+          resolve(table.reduce((sum, { count }) => sum + count, 0));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    asked.end();
+    return promise;
   }
 
   closeControl(): void {
@@ -191,11 +230,4 @@ export class Server {
     this.#child.kill("SIGKILL");
     await this.ended(5000);
   }
-}
-
-/** The flags among these that this `slipway run` knows; limits were not always there. */
-export async function knownFlags(flags: Readonly<Record<string, string>>): Promise<string[]> {
-  const { execFileSync } = await import("node:child_process");
-  const help = execFileSync(process.execPath, [join(root, "src/cli/main.ts"), "run", "--help"], { encoding: "utf8" });
-  return Object.entries(flags).flatMap(([flag, value]) => (help.includes(flag) ? [flag, value] : []));
 }
