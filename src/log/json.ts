@@ -52,12 +52,12 @@ function openPino(write: (line: string) => void): Logger<never> {
   );
 }
 
-/** Characters that JSON may hold as they are, but that act on a terminal or end a line there: see runtime/printable.ts. */
-const UNSAFE = /[\x7f-\x9f\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-
-/** The same JSON with those characters as escapes: reading it gives what was sent. */
+/**
+ * The same JSON with escapes for characters that it may hold as they are, but that act on a terminal or end a line there
+ * (runtime/printable.ts): reading it gives what was sent.
+ */
 export function inert(line: string): string {
-  return /^[\n\x20-\x7e]*$/.test(line) ? line : line.replace(UNSAFE, escaped);
+  return /^[\n\x20-\x7e]*$/.test(line) ? line : line.replace(/[\x7f-\x9f\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped);
 }
 
 function escaped(character: string): string {

@@ -2,7 +2,6 @@
  * The log of a server: everything that `runtime/log.ts` is told, as JSON lines for programs or as text for people, on
  * standard error, which is never waited for (`channel.ts`). What the user's program prints is its own.
  */
-import fs from "node:fs";
 import { entryText, type LogEntry, replaceLog } from "../runtime/log.ts";
 import type { DropReason } from "../runtime/log-rate.ts";
 import { openChannel } from "./channel.ts";
@@ -26,6 +25,8 @@ export interface OpenLog {
 }
 
 const STDERR = 2;
+/** See channel.ts. */
+const fs = process.getBuiltinModule("node:fs");
 let format: LogFormat = "auto";
 let output: LogOutput | undefined;
 let json: JsonLines | undefined;

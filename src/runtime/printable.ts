@@ -8,20 +8,23 @@ const PLAIN = /^[\n\t\x20-\x7e]*$/;
 /**
  * Controls (C0, DEL, and C1 with its one-byte CSI), what is invisible or turns the direction of writing (Cf: bidi
  * controls, zero width, tags), halves of surrogate pairs, and the line ends that only Unicode knows.
+ *
+ * In a function, so that only who has such text pays for reading the classes: 0.2 ms.
  */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const withEscapes = (text: string, show: (character: string) => string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, show);
 /** A line that begins like this cannot pass for an entry of its own. */
 const NEXT_LINE = /\n(?=[^\s])/g;
 
 /** Lines stay lines, and all but the first are indented: nobody can write what looks like an entry of the log. */
 export function printable(text: string): string {
-  if (!PLAIN.test(text)) text = text.replace(UNSAFE, (c) => (c === "\n" || c === "\t" ? c : escaped(c)));
+  if (!PLAIN.test(text)) text = withEscapes(text, (c) => (c === "\n" || c === "\t" ? c : escaped(c)));
   return text.includes("\n") ? text.replace(NEXT_LINE, "\n  ") : text;
 }
 
 /** The same on one line. */
 export function printableLine(text: string): string {
-  return /^[\x20-\x7e]*$/.test(text) ? text : text.replace(UNSAFE, escaped);
+  return /^[\x20-\x7e]*$/.test(text) ? text : withEscapes(text, escaped);
 }
 
 function escaped(character: string): string {
