@@ -11,6 +11,7 @@ import { parseIp } from "../net/ip.ts";
 import type { Addr } from "../net/mod.ts";
 import { announce } from "../runtime/log.ts";
 import { runtime } from "../runtime/turn.ts";
+import { takeFew } from "./guests.ts";
 import { Exposition } from "./metrics/exposition.ts";
 import { gauge } from "./metrics/family.ts";
 import { httpFamilies } from "./metrics/http.ts";
@@ -21,7 +22,6 @@ import { type ConfigEntry, pages } from "./pages.ts";
 import { Readiness, type ReadyChecks } from "./ready.ts";
 import { Reserve } from "./reserve.ts";
 import { openAdminSocket } from "./socket.ts";
-import { holdNothing } from "./unheld.ts";
 
 export { setDraining } from "./draining.ts";
 export { AdminError } from "./errors.ts";
@@ -48,6 +48,8 @@ export interface Admin {
   close(): Promise<void>;
 }
 
+const MOST_CONNECTIONS = 32;
+
 /** Whoever comes here asks little, gets an answer at once, and leaves or comes again within a minute. */
 const limits: Limits = {
   ...defaultLimits,
@@ -60,7 +62,7 @@ const limits: Limits = {
   maxHeaderBytes: 8 * 1024,
   maxHeaderCount: 64,
   maxBodyBytes: 1024,
-  maxConnections: 32,
+  maxConnections: Number.POSITIVE_INFINITY, // guests.ts sees to that
   drainDelay: 0,
   drainIdle: 0,
   drainTimeout: 1_000,
@@ -97,13 +99,13 @@ export async function openAdmin({ address, insecure, ready, config }: AdminSetti
     scrape(read) {
       delay.watch();
       // Resident memory is read from a file: at the descriptor limit that needs a descriptor too.
-      return reserve.lend(read);
+      return reserve.lend(() => read());
     },
   });
   let service: HttpService | undefined;
-  holdNothing(listener, rt, () => service?.connections ?? 0);
+  takeFew(listener, rt, MOST_CONNECTIONS, () => service?.connections ?? 0);
   service = new HttpService(listener, handler as Handler, { limits, counters: new HttpCounters() });
-  listener.starved = () => reserve.lend(() => listener.takeWaiting());
+  listener.starved = () => reserve.lend((places) => listener.takeNow(places - 1));
   const server = service;
   counters.timed = true;
   const url = showUrl(listener.addr);

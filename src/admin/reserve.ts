@@ -6,8 +6,8 @@
 import { closeSync, openSync } from "node:fs";
 import type { Runtime } from "../runtime/turn.ts";
 
-/** One for a scraper, one for a prober, one for a person. */
-const KEPT = 3;
+/** For a scraper, a prober, a person, and for what is read from files to answer them. */
+const KEPT = 4;
 
 export class Reserve {
   readonly #runtime: Runtime;
@@ -24,10 +24,11 @@ export class Reserve {
   }
 
   /** Lets go of the places for as long as `use` runs, which must not wait. */
-  lend<T>(use: () => T): T {
-    for (const fd of this.#descriptors.splice(0)) closeSync(fd);
+  lend<T>(use: (places: number) => T): T {
+    const places = this.#descriptors.splice(0);
+    for (const fd of places) closeSync(fd);
     try {
-      return use();
+      return use(places.length);
     } finally {
       this.#fill();
     }

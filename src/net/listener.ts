@@ -178,6 +178,16 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     if (this.#handle >= 0 && this.#take !== undefined) this.#runtime.poller.accept(this.#handle);
   }
 
+  /** Takes what waits now, `most` at the most: for who has descriptors only for this moment. @internal */
+  takeNow(most: number): void {
+    const { system } = this.#runtime.poller;
+    while (most-- > 0 && this.#handle >= 0 && this.#take !== undefined) {
+      const fd = system.accept(this.#runtime.poller.fd(this.#handle));
+      if (fd < 0) return; // the poller tries again, and knows what to do with it
+      this.#accepted(fd);
+    }
+  }
+
   /**
    * Takes what has already connected, before a graceful end: closing the listener would reset those clients, whose
    * requests may be on their way. No more connections begin from here on, if the socket is ours alone; those that have

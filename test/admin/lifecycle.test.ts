@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { LoopDelay } from "../../src/admin/metrics/loop-delay.ts";
 import { runtime } from "../../src/runtime/turn.ts";
-import { connect } from "../http/support/client.ts";
+import { type Client, connect } from "../http/support/client.ts";
 import { eventually, start as startServing } from "../http/support/server.ts";
 import { endProcesses, repository, type Started, start } from "../support/process.ts";
 import { ask, open } from "./support/ask.ts";
@@ -88,41 +88,65 @@ test("it answers while the public server takes no more connections", async () =>
   assert.not(first.over || second.over);
 });
 
-test("it answers when the process has no descriptor left", async () => {
-  const child = program(
-    `const server = serve({ port: 0, hostname: "127.0.0.1", maxConnections: "none", onListen() {} }, () => new Response("x"));
-     say("public " + server.addr.port);`,
-    80,
-  );
-  const [port, served] = [await portOf(child, "admin"), await portOf(child, "public")];
-  const clients: Socket[] = [];
+for (const [name, max] of [
+  ["no descriptor left", "none"],
+  ["used up what the descriptor limit leaves", "auto"],
+  ["used it up although it may have more connections", "1000"],
+] as const) {
+  test(`it answers when the process has ${name}`, async () => {
+    const child = program(
+      `const server = serve({ port: 0, hostname: "127.0.0.1", maxConnections: ${JSON.stringify(max)}, readHeaderTimeout: "none", onListen() {} }, () => new Response("x"));
+       say("public " + server.addr.port);`,
+      80,
+    );
+    const [port, served] = [await portOf(child, "admin"), await portOf(child, "public")];
+    const clients: Socket[] = [];
+    try {
+      for (let i = 0; i < 150; i++) {
+        const client = connectSocket(served, "127.0.0.1");
+        client.on("error", () => {});
+        clients.push(client);
+      }
+      await child.saw(/accept on 127\.0\.0\.1:\d+.* sockets are open/);
+      using one = await connect(port);
+      using two = await connect(port);
+      for (let i = 0; i < 10; i++) {
+        for (const client of [one, two]) {
+          client.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+          assert.is((await client.responses(i + 1))[i].status, 200);
+        }
+        const families = parseOpenMetrics((await ask(port, "/metrics")).text);
+        assert.is(valueIn(families, "process_max_fds"), 80);
+        assert.ok(valueIn(families, "process_open_fds") >= (max === "none" ? 75 : 60));
+        assert.ok(valueIn(families, "process_resident_memory_bytes") > 0);
+        assert.is((await ask(port, "/readyz")).status, 200);
+      }
+      assert.not.match(child.stderr(), new RegExp(`accept on 127\\.0\\.0\\.1:${port}`));
+    } finally {
+      for (const client of clients) client.destroy();
+    }
+    assert.is((await ask(served, "/", { headers: { connection: "close" } })).text, "x");
+    await child.stop("SIGKILL");
+  });
+}
+
+test("past a few connections, who comes is sent away, and the others go on", async () => {
+  await using admin = await open();
+  const clients: Client[] = [];
   try {
-    for (let i = 0; i < 150; i++) {
-      const client = connectSocket(served, "127.0.0.1");
-      client.on("error", () => {});
-      clients.push(client);
-    }
-    await child.saw(/Too many open files|EMFILE|waits|descriptor/i);
-    for (let i = 0; i < 10; i++) {
-      const { text } = await ask(port, "/metrics");
-      const families = parseOpenMetrics(text);
-      assert.is(valueIn(families, "process_max_fds"), 80);
-      assert.ok(valueIn(families, "process_open_fds") >= 70, "nearly all are in use");
-      assert.ok(valueIn(families, "process_resident_memory_bytes") > 0);
-      assert.is((await ask(port, "/readyz")).status, 200);
-    }
-    // Both at once, on connections that stay.
-    using one = await connect(port);
-    using two = await connect(port);
-    for (const client of [one, two]) {
-      client.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
-      assert.is((await client.response()).status, 200);
-    }
+    for (let i = 0; i < 32; i++) clients.push(await connect(admin.port));
+    clients[0].write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert.is((await clients[0].response()).status, 200);
+    using late = await connect(admin.port);
+    await late.until(() => late.over, "the end");
+    assert.is(clients.filter((client) => client.over).length, 0);
+    clients[1].socket.destroy();
+    await eventually(() => clients[1].socket.closed, "one has left");
+    const again = async () => (await ask(admin.port, "/healthz").catch(() => undefined))?.status === 200;
+    for (const end = Date.now() + 20_000; !(await again()); ) assert.ok(Date.now() < end);
   } finally {
-    for (const client of clients) client.destroy();
+    for (const { socket } of clients) socket.destroy();
   }
-  assert.is((await ask(served, "/", { headers: { connection: "close" } })).text, "x");
-  await child.stop("SIGKILL");
 });
 
 test("closing it leaves no socket, and stops what only it read", async () => {

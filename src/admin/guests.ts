@@ -1,15 +1,17 @@
 /**
- * The admin port goes as long as the process does, and no longer: neither its listener nor a scraper's connection,
- * which is kept open between scrapes, keeps a process alive whose work is done.
+ * The admin port's connections: few, and guests. It goes as long as the process does and no longer: neither its listener
+ * nor a scraper's connection, which is kept open between scrapes, keeps a process alive whose work is done.
  */
 import type { Listener } from "../net/mod.ts";
 import type { Runtime } from "../runtime/turn.ts";
 
 /**
  * Makes `listener` hold nothing: for each connection that a server opens on it one reason to live is taken back, and
- * given again when the connection goes. `open` tells how many the server has.
+ * given again when the connection goes. `open` tells how many the server has; past `most` of them, who comes is sent
+ * away. That is no `maxConnections`, which also stops at what the descriptor limit leaves to everybody: the port must
+ * answer when the public one has used that up.
  */
-export function holdNothing(listener: Listener, rt: Runtime, open: () => number): void {
+export function takeFew(listener: Listener, rt: Runtime, most: number, open: () => number): void {
   let released = 0;
   // One that closes slowly (src/net/linger.ts) holds the process for the moments that this takes.
   const settle = (): void => {
@@ -22,6 +24,10 @@ export function holdNothing(listener: Listener, rt: Runtime, open: () => number)
   listener.takeConnections = (each, whenClosed) =>
     take((fd) => {
       const before = open();
+      if (before >= most) {
+        rt.poller.system.close(fd);
+        return;
+      }
       each(fd);
       if (open() <= before) return;
       released++;
