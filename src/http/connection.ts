@@ -33,7 +33,7 @@ export interface ConnectionHost extends ClockHost {
   /** Close with a reset: the client must not take what it got for the whole. */
   cut(connection: HttpConnection): void;
   /** Answers with an error and closes. */
-  refuse(connection: HttpConnection, status: number, reason: string): void;
+  refuse(connection: HttpConnection, status: number, reason: string, toHead: boolean): void;
   /** Turns what a handler threw into a response. */
   failure(error: unknown, exchange: Exchange): unknown;
   /** A response that cannot fail, for when what `failure` gave can't be sent either. */
@@ -299,7 +299,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
       case "head": {
         const begun = this.#waiting > 0;
         this.host.fired("readHeaderTimeout", this.handle, "did not send the whole head of a request in time");
-        if (begun) this.host.refuse(this, 408, "the request's head did not arrive in time");
+        if (begun) this.host.refuse(this, 408, "the request's head did not arrive in time", false);
         else this.host.abandon(this);
         return;
       }
@@ -510,7 +510,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
     if (exchange.running) this.host.abandoned.set(exchange, this.startedAt);
     this.status = status;
     this.host.exchangeEnded(this, exchange, false);
-    this.host.refuse(this, status, reason);
+    this.host.refuse(this, status, reason, exchange.method === "HEAD");
   }
 }
 

@@ -155,7 +155,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
         try {
           const refusal = this.#admit.admit(exchange, handle, length, watched);
           if (refusal !== undefined) {
-            this.#refuse(handle, written, refusal);
+            this.#refuse(handle, written, refusal, exchange.method === "HEAD");
             return end;
           }
         } catch (error) {
@@ -248,9 +248,9 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     this.abandon(connection);
   }
 
-  refuse(connection: HttpConnection, status: number, reason: string): void {
+  refuse(connection: HttpConnection, status: number, reason: string, toHead: boolean): void {
     if (this.rows.active[connection.handle] !== connection) return;
-    this.#sendLast(connection.handle, writeError(this.#out, 0, status, reason), false);
+    this.#sendLast(connection.handle, writeError(this.#out, 0, status, reason, toHead), false);
   }
 
   // ---- helpers
@@ -266,10 +266,10 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   }
 
   /** Answers what may not get to the handler, behind what was written, and closes. */
-  #refuse(handle: Handle, written: number, { status, reason, limit, what }: Refusal): void {
+  #refuse(handle: Handle, written: number, { status, reason, limit, what }: Refusal, toHead = false): void {
     this.fired(limit, handle, what);
     tallyRefused(this.counters, status);
-    this.#sendLast(handle, writeError(this.#out, written, status, reason), false);
+    this.#sendLast(handle, writeError(this.#out, written, status, reason, toHead), false);
   }
 
   #exchange(handle: Handle, bytes: Uint8Array): Exchange {
