@@ -291,9 +291,11 @@ export class ReadinessPoller implements Poller {
 
   #receiveAll(handle: Handle, generation: number): void {
     const { EINTR, EAGAIN } = this.constants.errno;
-    const sink = this.#table.sinks[handle];
-    if (sink === undefined) return;
     for (let reads = 0; reads < READS_A_TURN; reads++) {
+      // Asked anew for each read: what the last one brought may have handed the connection over (`setSink`), and the old
+      // sink has forgotten it. Told all the same, it kept the bytes for the handle's next owner.
+      const sink = this.#table.sinks[handle];
+      if (sink === undefined) return;
       const n = this.system.receive(this.#table.fds[handle], this.#scratchAddress, SCRATCH);
       if (n > 0) {
         const bottom = n < SCRATCH && (this.#table.state[handle] & HUNG_UP) === 0;
