@@ -3,6 +3,7 @@ import {
   type Attack,
   type Context,
   describe,
+  exchange,
   fail,
   type Outcome,
   pass,
@@ -219,6 +220,46 @@ const crumbs: Attack = {
   },
 };
 
+/**
+ * A head that grows until it is refused, and goes on. A server that keeps what comes then for whoever gets the
+ * connection's place puts letters before that one's method: "aaaHEAD" is a method as well, but answered with a body.
+ */
+const strangers: Attack = {
+  id: "load/strangers",
+  family: "load",
+  name: "what comes behind a refusal reaches nobody else",
+  rule: "RFC 9112, 11.2",
+  sent: "GET / with a field of 3 MiB, on 4 connections; then HEAD / on 8 new ones; 10 times",
+  want: "every HEAD is answered as always",
+  pace: "alone",
+  quick: true,
+  async run(context) {
+    const { path, host } = context;
+    const endless = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nX: ${"a".repeat(3 * 2 ** 20)}`, "latin1");
+    const request = `HEAD ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    const ask = async (): Promise<string> => {
+      const { answers, bytes, end } = await exchange(context, request, 3_000, ["HEAD"]);
+      const body = bytes.length - Buffer.from(bytes).indexOf("\r\n\r\n") - 4;
+      return answers.length === 0 ? `no answer, ${end}` : `${answers[0].status} with ${body} bytes of body`;
+    };
+    const usual = await ask();
+    const wrong: string[] = [];
+    let asked = 0;
+    for (let round = 0; round < 10 && !context.signal.aborted; round++) {
+      const refused = await Promise.all(Array.from({ length: 4 }, () => context.wires.open()));
+      for (const wire of refused) void wire.read().send(endless);
+      await Promise.all(refused.map((wire) => wire.until(() => wire.received > 0, 500)));
+      for (const wire of refused) wire.close();
+      const results = await Promise.all(Array.from({ length: 8 }, ask));
+      asked += results.length;
+      wrong.push(...results.filter((result) => result !== usual));
+    }
+    if (context.signal.aborted) return skip("the check ended before it was known");
+    const came = `${asked - wrong.length} of ${asked} answered as always: ${usual}`;
+    return wrong.length === 0 ? pass(came) : fail(`${came}; but one: ${wrong[0]}`);
+  },
+};
+
 /** Whether the server is still there, after everything. */
 const alive: Attack = {
   id: "load/alive",
@@ -243,5 +284,5 @@ const alive: Attack = {
   },
 };
 
-export const floods: readonly Attack[] = [silentFlood, drippingFlood, crumbs, resets];
+export const floods: readonly Attack[] = [silentFlood, drippingFlood, crumbs, resets, strangers];
 export const afterwards: Attack = alive;
