@@ -6,13 +6,12 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
-import { zstdCompressSync } from "node:zlib";
 import { build, type Plugin } from "esbuild";
 import manifest from "../package.json" with { type: "json" };
 import { encodePayload, type PartInput } from "../src/bundle/executable.ts";
 import { makeBase } from "../src/bundle/make-base.ts";
 import { bundle, stopEsbuild } from "../src/bundle/mod.ts";
-import { digest, mapPart, sha256 } from "../src/bundle/pack.ts";
+import { digest, pack, sha256 } from "../src/bundle/pack.ts";
 import { PARSER_PART } from "../src/check/code/parser.ts";
 import { writeExecutable } from "../src/cli/compile.ts";
 import { baseKit, baseModules, sharing } from "./base-kit.ts";
@@ -40,7 +39,7 @@ async function buildAll(): Promise<void> {
 
   const parts: PartInput[] = [
     { name: "code", bytes: Buffer.from(cli.code) },
-    mapPart(cli.map),
+    { name: "map", bytes: pack(cli.map) },
     esbuildPart(),
     parser,
     ...templates(),
@@ -72,7 +71,7 @@ async function parserPart(): Promise<PartInput> {
     ...{ bundle: true, write: false, minify: true, format: "cjs", platform: "node", target: "esnext" },
     legalComments: "none",
   } as const);
-  return { name: PARSER_PART, bytes: zstdCompressSync(`(function(exports){\n${outputFiles[0].text}\n})`) };
+  return { name: PARSER_PART, bytes: pack(`(function(exports){\n${outputFiles[0].text}\n})`) };
 }
 
 function templates(): PartInput[] {

@@ -13,8 +13,12 @@ export function digest(bytes: Uint8Array): string {
   return Buffer.from(sha256(bytes)).toString("hex", 0, 8);
 }
 
+/** A text as small as can be: what is made once, and unpacked by few. */
+export function pack(text: string, level = 19): Uint8Array {
+  return zstdCompressSync(text, { params: { [constants.ZSTD_c_compressionLevel]: level } });
+}
+
 /** The source map, small: it is read when something went wrong, which leaves time to unpack it. */
 export function mapPart(map: string): PartInput {
-  const params = { [constants.ZSTD_c_compressionLevel]: 9 };
-  return { name: "map", bytes: zstdCompressSync(map, { params }) };
+  return { name: "map", bytes: pack(map, 9) };
 }
