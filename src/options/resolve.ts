@@ -5,7 +5,7 @@
  */
 import { OptionError } from "./bounds.ts";
 import type { Limits } from "./limits.ts";
-import { flagOf, type Option, type OptionName, optionTable, variableOf } from "./table.ts";
+import { flagOf, type Option, type OptionName, optionTable, variableOf, variablesIn } from "./table.ts";
 import { readValue, showValue, type Value } from "./value.ts";
 
 /** Every option's value, read and checked. */
@@ -95,6 +95,7 @@ export function readFlags(values: Readonly<Record<string, unknown>>): Level {
 /** The environment's. An empty variable is as good as none. */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Level {
   const reader = new Reader("environment");
+  if (variablesIn(env).length === 0) return reader.level;
   for (const option of optionTable) {
     const name = variableOf(option);
     const value = env[name];

@@ -315,12 +315,26 @@ export const optionTable: readonly Option[] = [...addressTable, ...limitTable, .
 export type LimitName = (typeof limitTable)[number]["name"];
 export type OptionName = (typeof addressTable | typeof limitTable | typeof restTable)[number]["name"];
 
+const flagNames = new Map<Option, string>();
+
 /** `read-timeout`, `host`. */
 export function flagOf(option: Option): string {
-  return option.flag ?? option.name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  let flag = flagNames.get(option);
+  if (flag === undefined) {
+    flag = option.flag ?? option.name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    flagNames.set(option, flag);
+  }
+  return flag;
 }
 
 /** `SLIPWAY_READ_TIMEOUT`, `SLIPWAY_HOST`. */
 export function variableOf(option: Option): string {
-  return `SLIPWAY_${flagOf(option).replaceAll("-", "_").toUpperCase()}`;
+  return `${VARIABLES}${flagOf(option).replaceAll("-", "_").toUpperCase()}`;
+}
+
+const VARIABLES = "SLIPWAY_";
+
+/** The environment's names that can be options. Nearly always none: then nothing needs the names of all of them. */
+export function variablesIn(env: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.keys(env).filter((name) => name.startsWith(VARIABLES));
 }

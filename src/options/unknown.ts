@@ -3,7 +3,7 @@
  * fields; but a limit that is misspelt must not be believed to hold.
  */
 import { isPlain } from "./resolve.ts";
-import { type Option, optionTable, variableOf } from "./table.ts";
+import { type Option, optionTable, variableOf, variablesIn } from "./table.ts";
 
 /** Variables of ours that are no options. */
 const otherVariables =
@@ -25,10 +25,10 @@ export type Nearest = (word: string, known: readonly string[]) => string | undef
 
 /** SLIPWAY_* variables that mean nothing. */
 export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const given = variablesIn(env);
+  if (given.length === 0) return given;
   const known = new Set(optionTable.map(variableOf));
-  return Object.keys(env).filter(
-    (name) => name.startsWith("SLIPWAY_") && !known.has(name) && !otherVariables.test(name),
-  );
+  return given.filter((name) => !known.has(name) && !otherVariables.test(name));
 }
 
 export function variableWarning(name: string, nearest: Nearest): string {

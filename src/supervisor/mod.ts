@@ -64,7 +64,8 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
 
   let state: State = "loading";
   let successor = 0;
-  const stopped = new AbortController();
+  /** Ends a successor that is not ready yet. */
+  let starting: AbortController | undefined;
   let announced: string | undefined;
 
   const announce = (): void => {
@@ -88,7 +89,7 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
     stopping(withinMs) {
       if (state === "replaced" || state === "stopping") return;
       state = "stopping";
-      stopped.abort();
+      starting?.abort();
       // Else systemd kills what takes longer than TimeoutStopSec=.
       const extend = Number.isFinite(withinMs) ? [`EXTEND_TIMEOUT_USEC=${Math.ceil(withinMs + 5000) * 1000}`] : [];
       notifier?.say("STOPPING=1", "STATUS=Finishing what runs", ...extend);
@@ -126,13 +127,14 @@ export async function supervise({ drain, noRestart }: SuperviseSettings = {}): P
   async function restart(): Promise<void> {
     if (command === undefined) return;
     state = "restarting";
+    // Loading the class is a tenth of a millisecond, which no start has to wait for.
+    const { signal } = (starting = new AbortController());
     try {
       const activated = { count: passed.length, names: passed.map(({ name }) => name).join(":") };
       const promoted = (pid: number): void => notifier?.say(`MAINPID=${pid}`);
-      const { signal } = stopped;
       ({ pid: successor } = await startSuccessor({ command, sockets, activated, promoted, signal }));
     } catch (error) {
-      if (stopped.signal.aborted) return;
+      if (signal.aborted) return;
       state = "ready";
       logLine(`SIGUSR2: no restart: the new process ${(error as Error).message}; this one goes on`);
       return;
