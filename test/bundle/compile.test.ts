@@ -90,7 +90,7 @@ test("NODE_OPTIONS and NODE_ENV-like variables are not for it", async () => {
 
 test("a stack trace in a compiled server names the author's file, line and column", async () => {
   const folder = project({ "server.ts": server });
-  const started = start(bare(await compile(folder, "server.ts"), "--port", "0"));
+  const started = start(bare(await compile(folder, "server.ts"), "--port", "0", "--log-format", "text"));
   await ask(started, "/fail");
   await started.saw(/on purpose/);
   const { stderr } = await started.stop();
