@@ -1,6 +1,7 @@
 // time limit: 540 s
 // The README's commands, run as written, line by line: `<!-- run: clone -->` marks the block that begins with a clone,
-// `<!-- run: binary -->` the one that needs nothing but the binary on the PATH.
+// `<!-- run: binary -->` the one that needs nothing but the binary on the PATH, `<!-- run: production -->` what follows it
+// in the same folder.
 //
 // A line that serves is recognised by where it says that it serves; it must answer there with 200, and is then ended
 // with Ctrl-C. The clone comes from this repository's HEAD instead of the address in the README. The suite that the
@@ -123,7 +124,8 @@ tests("the commands of the binary, with nothing else on the machine's PATH", asy
   await run(["bash", "-c", `mkdir bin && for tool in bash setsid pwd; do ln -s "$(command -v $tool)" bin/; done`], {
     cwd: folder,
   });
-  await runLines(block("binary"), folder, env);
+  const project = await runLines(block("binary"), folder, env);
+  await runLines(block("production"), project, env);
 });
 
 tests.after(endProcesses);
