@@ -51,6 +51,15 @@ test("clock.ts", () =>
     assert.match((await reader?.read())?.value ?? "", /^data: \d{4}-/);
     await reader?.cancel();
   }));
+test("beside.ts", () =>
+  running("beside.ts", async (port) => {
+    const body = new Uint8Array(2 ** 20 + 1);
+    const send = (path: string) => fetch(`http://127.0.0.1:${port}${path}`, { method: "POST", body });
+    assert.is(await (await send("/upload")).text(), "1048577 bytes\n");
+    const refused = await send("/");
+    assert.is(refused.status, 413);
+    await refused.text();
+  }));
 test("shout.ts", () =>
   running("shout.ts", async (port) => {
     const heard = await new Promise((resolve, reject) => {
