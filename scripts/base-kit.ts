@@ -8,10 +8,7 @@ import { bundle } from "../src/bundle/mod.ts";
 const repository = resolve(import.meta.dirname, "..");
 
 /** Packages of the runtime that few programs touch, so that no start has to read them: assets of their own. */
-const APART = ["@deno/shim-deno"];
-/** Those that a program never waits for as it begins: the log's first line, the admin port. */
-const PACKED = ["pino", "prom-client"];
-const OUTSIDE = [...APART, ...PACKED];
+const APART = ["@deno/shim-deno", "pino", "prom-client"];
 
 /** The scripts. `shared`: modules of the runtime that the command line asks for, by their path in the repository. */
 export async function baseKit(shared: Iterable<string> = []): Promise<BaseKit> {
@@ -20,13 +17,14 @@ export async function baseKit(shared: Iterable<string> = []): Promise<BaseKit> {
     .map((path) => `${JSON.stringify(path)}: () => require(${JSON.stringify(`./${path}`)})`);
   const start = `import { start } from "./src/cli/base.ts"; module.exports = { start: () => start({ ${ways.join(", ")} }) };`;
   const runtime = await script(start);
+  const apart: Record<string, string> = {};
+  for (const name of APART) apart[name] = wrapped((await script(`module.exports = require("${name}");`, [])).code);
   return {
     version: manifest.version,
     boot: (await script('import "./src/cli/boot.ts";')).code,
     runtime: wrapped(runtime.code),
     map: runtime.map,
-    apart: await packages(APART),
-    packed: await packages(PACKED),
+    apart,
     sample: (await bundle(join(repository, "scripts/code-cache-server.ts"))).code,
     warm: await warm(),
   };
@@ -63,7 +61,7 @@ const options = {
   format: "cjs",
   platform: "node",
   target: "esnext",
-  external: OUTSIDE,
+  external: APART,
   outfile: "base.cjs",
   // Names stay: stack traces of our own code are read by people.
   minifyWhitespace: true,
@@ -74,17 +72,11 @@ const options = {
   define: { "import.meta.url": "undefined", "import.meta.main": "false", "import.meta.dirname": "undefined" },
 } as const;
 
-async function script(contents: string, external = OUTSIDE): Promise<{ code: string; map: string }> {
+async function script(contents: string, external = APART): Promise<{ code: string; map: string }> {
   const stdin = { contents, resolveDir: repository, loader: "ts" } as const;
   const { outputFiles } = await build({ ...options, stdin, external });
   const text = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? "";
   return { code: text(".cjs"), map: text(".map") };
-}
-
-async function packages(names: readonly string[]): Promise<Record<string, string>> {
-  const scripts: Record<string, string> = {};
-  for (const name of names) scripts[name] = wrapped((await script(`module.exports = require("${name}");`, [])).code);
-  return scripts;
 }
 
 /** The maker of the code cache, which runs under plain Node. */

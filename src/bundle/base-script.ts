@@ -1,5 +1,2 @@
 /** What the base calls its script, in stack traces and among its assets. */
 export const BASE_SCRIPT = "slipway.cjs";
-
-/** What the names of assets end in that are compressed. */
-export const PACKED = ".zst";

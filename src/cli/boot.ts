@@ -3,7 +3,7 @@
  * everything below it) is an asset beside a cache of its compiled functions, made by scripts/code-cache.ts as it
  * served. That saves about a quarter of the time between exec and the first response which is ours to save.
  */
-import { BASE_SCRIPT, PACKED } from "../bundle/base-script.ts";
+import { BASE_SCRIPT } from "../bundle/base-script.ts";
 
 type Exports = Record<string, unknown>;
 
@@ -13,11 +13,10 @@ const parts: Record<string, Exports> = {};
 
 /** Built-ins, and what scripts/build.ts keeps apart because few programs touch it: assets of the module's name. */
 function load(name: string): unknown {
-  return process.getBuiltinModule(name) ?? (parts[name] ??= evaluate(name));
+  return process.getBuiltinModule(name) ?? (parts[name] ??= evaluate(name, unpacked(name)));
 }
 
-function evaluate(name: string, cachedData?: Uint8Array): Exports {
-  const source = cachedData === undefined ? partSource(name) : sea.getAsset(name, "utf8");
+function evaluate(name: string, source: string, cachedData?: Uint8Array): Exports {
   // Should V8 refuse the cache, it compiles as usual.
   const script = new Script(source, { filename: name, lineOffset: -1, cachedData });
   const module = { exports: {} as Exports };
@@ -25,14 +24,13 @@ function evaluate(name: string, cachedData?: Uint8Array): Exports {
   return module.exports;
 }
 
-/** Unpacking takes 4 ms, most of it for node:zlib: what is wanted early stands as it is. */
-function partSource(name: string): string {
-  const packed = name + PACKED;
-  if (!sea.getAssetKeys().includes(packed)) return sea.getAsset(name, "utf8");
+function unpacked(name: string): string {
   const { zstdDecompressSync } = process.getBuiltinModule("node:zlib");
-  return zstdDecompressSync(new Uint8Array(sea.getRawAsset(packed) as ArrayBuffer)).toString();
+  return zstdDecompressSync(new Uint8Array(sea.getRawAsset(name) as ArrayBuffer)).toString();
 }
 
 const cache = new Uint8Array(sea.getRawAsset("code cache") as ArrayBuffer);
-const runtime = evaluate(BASE_SCRIPT, cache) as unknown as { start(): Promise<void> };
+const runtime = evaluate(BASE_SCRIPT, sea.getAsset(BASE_SCRIPT, "utf8"), cache) as unknown as {
+  start(): Promise<void>;
+};
 runtime.start();
