@@ -30,6 +30,7 @@ export class ConnectionRows {
   open(handle: Handle, now: number): void {
     if (handle >= this.serials.length) this.#grow(handle);
     this.openedAt[handle] = now;
+    if (this.active[handle] !== undefined) this.active[handle] = undefined;
     if (this.counts) this.requests[handle] = 0;
     this.#last = (this.#last % 0xffffffff) + 1;
     this.serials[handle] = this.#last;

@@ -70,6 +70,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   // ---- what the poller tells
 
   received(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+    // What belongs to no connection of ours must never become the beginning of the next one's.
+    if (!this.rows.has(handle)) return;
     this.counters.bytesIn += end - start;
     const connection = this.rows.active[handle];
     if (connection !== undefined) return connection.received(bytes, start, end);

@@ -10,8 +10,11 @@ import type { Listener } from "./listener.ts";
 
 /** One line about the limit in this time, however often it is met. */
 const COMPLAIN_EVERY_MS = 10_000;
-/** Descriptors left to everything else: files, outgoing connections, the admin port. */
-const RESERVE_LEAST = 32;
+/**
+ * Descriptors left to everything else: files, outgoing connections, the admin port, the log's first line (which loads
+ * its library). The process itself has 25 to 35.
+ */
+const RESERVE_LEAST = 64;
 const RESERVE_MOST = 1024;
 
 export class Admission {
@@ -99,7 +102,8 @@ export function descriptorBudget(rt: Runtime): number {
   let budget = budgets.get(rt);
   if (budget === undefined) {
     const limit = rt.poller.system.descriptorLimit();
-    const reserve = Math.min(RESERVE_MOST, Math.max(RESERVE_LEAST, Math.ceil(limit / 8)));
+    const least = Math.min(RESERVE_LEAST, Math.floor(limit / 2));
+    const reserve = Math.min(RESERVE_MOST, Math.max(least, Math.ceil(limit / 8)));
     budget = limit < 0 ? Number.POSITIVE_INFINITY : Math.max(1, limit - reserve);
     budgets.set(rt, budget);
   }
