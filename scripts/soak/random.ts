@@ -4,6 +4,7 @@ export class Random {
   constructor(seed: number) {
     this.#state = seed >>> 0;
   }
+  /** From 0 up to, not including, 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -11,6 +12,7 @@ export class Random {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000;
   }
+  /** A whole number from 0 up to, not including, `bound`. */
   below(bound: number): number {
     return Math.floor(this.next() * bound);
   }

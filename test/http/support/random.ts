@@ -1,28 +1,4 @@
-/** Random numbers that a printed seed repeats (mulberry32). */
-export class Random {
-  #state: number;
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-  /** From 0 up to, not including, 1. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000;
-  }
-  /** A whole number from 0 up to, not including, `bound`. */
-  below(bound: number): number {
-    return Math.floor(this.next() * bound);
-  }
-  chance(probability: number): boolean {
-    return this.next() < probability;
-  }
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)];
-  }
-}
+export { Random } from "../../../scripts/soak/random.ts";
 
 /** The seed of this run: `SLIPWAY_SEED` repeats another's. */
 export function chooseSeed(): number {
