@@ -66,9 +66,12 @@ function script(all: readonly Step[], out: string): string {
     `trap 'for group in "\${groups[@]}"; do kill -KILL -- -$group; done 2>/dev/null' EXIT`,
   ];
   for (const [i, { command }] of all.entries()) {
-    lines.push(`echo "@@@ ${i}"`, command);
-    if (!/^slipway run .*&$/.test(command)) continue;
     const log = /2> (\S+)/.exec(command)?.[1] ?? out;
+    const serves = /^slipway run .*&$/.test(command);
+    // There before the server is, and without what the last one wrote.
+    if (serves && log !== out) lines.push(`: > '${log}'`);
+    lines.push(`echo "@@@ ${i}"`, command);
+    if (!serves) continue;
     const seen = log === out ? `sed -n '/^@@@ ${i}$/,$p' '${log}'` : `cat '${log}'`;
     lines.push(`groups+=($!); for ((n = 0; n < 400; n++)); do ${seen} | grep -q Listening && break; sleep 0.05; done`);
   }
