@@ -6,7 +6,7 @@
  * imported when it is on.
  */
 import type { Listener } from "../net/mod.ts";
-import { type Level, resolve } from "../options/resolve.ts";
+import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { announce, logLine } from "../runtime/log.ts";
 import { addressAsked, chooseAddresses, displayAddress, type ListenAddress } from "./address.ts";
 import { type Beside, programLoaded, standBeside } from "./beside.ts";
@@ -41,6 +41,8 @@ export interface StartSettings {
 interface Start extends StartSettings {
   /** Command line and environment: known before the program is loaded. */
   readonly levels: readonly Level[];
+  /** What they come to. */
+  readonly early: Resolved;
   readonly effects: Effects;
   /** Absent where nothing is served. */
   readonly beside: Beside | undefined;
@@ -72,7 +74,7 @@ export async function loadAndStart(
     effects.loaded();
     if (beside !== undefined) programLoaded(beside);
   }
-  const start = { ...settings, levels, effects, beside };
+  const start = { ...settings, levels, early, effects, beside };
   const offer = readOffer(namespace, file);
   if (offer.kind !== "program") return startApp(offer, start);
   await startProgram(offer.exports, start);
@@ -90,8 +92,10 @@ async function installGlobals(): Promise<void> {
 async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start): Promise<RunningApp> {
   const { file, print, beside } = start;
   const hooks = readHooks(offer.options, file);
-  const levels = [...start.levels, fileLevel(offer.options, file)];
-  const resolved = resolve(levels);
+  const fromFile = fileLevel(offer.options, file);
+  const levels = [...start.levels, fromFile];
+  // Most files say nothing.
+  const resolved = Object.keys(fromFile.values).length === 0 ? start.early : resolve(levels);
   const warnings = await warningsOf(resolved, levels, offer.options, file);
   if (print !== undefined) {
     for (const line of warnings) tell(`${start.program}: warning: ${line}\n`);
@@ -120,15 +124,14 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
 }
 
 /** What systemd passed: the unit knows better than the file, and a flag or a variable better than the unit. */
-function activated({ levels, beside }: Start): readonly ListenAddress[] | undefined {
+function activated({ early, beside }: Start): readonly ListenAddress[] | undefined {
   const sockets = beside?.supervised?.sockets ?? [];
-  if (sockets.length === 0 || addressAsked(resolve(levels))) return undefined;
+  if (sockets.length === 0 || addressAsked(early)) return undefined;
   return sockets.map(({ fd }) => ({ transport: "fd", fd: String(fd) }));
 }
 
 async function startProgram(exports: readonly string[], start: Start): Promise<void> {
-  const { levels, file, print, beside } = start;
-  const resolved = resolve(levels);
+  const { levels, early: resolved, file, print, beside } = start;
   if (print !== undefined) return (await import("./print-config.ts")).printAndEnd(resolved, print);
   if (!(await expectListening({ ...start, exports }))) return;
   await beside?.open(resolved);
