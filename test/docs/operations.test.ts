@@ -262,5 +262,13 @@ tests("links name headings and pages that exist", () => {
   }
 });
 
+tests("files and folders of ours that any page names exist", () => {
+  for (const [name, text] of pages) {
+    for (const [, file] of text.matchAll(/`((?:ffi|src|scripts|test|templates)\/[\w./-]*)`/g)) {
+      assert.ok(existsSync(join(repository, file)), `${name} names ${file}`);
+    }
+  }
+});
+
 tests.after(endProcesses);
 tests.run();
