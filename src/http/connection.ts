@@ -34,6 +34,8 @@ export interface ConnectionHost extends ClockHost {
   cut(connection: HttpConnection): void;
   /** Answers with an error and closes. */
   refuse(connection: HttpConnection, status: number, reason: string, toHead: boolean): void;
+  /** Part of a head has come, and the rest did not: 408, and close. */
+  headExpired(connection: HttpConnection): void;
   /** Turns what a handler threw into a response. */
   failure(error: unknown, exchange: Exchange): unknown;
   /** A response that cannot fail, for when what `failure` gave can't be sent either. */
@@ -299,7 +301,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
       case "head": {
         const begun = this.#waiting > 0;
         this.host.fired("readHeaderTimeout", this.handle, "did not send the whole head of a request in time");
-        if (begun) this.host.refuse(this, 408, "the request's head did not arrive in time", false);
+        if (begun) this.host.headExpired(this);
         else this.host.abandon(this);
         return;
       }

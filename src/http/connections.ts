@@ -21,6 +21,7 @@ import { clientGone, serverEnded } from "./endings.ts";
 import type { Exchange } from "./exchange.ts";
 import { limitFired } from "./limit-log.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
+import { observer } from "./observer.ts";
 import { known, type ServerState } from "./servers.ts";
 
 export interface ConnectionSettings {
@@ -49,6 +50,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   readonly #runtime: Runtime;
   readonly #finish: () => void;
   readonly #admission: Admission;
+  /** With an access log: who the clients are, asked while the kernel still knows. */
+  readonly #peers = new Map<Handle, Addr>();
   #listening = true;
   #drain: Promise<DrainResult> | undefined;
 
@@ -178,11 +181,13 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       this.rows.active[handle]?.closeWith(clientGone());
       this.rows.forget(handle);
       this.gate?.forget(handle);
+      if (this.#peers.size > 0) this.#peers.delete(handle);
       this.#admission.closed();
     }
     this.rows.open(handle, this.now);
     this.counters.accepted++;
     this.#admission.opened();
+    if (this.observed && observer !== undefined) this.#peers.set(handle, this.#peerOf(handle));
     this.#graceUntil(handle, this.#listening ? this.limits.readHeaderTimeout : this.limits.drainIdle);
     if (this.gate?.trusts(handle) === false) this.refused(handle, "it is no proxy that trustProxy names");
     else this.poller.receive(handle);
@@ -214,14 +219,17 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   remoteAddress(handle: Handle, serial: number): Addr {
     const client = this.gate?.clients.get(handle);
     if (client !== undefined && this.rows.serials[handle] === serial) return client;
+    const peer = this.#peers.get(handle);
+    if (peer !== undefined && this.rows.serials[handle] === serial) return peer;
+    if (this.rows.serials[handle] === serial || this.listener.addr.transport === "unix") return this.#peerOf(handle);
+    return UNKNOWN_PEER;
+  }
+
+  #peerOf(handle: Handle): Addr {
     // Clients of a Unix socket have no name of their own; Deno gives the socket's, and so do we.
     if (this.listener.addr.transport === "unix") return this.listener.addr;
-    if (this.rows.serials[handle] === serial) {
-      const length = this.poller.system.getpeername(this.poller.fd(handle), scratch);
-      if (length > 0) return decodeAddress(this.poller.constants, scratch, length);
-    }
-    // Asked too late: the connection is gone, and the kernel has forgotten its peer.
-    return { transport: "tcp", hostname: "0.0.0.0", port: 0 };
+    const length = this.poller.system.getpeername(this.poller.fd(handle), scratch);
+    return length > 0 ? decodeAddress(this.poller.constants, scratch, length) : UNKNOWN_PEER;
   }
 
   deadlineAt(handle: Handle): number {
@@ -257,6 +265,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   #forget(handle: Handle): void {
     this.rows.forget(handle);
     this.gate?.forget(handle);
+    if (this.#peers.size > 0) this.#peers.delete(handle);
     this.#admission.closed();
     if (this.rows.count === 0 && !this.#listening) this.#finish();
   }
@@ -289,4 +298,6 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   }
 }
 
+/** Asked too late: the connection is gone, and the kernel has forgotten its peer. */
+const UNKNOWN_PEER: Addr = { transport: "tcp", hostname: "0.0.0.0", port: 0 };
 const scratch = new Uint8Array(SOCKADDR_MAX);

@@ -28,6 +28,25 @@ export function noteRequest(
   observer.ended(new EndedRequest(exchange, minor, status, bytesIn, sentBytes, durationMs, aborted));
 }
 
+/** A head that was refused, or never came whole: of the request nothing can be said for sure, only of its client. */
+export function noteRefusedHead(watched: boolean, status: number, bytesOut: number, remoteAddr: () => Addr): void {
+  if (!watched || observer === undefined) return;
+  observer.ended({
+    method: "_OTHER",
+    target: "",
+    minor: 1,
+    status,
+    bytesIn: 0,
+    bytesOut,
+    durationMs: 0,
+    remoteAddr: remoteAddr(),
+    head: "",
+    fieldsStart: 0,
+    requestId: undefined,
+    aborted: false,
+  });
+}
+
 /** What needs a syscall or a string of its own is made for those who look: most of a flood's lines are not written. */
 class EndedRequest implements ExchangeRecord {
   readonly minor: number;

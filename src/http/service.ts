@@ -12,7 +12,7 @@ import { callBegan, callEnded, isHeld } from "../runtime/stall-clock.ts";
 import { Admit } from "./admit.ts";
 import { type ConnectionHost, HttpConnection } from "./connection.ts";
 import { type ConnectionSettings, Connections } from "./connections.ts";
-import { noteRequest } from "./ended-request.ts";
+import { noteRefusedHead, noteRequest } from "./ended-request.ts";
 import { clientGone } from "./endings.ts";
 import { type Exchange, type ExchangeHost, exchangeFrom, HandlerInfo, type ServeHandlerInfo } from "./exchange.ts";
 import { type ErrorHandler, failureResponse, unsendable } from "./failure.ts";
@@ -142,7 +142,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
       const result = parser.parse(bytes, at, end);
       if (result !== COMPLETE) {
         if (result === INCOMPLETE) break;
-        this.#refuse(handle, written, headRefused(result, parser.reason));
+        this.#refuse(handle, written, headRefused(result, parser.reason), undefined);
         return end;
       }
       // It came when the turn found it. The clock, read once more for each request, was 1.5 % of its CPU.
@@ -157,7 +157,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
         try {
           const refusal = this.#admit.admit(exchange, handle, length, watched);
           if (refusal !== undefined) {
-            this.#refuse(handle, written, refusal, exchange.method === "HEAD");
+            this.#refuse(handle, written, refusal, exchange);
             return end;
           }
         } catch (error) {
@@ -268,10 +268,31 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   }
 
   /** Answers what may not get to the handler, behind what was written, and closes. */
-  #refuse(handle: Handle, written: number, { status, reason, limit, what }: Refusal, toHead = false): void {
+  #refuse(handle: Handle, written: number, refusal: Refusal, exchange: Exchange | undefined): void {
+    const { status, reason, limit, what } = refusal;
     this.fired(limit, handle, what);
-    tallyRefused(this.counters, status);
-    this.#sendLast(handle, writeError(this.#out, written, status, reason, toHead), false);
+    const end = writeError(this.#out, written, status, reason, exchange?.method === "HEAD");
+    const { counters, now } = this;
+    const sent = end - written;
+    const watched = this.observed && observer !== undefined;
+    if (exchange === undefined) {
+      tallyRefused(counters, status);
+      noteRefusedHead(watched, status, sent, () => this.remoteAddress(handle, this.rows.serials[handle]));
+    } else {
+      tally(counters, rowOf(exchange.method), status);
+      if (counters.timed || watched) {
+        noteRequest(counters, watched, exchange, now, status, 0, sent, headLength, false, this.#parser.minor);
+      }
+    }
+    this.#sendLast(handle, end, false);
+  }
+
+  headExpired(connection: HttpConnection): void {
+    const { handle } = connection;
+    const watched = this.observed && observer !== undefined;
+    tallyRefused(this.counters, 408);
+    noteRefusedHead(watched, 408, 0, () => this.remoteAddress(handle, this.rows.serials[handle]));
+    this.refuse(connection, 408, "the request's head did not arrive in time", false);
   }
 
   #exchange(handle: Handle, bytes: Uint8Array): Exchange {

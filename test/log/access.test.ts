@@ -135,11 +135,11 @@ test("bytes that are no text act on nothing, in both formats, and long ones are 
     );
   };
   const json = await accessLines("json", work);
-  assert.is(json.length, 3);
+  assert.is(json.length, 4);
   assert.is(JSON.parse(json[0])["user_agent.original"], agent);
   assert.is(JSON.parse(json[1])["user_agent.original"], "größe \u202e\u0085 😀");
   const text = await accessLines("text", work);
-  assert.is(text.length, 3);
+  assert.is(text.length, 4);
   assert.match(text[1], /"größe \\u202e\\x85 😀"/);
   for (const line of [...json, ...text]) {
     assert.not.match(line, /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
@@ -167,6 +167,45 @@ test("requests that were never answered whole say so", () => {
     line,
     'unix:/run/a\\x20b.sock - - [05/Nov/2026:01:02:03 +0000] "GET /slow HTTP/1.1" 499 0 "-" "-" 12.346ms id aborted\n',
   );
+});
+
+test("what is refused stands in it too, and whoever is gone is still known by address", async () => {
+  const ports: number[] = [];
+  const lines = await accessLines("json", async (port) => {
+    assert.match(await raw(port, "nonsense\r\n\r\n"), /^HTTP\/1\.1 400 /);
+    const large = `POST /large HTTP/1.1\r\nHost: x\r\nContent-Length: ${2 ** 40}\r\n\r\n`;
+    assert.match(await raw(port, large), /^HTTP\/1\.1 413 /);
+    await new Promise<void>((resolve) => {
+      const socket = connect(port, "127.0.0.1", () => {
+        ports.push(socket.localPort ?? 0);
+        socket.write("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe", () => {
+          // Its request is known by now, for another one has been answered since.
+          ask(port, "/").then(() => {
+            socket.resetAndDestroy();
+            resolve();
+          }, resolve);
+        });
+      });
+    });
+    await ask(port, "/last");
+  });
+  const access = lines
+    .map((line) => JSON.parse(line))
+    .filter((entry) => entry["event.name"] === "http.access")
+    .map((entry) => [
+      entry["http.response.status_code"],
+      entry["http.request.method"],
+      entry["url.path"],
+      entry["client.address"],
+    ]);
+  assert.equal(access.slice(0, 2), [
+    [400, "_OTHER", "", "127.0.0.1"],
+    [413, "POST", "/large", "127.0.0.1"],
+  ]);
+  const gone = lines.map((line) => JSON.parse(line)).find((entry) => entry["http.response.status_code"] === 499);
+  assert.is(gone["url.path"], "/echo");
+  assert.is(gone["client.address"], "127.0.0.1");
+  assert.is(gone["client.port"], ports[0]);
 });
 
 test("more than so many lines a second are dropped and counted", () => {
