@@ -29,6 +29,8 @@ function unpacked(name: string): string {
   return zstdDecompressSync(new Uint8Array(sea.getRawAsset(name) as ArrayBuffer)).toString();
 }
 
+// What make-base.ts put there is V8's, and nothing for the processes that a program forks.
+process.execArgv = [];
 const cache = new Uint8Array(sea.getRawAsset("code cache") as ArrayBuffer);
 const runtime = evaluate(BASE_SCRIPT, sea.getAsset(BASE_SCRIPT, "utf8"), cache) as unknown as {
   start(): Promise<void>;
