@@ -9,6 +9,7 @@ import { ownPayload, type Payload } from "../bundle/executable.ts";
 import { loadProgram } from "../bundle/load.ts";
 import { mapStacks } from "../bundle/stack.ts";
 import { PROGRAM_ROOT, provideAssets } from "../runtime/assets.ts";
+import { installTaskSignal } from "../runtime/task-signal.ts";
 import { runApp } from "./app.ts";
 import { outliveOutput } from "./output.ts";
 import { reportUncaught } from "./uncaught.ts";
@@ -17,6 +18,7 @@ const FILE = "file:";
 
 /** Runs the payload. `shared`: modules of this script which the command line uses too, by their path in the repository. */
 export async function start(shared: Readonly<Record<string, () => unknown>>): Promise<void> {
+  installTaskSignal();
   let payload: Payload | undefined;
   try {
     payload = ownPayload();

@@ -3,6 +3,8 @@
  * The command line: what verbs and flags there are, in words. What a verb does lives in its own file, loaded when it is
  * called, so that `slipway version` never waits for the bundler.
  */
+// First of all: until somebody listens to SIGUSR1, Node opens a debugger's port on it.
+import "./task-signal.ts";
 import { existsSync, statSync } from "node:fs";
 import { Command, CommanderError, Help, Option } from "commander";
 import { optionsHelp, placeholder } from "../options/help.ts";

@@ -236,6 +236,8 @@ class Supervisor {
     };
     process.on("SIGINT", () => end(130));
     process.on("SIGTERM", () => end(143));
+    // What is asked for are the program's tasks.
+    process.on("SIGUSR1", () => this.#serving?.signal("SIGUSR1"));
     // Its default would end us; what it asks for elsewhere (src/supervisor/restart.ts), a save does here.
     process.on("SIGUSR2", () => say("slipway: SIGUSR2: no restart: run --watch restarts on save"));
     process.on("exit", () => {
@@ -301,6 +303,10 @@ class Child {
       void this.gone.then(() => clearTimeout(limit));
     }
     return this.#stopped.promise;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name);
   }
 
   kill(): void {

@@ -1,6 +1,7 @@
-/** `kill -USR1` prints the table of tasks, as other servers dump their goroutines or threads. */
-import { formatTaskTable } from "./task-table.ts";
-
+/**
+ * `kill -USR1` prints the table of tasks, as other servers dump their goroutines or threads. Every process of ours begins
+ * with this, so it loads nothing until it is asked; servers have what it needs anyway.
+ */
 let installed = false;
 
 /**
@@ -13,9 +14,10 @@ export function installTaskSignal(): void {
   // Windows has no such signal; Node emulates none.
   if (installed || process.platform === "win32") return;
   installed = true;
-  process.on("SIGUSR1", () => {
+  process.on("SIGUSR1", async () => {
     if (process.listenerCount("SIGUSR1") > 1) return;
     try {
+      const { formatTaskTable } = await import("./task-table.ts");
       process.stderr.write(formatTaskTable());
     } catch {
       // Nobody is left to tell.
