@@ -5,13 +5,15 @@
  * export default {
  *   fetch: handler,
  *   ready: {
- *     db: (signal) => pool.query("select 1", { signal }),
+ *     db: async (signal) => void (await pool.query("select 1", { signal })),
  *     cache: { check: () => cache.isConnected(), timeout: "200ms" },
+ *     search: (signal) => fetch("http://search.internal/health", { signal }),
  *   },
  * };
  * ```
  *
- * A check that throws, rejects, gives false or takes longer than its timeout fails. Its signal aborts at the timeout.
+ * A check passes when it gives true, nothing, or a Response whose status is 2xx. One that throws, rejects, gives anything
+ * else or takes longer than its timeout fails: what is not understood must not pass. Its signal aborts at the timeout.
  */
 import { parseDuration } from "../options/duration.ts";
 import { logEvent } from "../runtime/log.ts";
@@ -31,6 +33,21 @@ export interface CheckResult {
 }
 
 const TIMEOUT_MS = 1000;
+/**
+ * A run that ignores its signal may wait for ever for an answer that was lost, while a new one would pass. So another is
+ * started beside it, after 10, 100 and 1000 times the timeout; not more, since each may hold a connection.
+ */
+const MOST_RUNS = 4;
+const againAfter = (timeout: number, running: number): number => timeout * 10 ** running;
+
+/** The runs of one check that have not ended. */
+interface Runs {
+  count: number;
+  /** When the last of them was started. */
+  since: number;
+  /** When one more may be. */
+  nextAt: number;
+}
 
 interface Named {
   readonly name: string;
@@ -41,14 +58,15 @@ interface Named {
 /** The checks of one program. Whoever asks while they run shares the run. */
 export class Readiness {
   readonly #checks: readonly Named[];
-  /** Since when a check runs that has not come to its end, in spite of its signal perhaps: no second one is started. */
-  readonly #running = new Map<string, number>();
+  readonly #running = new Map<string, Runs>();
+  readonly #now: () => number;
   readonly #failing = new Set<string>();
   #current: Promise<readonly CheckResult[]> | undefined;
 
-  /** Throws an AdminError when `checks` are none. */
-  constructor(checks: unknown) {
+  /** Throws an AdminError when `checks` are none. `now` is a clock in milliseconds. */
+  constructor(checks: unknown, now: () => number = () => performance.now()) {
     this.#checks = readChecks(checks);
+    this.#now = now;
   }
 
   /** Runs all checks beside each other; never rejects. */
@@ -80,10 +98,21 @@ export class Readiness {
 
   /** Why the check failed; undefined when it did not. */
   async #outcome({ name, run, timeout }: Named): Promise<string | undefined> {
-    const since = this.#running.get(name);
-    if (since !== undefined) {
-      return `its run of ${Math.round((performance.now() - since) / 1000)} s ago has not ended: it should end when its signal aborts`;
+    const runs = this.#running.get(name) ?? { count: 0, since: 0, nextAt: 0 };
+    const now = this.#now();
+    if (runs.count > 0) {
+      const full = runs.count >= MOST_RUNS;
+      if (full || now < runs.nextAt) return notEnded(runs, now, full);
+      // One that passes again may leave runs behind for ever: that is no news each time.
+      if (this.#failing.has(name)) {
+        const fields = { check: name, running: runs.count };
+        logEvent("warn", "a readiness check is started once more beside runs that have not ended", fields);
+      }
     }
+    runs.count++;
+    runs.since = now;
+    runs.nextAt = now + againAfter(timeout, runs.count);
+    this.#running.set(name, runs);
     const controller = new AbortController();
     const late = Promise.withResolvers<string>();
     const timer = setTimeout(() => {
@@ -91,21 +120,47 @@ export class Readiness {
       controller.abort(new DOMException(`readiness check "${name}" ${reason}`, "TimeoutError"));
       late.resolve(reason);
     }, timeout);
-    this.#running.set(name, performance.now());
     const done = settle(run, controller.signal).finally(() => {
       clearTimeout(timer);
-      this.#running.delete(name);
+      runs.count--;
+      // Whatever it waited for has answered.
+      runs.nextAt = 0;
     });
     return Promise.race([done, late.promise]);
   }
 }
 
+function notEnded({ count, since }: Runs, now: number, full: boolean): string {
+  const ago = `${Math.round((now - since) / 1000)} s ago`;
+  const which = count === 1 ? `its run of ${ago} has` : `${count} runs of it, the last of ${ago}, have`;
+  const then = full ? "; no more are started until one of them does" : "";
+  return `${which} not ended: it should end when its signal aborts${then}`;
+}
+
 async function settle(run: Check, signal: AbortSignal): Promise<string | undefined> {
   try {
-    return (await run(signal)) === false ? "it gave false" : undefined;
+    return verdict(await run(signal));
   } catch (error) {
     return why(error);
   }
+}
+
+/** Why what a check gave is no pass; undefined when it is one. */
+function verdict(given: unknown): string | undefined {
+  if (given === undefined || given === true) return undefined;
+  if (given === false) return "it gave false";
+  if (isResponse(given)) {
+    // Nobody reads it: its connection is free again. Libraries' own have other bodies.
+    if (given.body instanceof ReadableStream) given.body.cancel().catch(() => {});
+    return given.ok ? undefined : `it gave a response with status ${given.status}`;
+  }
+  const what = given === null ? "null" : typeof given === "object" ? "an object" : `a ${typeof given}`;
+  return `it gave ${what}: true, nothing or a Response with status 2xx passes, false fails`;
+}
+
+/** Ours, Node's or a library's. */
+function isResponse(value: unknown): value is Response {
+  return typeof value === "object" && value !== null && "ok" in value && "status" in value && "headers" in value;
 }
 
 /** One line of whatever was thrown; thrown things may throw when they are looked at. */

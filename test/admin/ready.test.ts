@@ -2,10 +2,13 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Readiness } from "../../src/admin/ready.ts";
+import { Response } from "../../src/fetch/mod.ts";
 import { start } from "../http/support/server.ts";
 import { logged } from "../support/logged.ts";
 import { open } from "./support/ask.ts";
 import { parseOpenMetrics, valueIn } from "./support/openmetrics.ts";
+
+const NodeResponse = globalThis.Response;
 
 const quietly = async <T>(work: () => Promise<T>): Promise<T> => {
   let result: T | undefined;
@@ -22,11 +25,25 @@ test("without checks the process is ready", async () => {
   assert.is(text, "ready\n");
 });
 
+const gave = (what: string) => `it gave ${what}: true, nothing or a Response with status 2xx passes, false fails`;
+
 for (const [name, check, reason] of [
   ["gives nothing", () => undefined, undefined],
   ["gives true", () => true, undefined],
-  ["gives 0", () => 0, undefined],
-  ["resolves", async () => "fine", undefined],
+  ["resolves", async () => {}, undefined],
+  ["resolves to true", async () => true, undefined],
+  ["gives a response that is well", () => new Response("fine"), undefined],
+  ["gives Node's own response that is well", () => new NodeResponse(null, { status: 204 }), undefined],
+  ["gives a response that is not", () => new Response("x", { status: 503 }), "it gave a response with status 503"],
+  [
+    "resolves to Node's own that is not",
+    async () => new NodeResponse("", { status: 404 }),
+    "it gave a response with status 404",
+  ],
+  ["gives 0", () => 0, gave("a number")],
+  ["resolves to text", async () => "down", gave("a string")],
+  ["gives null", () => null, gave("null")],
+  ["gives an object", () => ({ rows: [] }), gave("an object")],
   ["gives false", () => false, "it gave false"],
   ["resolves to false", async () => false, "it gave false"],
   [
@@ -120,6 +137,58 @@ test("a check that ignores its signal is not started again until it has ended", 
     assert.is((await readiness.run())[0].ok, true);
     assert.is(runs, 2);
   });
+});
+
+test("beside runs that do not end more are started, ever later and four at most; one that ends makes room", async () => {
+  let now = 0;
+  const ends: (() => void)[] = [];
+  const deaf = () => new Promise<void>((resolve) => ends.push(resolve));
+  const readiness = new Readiness({ deaf: { check: deaf, timeout: 1 } }, () => now);
+  const reason = async () => (await readiness.run())[0].reason ?? "";
+  const lines = await logged(async () => {
+    for (const [i, wait] of [0, 10, 100, 1000].entries()) {
+      now += wait - 0.5;
+      if (i > 0)
+        assert.match(await reason(), i === 1 ? /^its run of 0 s ago has not ended/ : /^\d runs of it, the last/);
+      assert.is(ends.length, i);
+      now += 0.5;
+      assert.match(await reason(), /timed out/);
+      assert.is(ends.length, i + 1);
+    }
+    now += 1e9;
+    assert.match(
+      await reason(),
+      /^4 runs of it, the last of 1000000 s ago, have not ended: .*; no more are started until/,
+    );
+    assert.is(ends.length, 4);
+    ends[2]();
+    await new Promise((done) => setImmediate(done));
+    assert.match(await reason(), /timed out/);
+    assert.is(ends.length, 5);
+  });
+  assert.equal(
+    lines.filter((line) => line.includes("once more")),
+    [1, 2, 3, 3].map(
+      (n) => `slipway: a readiness check is started once more beside runs that have not ended check=deaf running=${n}`,
+    ),
+  );
+});
+
+test("a run that hangs does not keep a check red that passes again", async () => {
+  let now = 0;
+  let hangs = true;
+  const check = () => (hangs ? new Promise(() => {}) : true);
+  const readiness = new Readiness({ db: { check, timeout: 1 } }, () => now);
+  const lines = await logged(async () => {
+    assert.not((await readiness.run())[0].ok);
+    hangs = false;
+    assert.not((await readiness.run())[0].ok);
+    now = 11;
+    assert.ok((await readiness.run())[0].ok);
+    assert.ok((await readiness.run())[0].ok);
+  });
+  assert.is(lines.length, 3);
+  assert.match(lines[2], /a readiness check passes again check=db/);
 });
 
 test("whoever asks while checks run shares the run", async () => {
