@@ -35,13 +35,17 @@ export function httpFamilies(counters: HttpCounters, servers: () => Iterable<Ser
       "Requests that did not end within the drain and were cut.",
       () => counters.cut,
     ),
-    gauge("slipway_connections", "Open connections of HTTP servers. Idle: between requests.", () => {
-      const active = sum((s) => s.active);
-      return [
-        { labels: { state: "active" }, value: active },
-        { labels: { state: "idle" }, value: sum((s) => s.connections) - active },
-      ];
-    }),
+    gauge(
+      "slipway_connections",
+      "Open connections of HTTP servers. Idle: between requests, or that have sent nothing yet.",
+      () => {
+        const active = sum((s) => s.active);
+        return [
+          { labels: { state: "active" }, value: active },
+          { labels: { state: "idle" }, value: sum((s) => s.connections) - active },
+        ];
+      },
+    ),
     counter("slipway_connections_accepted", "Connections that were accepted.", () => counters.accepted),
     gauge("slipway_servers", "HTTP servers. Waiting: at the limit of connections, or not listening.", () => [
       { labels: { state: "accepting" }, value: sum((s) => Number(s.accepting && !s.draining)) },
