@@ -78,9 +78,9 @@ export abstract class ConnectionClocks {
   }
 
   /** Part of a head has come. A new connection's time has been running since it was opened. */
-  protected headBegan(fresh: boolean, ms: number = this.host.limits.readHeaderTimeout): void {
+  protected headBegan(fresh: boolean): void {
     const { host } = this;
-    this.#head = fresh ? Math.ceil(host.deadlineAt(this.handle)) : after(host.now, Math.max(1, ms));
+    this.#head = fresh ? Math.ceil(host.deadlineAt(this.handle)) : after(host.now, host.limits.readHeaderTimeout);
     this.#arm();
   }
 

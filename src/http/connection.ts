@@ -66,6 +66,8 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
   /** The status that was sent, 0 while none was, and the bytes of this response so far, with those of its head. */
   status = 0;
   sentBytes = 0;
+  /** How many those were when the client was last given grace. */
+  #sentAtGrace = 0;
   headBytes = 0;
   /** The client said that this is its last request. */
   #clientCloses = false;
@@ -115,14 +117,25 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
     this.own = exchange.limits;
     exchange.owner = this;
     this.requestBegan(length !== 0, this.#expectContinue);
-    if (this.#peerEnded) this.graceBegan(HALF_CLOSED_GRACE_MS);
+    if (this.#peerEnded) this.#grace();
     if (length === 0) return;
     this.body = new IncomingBody(this, length, this.host.limits.bodyHighWater);
     exchange.body = this.body;
   }
 
-  /** Gives the body what belongs to it; returns the index behind, or -1 after having refused a malformed one. */
-  feedBody(bytes: Uint8Array, start: number, end: number): number {
+  /** Refuses a body that has become too large, and says so. */
+  checkSize(): boolean {
+    if (this.body === undefined || this.body.received <= this.maxBodyBytes) return false;
+    this.#tooLarge();
+    return true;
+  }
+
+  /**
+   * Gives the body what belongs to it. What comes `first`, with the head, is not measured: the handler has not had its
+   * chance to set the limit, and must not depend on how the client's bytes were cut. Returns the index behind, or -1
+   * after having refused a malformed one.
+   */
+  feedBody(bytes: Uint8Array, start: number, end: number, first = false): number {
     const { body } = this;
     if (body === undefined) return start;
     const before = body.received;
@@ -130,8 +143,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
     if (at < 0) {
       this.host.fired("malformedRequest", this.handle, "sent a malformed chunked body");
       this.#refuse(400, "malformed chunked body", new TypeError("the request's body is malformed: bad chunked coding"));
-    } else if (body.received > this.maxBodyBytes) {
-      this.#tooLarge();
+    } else if (!first && this.checkSize()) {
       return -1;
     } else if (body.complete) this.bodyArrived();
     else if (this.#peerEnded) this.#cutShort(body);
@@ -169,11 +181,6 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
   waitForHead(fresh: boolean): void {
     this.#input?.triedInVain();
     this.headBegan(fresh);
-  }
-
-  /** The server ends: who has not sent a whole request by then may not. */
-  hurry(ms: number): void {
-    this.headBegan(false, ms);
   }
 
   /** What the handler returned, or the promise of it. */
@@ -256,14 +263,25 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
       return this.host.abandon(this);
     }
     exchange.abort(clientGone());
-    this.graceBegan(HALF_CLOSED_GRACE_MS);
+    this.#grace();
   }
 
   /** The client hung up while we were not receiving. */
   hungUp(): void {
     if (this.exchange === undefined) return;
     this.exchange.abort(clientGone());
+    this.#grace();
+  }
+
+  /** A response to a client that is half closed may go on as long as it moves. */
+  #grace(): void {
+    this.#sentAtGrace = this.sentBytes;
     this.graceBegan(HALF_CLOSED_GRACE_MS);
+  }
+
+  /** A response is on its way whose end only the connection's end tells (HTTP/1.0). */
+  get unframed(): boolean {
+    return this.#sender?.begun === true && this.#sender.unframed;
   }
 
   /** The connection broke, or is being cut: everybody who works for it is told. The server closes the handle. */
@@ -317,8 +335,10 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
         return this.host.cut(this);
       case "grace":
         // A producer that was silent for the whole grace is told that nobody listens.
-        if (this.exchange === undefined || this.#sender?.waiting) this.host.abandon(this);
-        else this.graceBegan(HALF_CLOSED_GRACE_MS);
+        if (this.exchange === undefined) this.host.abandon(this);
+        else if (!this.#sender?.waiting || this.sentBytes !== this.#sentAtGrace) this.#grace();
+        else if (this.unframed) this.host.cut(this);
+        else this.host.abandon(this);
     }
   }
 

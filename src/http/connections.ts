@@ -53,6 +53,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   /** With an access log: who the clients are, asked while the kernel still knows. */
   readonly #peers = new Map<Handle, Addr>();
   #listening = true;
+  /** The drain has come to its second half: what is idle ends after `drainIdle`. */
+  #ending = false;
   #drain: Promise<DrainResult> | undefined;
 
   constructor(listener: Listener, settings: ConnectionSettings) {
@@ -93,6 +95,10 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     this.listener.takeConnections((fd) => this.#open(fd));
   }
 
+  /** Whether connections that say nothing end soon, as a part of the drain. */
+  protected get ending(): boolean {
+    return this.#ending;
+  }
   /** Connections open now. */
   get connections(): number {
     return this.rows.count;
@@ -129,17 +135,25 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   stopListening(): void {
     if (!this.#listening) return;
     this.draining = true;
-    this.listener.takeWaiting();
-    this.#endListening();
-    // What has arrived unread by now is seen before these deadlines are: a turn looks at the poller first.
-    const { drainIdle } = this.limits;
-    for (const handle of this.rows.handles()) {
-      const connection = this.rows.active[handle];
-      if (connection === undefined) this.#graceUntil(handle, drainIdle);
-      else if (!connection.busy) connection.hurry(drainIdle);
+    if (!this.#ending) {
+      this.#ending = true;
+      // What has arrived unread by now is seen before these deadlines are: a turn looks at the poller first. Who has
+      // begun a head has its own time for it.
+      for (const handle of this.rows.handles()) {
+        if (this.rows.active[handle] === undefined) this.#graceUntil(handle, this.limits.drainIdle);
+      }
+      this.#runtime.schedule();
     }
-    this.#runtime.schedule();
+    if (this.listener.takeWaiting()) this.#endListening();
+    // For lack of descriptors: those who wait get theirs as connections close.
+    else this.#runtime.closing.add(this.#stopLater);
   }
+
+  /** A connection has closed. Not here and now: its own end is not over yet. */
+  readonly #stopLater = (): void => {
+    this.#runtime.closing.delete(this.#stopLater);
+    setImmediate(() => this.stopListening());
+  };
 
   cutAll(): number {
     let cut = 0;
@@ -149,6 +163,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       this.fired("drainTimeout", handle, "was not done by the end of the drain");
     }
     this.counters.cut += cut;
+    this.#endListening();
     this.#closeAll("was shut down");
     return cut;
   }
@@ -163,7 +178,9 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   #closeAll(why: string): void {
     const reason = serverEnded(why);
     for (const handle of this.rows.handles()) {
-      this.rows.active[handle]?.closeWith(reason);
+      const connection = this.rows.active[handle];
+      if (connection?.unframed) this.resetAtClose(handle);
+      connection?.closeWith(reason);
       this.closeNow(handle);
     }
   }
@@ -188,7 +205,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     this.counters.accepted++;
     this.#admission.opened();
     if (this.observed && observer !== undefined) this.#peers.set(handle, this.#peerOf(handle));
-    this.#graceUntil(handle, this.#listening ? this.limits.readHeaderTimeout : this.limits.drainIdle);
+    this.#graceUntil(handle, this.#ending ? this.limits.drainIdle : this.limits.readHeaderTimeout);
     if (this.gate?.trusts(handle) === false) this.refused(handle, "it is no proxy that trustProxy names");
     else this.poller.receive(handle);
   }
@@ -199,7 +216,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   }
 
   protected idle(handle: Handle): void {
-    this.#graceUntil(handle, this.#listening ? this.limits.idleTimeout : this.limits.drainIdle);
+    this.#graceUntil(handle, this.#ending ? this.limits.drainIdle : this.limits.idleTimeout);
   }
 
   /** What a proxy says of a connection (src/net/proxy-gate.ts). */
@@ -252,7 +269,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   /** The deadline of a connection that is idle, or new, has passed. */
   protected expiredIdle(handle: Handle): void {
     // A request may be on its way as a drain ends: no reset for what was sent before.
-    if (!this.#listening) return this.part(handle, false);
+    if (this.#ending) return this.part(handle, false);
     if (this.rows.fresh[handle] === 1) this.fired("readHeaderTimeout", handle, "sent nothing at all");
     else this.fired("idleTimeout", handle, "");
     this.closeNow(handle);
@@ -268,6 +285,12 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     if (this.#peers.size > 0) this.#peers.delete(handle);
     this.#admission.closed();
     if (this.rows.count === 0 && !this.#listening) this.#finish();
+  }
+
+  /** The client must not take what it got for the whole. */
+  protected resetAtClose(handle: Handle): void {
+    const { SOL_SOCKET, SO_LINGER } = this.poller.constants;
+    this.poller.system.setsockopt(this.poller.fd(handle), SOL_SOCKET, SO_LINGER, RESET_AT_CLOSE);
   }
 
   protected closeNow(handle: Handle): void {
@@ -292,12 +315,15 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   #endListening(): void {
     if (!this.#listening) return;
     this.#listening = false;
+    this.#runtime.closing.delete(this.#stopLater);
     this.#admission.end();
     this.listener.close();
     if (this.rows.count === 0) this.#finish();
   }
 }
 
+/** struct linger { on, 0 s }: close(2) sends a reset (man 7 socket). */
+const RESET_AT_CLOSE = new Uint8Array(new Int32Array([1, 0]).buffer);
 /** Asked too late: the connection is gone, and the kernel has forgotten its peer. */
 const UNKNOWN_PEER: Addr = { transport: "tcp", hostname: "0.0.0.0", port: 0 };
 const scratch = new Uint8Array(SOCKADDR_MAX);

@@ -61,6 +61,8 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 
 const BYTES = [256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864];
 
 export class HttpCounters {
+  /** Whose they are, if not every server's: in the lines about limits. */
+  readonly owner: string | undefined;
   /** Requests that ended, at [method * CLASSES + status class]. */
   readonly requests = new Float64Array(METHODS.length * CLASSES);
   /** How often each limit fired, in the order of LIMITS. */
@@ -75,6 +77,10 @@ export class HttpCounters {
   readonly duration = new Histogram(SECONDS);
   readonly requestSize = new Histogram(BYTES);
   readonly responseSize = new Histogram(BYTES);
+
+  constructor(owner?: string) {
+    this.owner = owner;
+  }
 }
 
 /** Those of every server of this process, but for the ones that bring their own (the admin port). */

@@ -39,7 +39,7 @@ export class ResponseSender {
   readonly #exchange: Exchange;
   readonly #out: Outgoing;
   /** Only the connection's end tells the client where the body ends. */
-  #unframed = false;
+  unframed = false;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** The head is out, or on its way. */
   begun = false;
@@ -134,7 +134,7 @@ export class ResponseSender {
       framing = UNFRAMED; // HTTP/1.0 knows no chunks: the body ends with the connection (RFC 9112, 6.3)
       if (!none) connection.keepAlive = false;
     }
-    this.#unframed = framing === UNFRAMED && !none;
+    this.unframed = framing === UNFRAMED && !none;
     const end = writeHead(
       this.#out,
       0,
@@ -268,7 +268,7 @@ export class ResponseSender {
     if (!this.#exchange.blamesClient(error)) logError("a response was cut off", error);
     connection.closeWith(error);
     // Chunks or a length that are missing show by themselves; a body that ends with the connection needs a reset.
-    if (this.#unframed) connection.host.cut(connection);
+    if (this.unframed) connection.host.cut(connection);
     else connection.host.abandon(connection);
   }
 }

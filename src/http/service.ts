@@ -81,7 +81,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     // Part of a head, or bytes behind a request that is still being answered.
     const kept = this.#activate(handle);
     kept.keep(bytes, at, end);
-    if (!kept.busy) kept.waitForHead(this.rows.fresh[handle] === 1);
+    if (!kept.busy) kept.waitForHead(this.rows.fresh[handle] === 1 && !this.ending);
   }
 
   ended(handle: Handle): void {
@@ -197,9 +197,10 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
       connection.startedAt = timed ? began : this.now;
       connection.begin(late, length, keepAlive, minor, expectContinue);
       if (length !== 0) {
-        at = connection.feedBody(bytes, head, end);
+        at = connection.feedBody(bytes, head, end, true);
         if (at < 0) return end;
         response ??= this.#call(late, handle, bytes);
+        connection.checkSize();
       }
       connection.settle(late, response);
       if (connection.busy) return connection.closed ? end : at;
@@ -245,8 +246,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   }
 
   cut(connection: HttpConnection): void {
-    const { SOL_SOCKET, SO_LINGER } = this.poller.constants;
-    this.poller.system.setsockopt(this.poller.fd(connection.handle), SOL_SOCKET, SO_LINGER, RESET_AT_CLOSE);
+    this.resetAtClose(connection.handle);
     this.abandon(connection);
   }
 
@@ -368,5 +368,3 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
 
 /** How a call is named whose handler takes no request: none is made for it. */
 const A_REQUEST = "a request";
-/** struct linger { on, 0 s }: close(2) sends a reset (man 7 socket). */
-const RESET_AT_CLOSE = new Uint8Array(new Int32Array([1, 0]).buffer);

@@ -191,12 +191,13 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   /**
    * Takes what has already connected, before a graceful end: closing the listener would reset those clients, whose
    * requests may be on their way. No more connections begin from here on, if the socket is ours alone; those that have
-   * begun are complete after some 20 µs on one machine, while it is asked again. @internal
+   * begun are complete after some 20 µs on one machine, while it is asked again. False when some still wait, for lack of
+   * descriptors or memory. @internal
    */
-  takeWaiting(): void {
+  takeWaiting(): boolean {
     const { system, constants } = this.#runtime.poller;
     const { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } = constants.errno;
-    if (this.#handle < 0) return;
+    if (this.#handle < 0) return true;
     if (this.#tcp && this.#sole && !socketsHandedOn()) turnAway(system, this.#runtime.poller.fd(this.#handle));
     for (let taken = 0, empty = 0; taken < MAX_QUEUE && this.#handle >= 0 && this.#take !== undefined; ) {
       const fd = system.accept(this.#runtime.poller.fd(this.#handle));
@@ -204,10 +205,11 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
         taken++;
         empty = 0;
         this.#accepted(fd);
-      } else if (fd === -EMFILE || fd === -ENFILE || fd === -ENOBUFS || fd === -ENOMEM) return;
-      else if (fd === -EAGAIN && ++empty > LOOKS_AT_EMPTY) return;
+      } else if (fd === -EMFILE || fd === -ENFILE || fd === -ENOBUFS || fd === -ENOMEM) return false;
+      else if (fd === -EAGAIN && ++empty > LOOKS_AT_EMPTY) return true;
       else if (fd !== -EAGAIN) taken++; // a connection that is gone, or EINTR: bounded all the same
     }
+    return true;
   }
 
   #open(fd: number): C {

@@ -18,6 +18,26 @@ const leave: Readonly<Record<string, (client: Client) => void>> = {
   resets: (client) => client.reset(),
 };
 
+test("a half-closed client gets a stream that moves, however long it takes", async () => {
+  using server = start(() => {
+    let ticks = 0;
+    return new Response(
+      new ReadableStream({
+        async pull(controller) {
+          await new Promise((resolve) => setTimeout(resolve, 150));
+          controller.enqueue(new TextEncoder().encode(`${ticks} `));
+          if (++ticks === 16) controller.close();
+        },
+      }),
+    );
+  });
+  using client = await connect(server.port);
+  client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.end();
+  const [response] = await client.untilEnd();
+  assert.match(response.text(), / 15 $/);
+});
+
 for (const [how, go] of Object.entries(leave)) {
   test(`request.signal aborts when the client ${how} during a handler; its late response is dropped`, async () => {
     const aborted = Promise.withResolvers<unknown>();

@@ -110,6 +110,38 @@ test("connections that wait in the kernel's queue are taken, not reset", async (
   assert.equal(await drained, { cut: 0 });
 });
 
+test("half a head that came before the end has its whole time, not only drainIdle", async () => {
+  using server = start(() => new Response("x"), { drainIdle: 0 });
+  using fresh = await connect(server.port);
+  await fresh.send("GET / HTTP/1.1\r\n");
+  using kept = await connect(server.port);
+  kept.write(GET);
+  await kept.response();
+  await kept.send("GET / HTTP/1.1\r\n");
+  await turns(3);
+  const drained = server.server.drain();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  for (const client of [fresh, kept]) {
+    client.write("Host: x\r\n\r\n");
+    assert.is((await client.untilEnd()).at(-1)?.status, 200);
+    client.end();
+  }
+  assert.equal(await drained, { cut: 0 });
+});
+
+test("a response that only the connection's end frames is cut by a reset, so that nobody takes it for the whole", async () => {
+  using server = start(
+    () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(10)) })),
+    { drainTimeout: 200 },
+  );
+  using client = await connect(server.port);
+  client.write("GET / HTTP/1.0\r\n\r\n");
+  await client.saw("\r\n\r\n");
+  assert.equal(await server.server.drain(), { cut: 1 });
+  await client.gone();
+  assert.is((client.error as NodeJS.ErrnoException | undefined)?.code, "ECONNRESET");
+});
+
 test("past drainTimeout what runs is cut, counted, and told by its signal", async () => {
   const reasons: Error[] = [];
   const cut = counters.cut;

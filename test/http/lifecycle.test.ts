@@ -15,10 +15,13 @@ const quiet = { onListen() {} };
 
 test("shutdown closes idle connections, lets busy ones finish, and refuses new ones", async () => {
   const gate = Promise.withResolvers<void>();
-  using server = start(async (request) => {
-    if (request.url.endsWith("/slow")) await gate.promise;
-    return new Response("done");
-  });
+  using server = start(
+    async (request) => {
+      if (request.url.endsWith("/slow")) await gate.promise;
+      return new Response("done");
+    },
+    { readHeaderTimeout: 300 },
+  );
   using fresh = await connect(server.port);
   using idle = await connect(server.port);
   idle.write(GET);

@@ -88,6 +88,24 @@ test("setMaxBodyBytes: less than what is announced, or has come, is refused at o
   assert.is((await client.response()).text(), "1234567890");
 });
 
+test("setMaxBodyBytes counts for what came with the head as well, up and down", async () => {
+  const sent =
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\na\r\n1234567890\r\n0\r\n\r\n";
+  for (const [limit, status] of [
+    [10, 200],
+    [9, 413],
+  ]) {
+    using server = start(
+      (request, info) => {
+        info.setMaxBodyBytes(limit);
+        return echo(request, info);
+      },
+      { maxBodyBytes: 5 },
+    );
+    assert.is((await exchange(server.port, sent))[0].status, status);
+  }
+});
+
 test("the hook is asked with the head, before the handler; what it leaves out stays", async () => {
   const seen: string[] = [];
   const limits: LimitsHook = (request) => {
