@@ -155,7 +155,7 @@ export class ResponseSender {
     connection.responding(status);
     await this.#flush(end);
     if (none || body === null) return;
-    if (typeof body === "string") await this.#bytes(Buffer.from(body));
+    if (typeof body === "string") await this.#text(body);
     else if (body instanceof Uint8Array) await this.#bytes(body);
     else await this.#stream(body instanceof Blob ? body.stream() : body, framing, first);
   }
@@ -230,6 +230,19 @@ export class ResponseSender {
   #flush(end: number): Promise<void> | undefined {
     this.#connection.sending(end);
     return this.#after(this.#connection.host.poller.sendOutgoing(this.#connection.handle, 0, end));
+  }
+
+  /** A string is encoded as it leaves: a client that stalls does not make a copy of the whole wait with it. */
+  async #text(text: string): Promise<void> {
+    for (let at = 0; at < text.length; ) {
+      if (this.#connection.closed) return;
+      let end = Math.min(text.length, at + SLICE);
+      // A pair of surrogates is one character.
+      const last = text.charCodeAt(end - 1);
+      if (end < text.length && last >= 0xd800 && last < 0xdc00) end--;
+      await this.#bytes(Buffer.from(text.slice(at, end)));
+      at = end;
+    }
   }
 
   async #bytes(bytes: Bytes): Promise<void> {

@@ -336,4 +336,13 @@ for (const [name, make] of Object.entries({
   });
 }
 
+test("a large string is cut between characters, wherever its pairs of surrogates stand", async () => {
+  for (const before of [0, 1, 2]) {
+    const text = `${"x".repeat(before)}${"😀".repeat(400_000)}\ud83d`;
+    using server = start(() => new Response(text));
+    const bytes = Buffer.from(await (await fetch(server.url)).arrayBuffer());
+    assert.ok(bytes.equals(Buffer.from(text)), `${before} characters before the pairs`);
+  }
+});
+
 test.run();
