@@ -109,7 +109,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     return active;
   }
   get accepting(): boolean {
-    return this.#listening && !this.#admission.waiting;
+    return this.#listening && !this.#admission.waiting && !this.listener.lacking;
   }
   get now(): number {
     return this.#runtime.now;

@@ -7,7 +7,7 @@ export interface ServerState {
   readonly active: number;
   /** It ends: answers carry `Connection: close`. */
   readonly draining: boolean;
-  /** It takes connections: false at its limit, and when its listener is closed. */
+  /** It takes connections: false at its limit, without descriptors, and when its listener is closed. */
   readonly accepting: boolean;
 }
 

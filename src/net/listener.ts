@@ -49,6 +49,8 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   #referenced = true;
   #holding = false;
   #complainedAt = Number.NEGATIVE_INFINITY;
+  /** accept(2) failed for lack of descriptors or memory, and nothing was accepted since. */
+  #lacking = false;
   /** Told when a connection can't be accepted for lack of descriptors: the admin port keeps some back. @internal */
   starved: (() => void) | undefined;
 
@@ -170,6 +172,11 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     this.#hold();
   }
 
+  /** Clients wait, for lack of descriptors or memory. Those that leave meanwhile are noticed. @internal */
+  get lacking(): boolean {
+    return this.#lacking && this.#handle >= 0 && this.#runtime.poller.stalled > 0;
+  }
+
   /** Between the two, connections wait in the kernel's queue; `takeConnections` goes on behind. @internal */
   pauseConnections(): void {
     if (this.#handle >= 0) this.#runtime.poller.pause(this.#handle);
@@ -225,6 +232,7 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   }
 
   #accepted(fd: number): void {
+    this.#lacking = false;
     if (this.#take !== undefined) {
       try {
         this.#take(fd);
@@ -250,6 +258,7 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     const { EMFILE, ENFILE, ENOBUFS, ENOMEM } = constants.errno;
     const where = `accept on ${showAddress(this.addr)}`;
     if (errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM) {
+      this.#lacking = true;
       if (this.starved !== undefined) return this.starved();
       const now = monotonicNow();
       if (now - this.#complainedAt < COMPLAIN_EVERY_MS) return;

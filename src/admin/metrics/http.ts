@@ -47,11 +47,15 @@ export function httpFamilies(counters: HttpCounters, servers: () => Iterable<Ser
       },
     ),
     counter("slipway_connections_accepted", "Connections that were accepted.", () => counters.accepted),
-    gauge("slipway_servers", "HTTP servers. Waiting: at the limit of connections, or not listening.", () => [
-      { labels: { state: "accepting" }, value: sum((s) => Number(s.accepting && !s.draining)) },
-      { labels: { state: "draining" }, value: sum((s) => Number(s.draining)) },
-      { labels: { state: "waiting" }, value: sum((s) => Number(!s.accepting && !s.draining)) },
-    ]),
+    gauge(
+      "slipway_servers",
+      "HTTP servers. Waiting: at the limit of connections, out of descriptors, or not listening.",
+      () => [
+        { labels: { state: "accepting" }, value: sum((s) => Number(s.accepting && !s.draining)) },
+        { labels: { state: "draining" }, value: sum((s) => Number(s.draining)) },
+        { labels: { state: "waiting" }, value: sum((s) => Number(!s.accepting && !s.draining)) },
+      ],
+    ),
     counter("slipway_limits_fired", "How often a limit ended or refused a request or a connection.", () =>
       LIMITS.map((limit, i) => ({ labels: { limit }, value: counters.limits[i] })),
     ),
