@@ -104,12 +104,12 @@ export async function openAdmin({ address, insecure, ready, config }: AdminSetti
   });
   let service: HttpService | undefined;
   takeFew(listener, rt, MOST_CONNECTIONS, () => service?.connections ?? 0);
-  service = new HttpService(listener, handler as Handler, { limits, counters: new HttpCounters() });
+  service = new HttpService(listener, handler as Handler, { limits, counters: new HttpCounters("the admin port") });
   listener.starved = () => reserve.lend((places) => listener.takeNow(places - 1));
   const server = service;
   counters.timed = true;
   const url = showUrl(listener.addr);
-  announce(`Admin port on ${url}`);
+  announce(`Admin port on ${url}${socket.exposed ? ", open to other machines" : ""}`);
   return {
     addr: listener.addr,
     url,

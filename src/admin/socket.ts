@@ -7,7 +7,7 @@ import { resolveSync } from "../net/names.ts";
 import { socketFile } from "../net/socket_file.ts";
 import { AddrInUse } from "../runtime/errors.ts";
 import { runtime } from "../runtime/turn.ts";
-import { type AdminAddress, checkReach, parseAdminAddress } from "./address.ts";
+import { type AdminAddress, checkReach, isLoopback, parseAdminAddress } from "./address.ts";
 import { AdminError } from "./errors.ts";
 
 /** Few wait here: a scraper, a probe, a person. */
@@ -16,6 +16,8 @@ const BACKLOG = 64;
 export interface AdminSocket {
   readonly listener: Listener;
   readonly address: AdminAddress;
+  /** Other machines reach it. */
+  readonly exposed: boolean;
   /** Closes the listener and removes the file, if it is still ours. */
   close(): void;
 }
@@ -37,7 +39,7 @@ function openTcp(text: string, address: AdminAddress & { transport: "tcp" }, ins
   const hostname =
     ip.zone === "" ? (ip.bytes.length === 4 ? formatV4(ip.bytes, 0) : formatV6(ip.bytes, 0)) : address.hostname;
   const listener = listen({ hostname, port: address.port, backlog: BACKLOG }) as unknown as Listener;
-  return { listener, address, close: () => listener.close() };
+  return { listener, address, exposed: !isLoopback(ip.bytes), close: () => listener.close() };
 }
 
 /** The file is for this user only (mode 0600): whoever may connect sees everything. */
@@ -65,7 +67,7 @@ async function openUnix(address: AdminAddress & { transport: "unix" }): Promise<
     process.off("exit", remove);
     listener.close();
   };
-  return { listener, address, close };
+  return { listener, address, exposed: false, close };
 }
 
 /** bind(2) makes the file with all permissions that the mask leaves; chmod(2) afterwards would come too late. */

@@ -3,7 +3,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isLoopback, mayAsk, parseAdminAddress } from "../../src/admin/address.ts";
 import { parseIp } from "../../src/net/ip.ts";
-import { open } from "./support/ask.ts";
+import { logged } from "../support/logged.ts";
+import { open, type TestAdmin } from "./support/ask.ts";
 
 for (const [text, address] of [
   ["127.0.0.1:9090", { transport: "tcp", hostname: "127.0.0.1", port: 9090 }],
@@ -79,7 +80,13 @@ for (const address of [":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0"]) {
 }
 
 test("with --admin-insecure it is allowed", async () => {
-  await using admin = await open({ address: "0.0.0.0:0", insecure: true });
+  let opened: TestAdmin | undefined;
+  const lines = await logged(async () => {
+    opened = await open({ address: "0.0.0.0:0", insecure: true });
+  });
+  assert.ok(opened);
+  await using admin = opened;
+  assert.equal(lines, [`Admin port on http://localhost:${admin.port}/, open to other machines`]);
   assert.is((await admin.get("/healthz")).status, 200);
   // Rebinding works as well against an address of the network as against loopback.
   assert.is((await admin.get("/healthz", { headers: { host: "evil.example" } })).status, 421);

@@ -7,6 +7,7 @@ import { LoopDelay } from "../../src/admin/metrics/loop-delay.ts";
 import { runtime } from "../../src/runtime/turn.ts";
 import { type Client, connect } from "../http/support/client.ts";
 import { eventually, start as startServing } from "../http/support/server.ts";
+import { logged } from "../support/logged.ts";
 import { endProcesses, repository, type Started, start } from "../support/process.ts";
 import { ask, open } from "./support/ask.ts";
 import { parseOpenMetrics, valueIn } from "./support/openmetrics.ts";
@@ -117,6 +118,8 @@ for (const [name, max] of [
         }
         const families = parseOpenMetrics((await ask(port, "/metrics")).text);
         assert.is(valueIn(families, "process_max_fds"), 80);
+        assert.is(valueIn(families, "slipway_servers", { state: "waiting" }), 1);
+        assert.is(valueIn(families, "slipway_servers", { state: "accepting" }), 0);
         assert.ok(valueIn(families, "process_open_fds") >= (max === "none" ? 75 : 60));
         assert.ok(valueIn(families, "process_resident_memory_bytes") > 0);
         assert.is((await ask(port, "/readyz")).status, 200);
@@ -126,6 +129,8 @@ for (const [name, max] of [
       for (const client of clients) client.destroy();
     }
     assert.is((await ask(served, "/", { headers: { connection: "close" } })).text, "x");
+    const families = parseOpenMetrics((await ask(port, "/metrics")).text);
+    assert.is(valueIn(families, "slipway_servers", { state: "accepting" }), 1);
     await child.stop("SIGKILL");
   });
 }
@@ -137,8 +142,15 @@ test("past a few connections, who comes is sent away, and the others go on", asy
     for (let i = 0; i < 32; i++) clients.push(await connect(admin.port));
     clients[0].write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert.is((await clients[0].response()).status, 200);
-    using late = await connect(admin.port);
-    await late.until(() => late.over, "the end");
+    const lines = await logged(async () => {
+      for (let i = 0; i < 2; i++) {
+        using late = await connect(admin.port);
+        await late.until(() => late.over, "the end");
+      }
+    });
+    assert.equal(lines, [
+      `slipway: the admin port takes 32 connections and has them: one more was closed at once address=127.0.0.1:${admin.port}`,
+    ]);
     assert.is(clients.filter((client) => client.over).length, 0);
     clients[1].socket.destroy();
     await eventually(() => clients[1].socket.closed, "one has left");
@@ -147,6 +159,21 @@ test("past a few connections, who comes is sent away, and the others go on", asy
   } finally {
     for (const { socket } of clients) socket.destroy();
   }
+});
+
+test("a limit that fires here is said to be the admin port's", async () => {
+  const sockets = runtime().poller.openCount;
+  {
+    await using admin = await open();
+    const lines = await logged(async () => {
+      using client = await connect(admin.port);
+      client.write("nonsense\r\n\r\n");
+      assert.is((await client.response()).status, 400);
+    });
+    assert.is(lines.length, 1);
+    assert.match(lines[0], /^slipway: a client of the admin port .*limit=malformedRequest/);
+  }
+  await eventually(() => runtime().poller.openCount === sockets, "nothing lingers");
 });
 
 test("closing it leaves no socket, and stops what only it read", async () => {
