@@ -2,6 +2,9 @@
  * How a server ends: SIGTERM and SIGINT drain it (DESIGN section 6) and the exit code says whether anything was lost; a
  * second signal ends it at once.
  */
+import { defaultLimits } from "../options/limits.ts";
+import { logEvent } from "../runtime/log.ts";
+import { endTasks } from "./ending-tasks.ts";
 import { errorText } from "./errors.ts";
 import { tell } from "./output.ts";
 
@@ -66,10 +69,12 @@ export function endReplaced(): boolean {
 async function finish(program: string, signal: string): Promise<void> {
   const since = Date.now();
   const bound = Math.max(0, ...ending.map(({ app }) => app.drainTimeout ?? Number.POSITIVE_INFINITY));
+  // A plain program's servers know their own bound; its tasks get what is usual.
+  const taskBound = Math.max(0, ...ending.map(({ app }) => app.drainTimeout ?? defaultLimits.drainTimeout));
   for (const begin of atEnd.began) begin(bound);
   if (Number.isFinite(bound)) {
     setTimeout(() => {
-      tell(`${program}: not finished ${seconds(since)} after ${signal}: ending now\n`);
+      logEvent("error", `not finished ${seconds(since)} after ${signal}: ending now`);
       process.exit(1);
     }, bound + behindMs);
   }
@@ -81,7 +86,16 @@ async function finish(program: string, signal: string): Promise<void> {
     tell(`${errorText(error, program)}\n`);
     failed = true;
   }
-  if (cut > 0) tell(`${program}: ${cut} still at work ${seconds(since)} after ${signal}: cut (drainTimeout)\n`);
+  const left = await endTasks(taskBound - (Date.now() - since));
+  if (cut > 0) logEvent("warn", `${cut} still at work ${seconds(since)} after ${signal}: cut (drainTimeout)`);
+  if (left.length > 0) {
+    const names = [...new Set(left.map(({ name }) => name))].slice(0, 5).join(", ");
+    logEvent("warn", `tasks of requests still ran ${seconds(since)} after ${signal}: cut (drainTimeout)`, {
+      tasks: left.length,
+      names,
+    });
+  }
+  cut += left.length;
   await Promise.allSettled(atEnd.over.map((over) => over()));
   process.exit(cut > 0 || failed ? 1 : 0);
 }

@@ -238,7 +238,7 @@ export class HandlerInfo implements ServeHandlerInfo {
     this.#exchange.setLimit("minRate", rate);
   }
   go(name: string, fn: (signal: AbortSignal) => unknown): Task {
-    return go(name, fn, { signal: this.#exchange.signal() });
+    return go(name, fn, { signal: this.#exchange.signal(), ofRequest: true });
   }
 }
 

@@ -127,12 +127,17 @@ class InheritingTask extends Task {
   }
 }
 
+/** A task that a request's handler started: the end of a server waits for it as for the request. */
+class RequestTask extends InheritingTask {}
+
 export interface GoOptions {
   /**
    * The task's signal aborts when this one does. Default: the signal of the request that the caller belongs to, also
    * after an await; a task that is to outlive its request is given another, of the program's own.
    */
   signal?: AbortSignal;
+  /** The signal is that of the request which starts the task. @internal */
+  ofRequest?: boolean;
 }
 
 /**
@@ -151,12 +156,14 @@ export interface GoOptions {
  */
 export function go(name: string, fn: (signal: AbortSignal) => unknown, options?: GoOptions): Task {
   let parent = options?.signal;
+  let ofRequest = options?.ofRequest === true;
   if (parent === undefined) {
     // Whoever came here by another way than `slipway`: from the next request on, awaits are seen through.
     trackRequests();
     parent = requestContext.current?.signal();
+    ofRequest = parent !== undefined;
   }
-  const task = parent === undefined ? new Task(name) : new InheritingTask(name, parent);
+  const task = parent === undefined ? new Task(name) : new (ofRequest ? RequestTask : InheritingTask)(name, parent);
   if (origins !== undefined) {
     const origin: { stack?: string } = {};
     Error.captureStackTrace(origin, go);
@@ -189,7 +196,12 @@ export const taskSources = new Set<TaskSource>();
 
 /** Whether a task was started by `go`: one of a connection lasts as long as its peer likes. @internal */
 export function startedByGo(task: Task): boolean {
-  return task.constructor === Task || task.constructor === InheritingTask;
+  return task.constructor === Task || task instanceof InheritingTask;
+}
+
+/** Whether a request's handler started the task. @internal */
+export function startedByRequest(task: Task): boolean {
+  return task instanceof RequestTask;
 }
 
 /** Where tasks were started, while that is remembered: a stack costs some microseconds and a kilobyte each. */
