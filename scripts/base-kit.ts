@@ -63,6 +63,8 @@ const options = {
   target: "esnext",
   external: APART,
   outfile: "base.cjs",
+  // boot.ts evaluates these as scripts, which have no import(): of a built-in it is a require, as of our own modules.
+  supported: { "dynamic-import": false },
   // Names stay: stack traces of our own code are read by people.
   minifyWhitespace: true,
   minifySyntax: true,
