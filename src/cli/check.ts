@@ -1,6 +1,7 @@
 /** `slipway check`: of files it is the audit of their code, of an address that of the server there. */
 import { existsSync, statSync } from "node:fs";
 import manifest from "../../package.json" with { type: "json" };
+import { BundleError } from "../bundle/errors.ts";
 import { entryFile } from "./entry.ts";
 import { Failure, UsageError } from "./errors.ts";
 
@@ -40,9 +41,11 @@ export async function check(targets: readonly string[], options: CheckOptions): 
     throw new UsageError(`${flag} is for a running server, as in slipway check http://localhost:8000 ${flag}`);
   }
   if (options.json && options.sarif) throw new UsageError("--json and --sarif exclude each other: choose one form");
-  const { checkFiles, exitCodeOf, isOverflow, reportOf } = await import("../check/code/mod.ts");
+  const { brokenResult, checkFiles, exitCodeOf, isOverflow, reportOf } = await import("../check/code/mod.ts");
   const files = await filesOf(targets);
   const result = await checkFiles(files).catch((error: unknown) => {
+    // Who reads a document waits for one, whatever the sources are; for people main.ts shows the code.
+    if (error instanceof BundleError && (options.json || options.sarif)) return brokenResult(error);
     if (!isOverflow(error)) throw error;
     throw new Failure("these sources are nested too deeply to be checked: leave what was generated out");
   });

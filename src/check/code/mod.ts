@@ -13,11 +13,12 @@ import { Project, SyntaxFailure } from "./project.ts";
 import { sarifReport } from "./report-sarif.ts";
 import { summary, textReport } from "./report-text.ts";
 import { isSource } from "./resolve.ts";
-import { rules, unusedSilence } from "./rules.ts";
+import { rules, syntaxError, unusedSilence } from "./rules.ts";
 import { silenced } from "./silence.ts";
 import type { SourceFile } from "./source.ts";
 import { isMember, type Node } from "./tree.ts";
 
+export { brokenResult } from "./broken.ts";
 export type { Finding } from "./finding.ts";
 export { isOverflow } from "./project.ts";
 export { rules } from "./rules.ts";
@@ -55,7 +56,10 @@ export async function checkFiles(entries: readonly string[]): Promise<CheckResul
 
 /** The report in the form that was asked for. */
 export function reportOf({ findings, files }: CheckResult, form: "text" | "json" | "sarif", version: string): string {
-  if (form === "sarif") return sarifReport(findings, rules, version);
+  if (form === "sarif") {
+    const broken = findings.some(({ id }) => id === syntaxError.id);
+    return sarifReport(findings, broken ? [...rules, syntaxError] : rules, version);
+  }
   if (form === "json") {
     return `${JSON.stringify({ version, files, findings, summary: summary(findings) || "nothing found" }, null, 2)}\n`;
   }

@@ -26,6 +26,14 @@ export const unusedSilence: Rule = {
   cure: "delete it, or put it on the line of the finding or the line before",
 };
 
+/** What no rule can look at, in reports for machines: people are told as `slipway run` tells it. */
+export const syntaxError: Rule = {
+  id: "syntax-error",
+  severity: "error",
+  harm: "this is no program: it does not start, and nothing else in it was checked.",
+  cure: "mend the syntax at this place, and check again",
+};
+
 export const rules: readonly Rule[] = [
   secretInSource,
   adminOnAllInterfaces,
