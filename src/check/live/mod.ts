@@ -3,7 +3,7 @@
  * scorecard. It is bounded in count and time, ends what it opened, and refuses whatever is not on this machine.
  */
 import { peerTable } from "./peers.ts";
-import { checkPid } from "./process.ts";
+import { checkPid, parsePid } from "./process.ts";
 import { type Result, type RunOptions, runAttacks } from "./run.ts";
 import { failed, render, toJson } from "./scorecard.ts";
 import { findTarget, type Lookup, TargetError } from "./target.ts";
@@ -54,8 +54,8 @@ async function check(
   out: (text: string) => void,
   err: (text: string) => void,
 ): Promise<number> {
+  const pid = options.pid === undefined ? undefined : parsePid(options.pid);
   const target = await findTarget(text, options.lookup);
-  const pid = options.pid === undefined ? undefined : Number(options.pid);
   if (pid !== undefined) checkPid(pid, target);
   const path = checkPath(options.path ?? target.path);
   const quick = options.quick === true;

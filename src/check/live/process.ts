@@ -17,12 +17,18 @@ export function running(pid: number): boolean {
   }
 }
 
+/** The process id that a person wrote. */
+export function parsePid(text: number | string): number {
+  if (/^\d{1,10}$/.test(String(text))) return Number(text);
+  throw new TargetError(`--pid ${JSON.stringify(String(text))} is no process id: write its number, as in --pid 4711`);
+}
+
 /**
  * Refuses a pid that is not the server's: SIGTERM would end somebody else. On Linux the process, or a child of it, must
  * hold the socket that listens at the target; where that cannot be seen, being alive has to do.
  */
 export function checkPid(pid: number, target: Target): void {
-  if (!Number.isInteger(pid) || pid <= 1) throw new TargetError(`--pid ${pid}: that is no server's process id`);
+  if (pid <= 1) throw new TargetError(`--pid ${pid}: that is no server's process id`);
   if (pid === process.pid || pid === process.ppid) throw new TargetError(`--pid ${pid} is this command's own`);
   if (!running(pid)) throw new TargetError(`--pid ${pid}: no such process runs; see the server's own id`);
   const inodes = listeningInodes(target);

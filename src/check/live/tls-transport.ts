@@ -1,6 +1,6 @@
 /** The same transport under TLS, by Node's own client. The certificate is not verified here: that is a check of its own. */
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
-import type { Target } from "./target.ts";
+import { showAddressOf, type Target } from "./target.ts";
 import type { Transport } from "./wire.ts";
 
 /** A finished handshake with `address`, or the error that ended it. */
@@ -34,7 +34,26 @@ export function handshake(
 }
 
 export async function connectTls(target: Target, address: string, ms: number): Promise<Transport> {
-  return new TlsTransport(await handshake(target, address, ms));
+  let socket: TLSSocket;
+  try {
+    socket = await handshake(target, address, ms);
+  } catch (error) {
+    throw new Error(explain(error as NodeJS.ErrnoException, showAddressOf(target, address)), { cause: error });
+  }
+  return new TlsTransport(socket);
+}
+
+/** Why there is no connection, and what to do: in the words that our own connect() has for it, on one line. */
+function explain({ code = "", errno = 0, message }: NodeJS.ErrnoException, shown: string): string {
+  if (code === "ECONNREFUSED")
+    return `Connection refused (os error ${-errno}): connect to ${shown}; nothing listens there`;
+  const plain = "if it speaks plain HTTP, write http://";
+  // What OpenSSL makes of the first bytes of an HTTP answer.
+  if (/^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$/.test(code)) {
+    return `${shown} does not answer in TLS; ${plain}`;
+  }
+  if (code === "ECONNRESET") return `${shown} ended the connection in the TLS handshake; ${plain}`;
+  return `TLS handshake with ${shown}: ${message.trim().replace(/\s*\n\s*/g, " ")}`;
 }
 
 class TlsTransport implements Transport {
