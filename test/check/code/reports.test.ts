@@ -129,6 +129,50 @@ test("--sarif: what SARIF 2.1.0 requires, and code hosts read", () =>
     assert.equal(new Set(prints).size, 3);
   }));
 
+test("what is not a program is a document too, with one error at its place", () =>
+  withFiles({ "src/my server.ts": 'const größe = "ä" );\nawait fetch("https://example.com");\n' }, async (folder) => {
+    const json = await slipway(folder, "check", "src", "--json");
+    assert.equal(json.code, 1, json.stderr);
+    assert.equal(json.stderr, "");
+    const { findings, files, summary } = JSON.parse(json.stdout);
+    assert.equal(summary, "1 error");
+    assert.deepEqual(files, ["src/my server.ts"]);
+    assert.equal(findings.length, 1);
+    const [{ harm, cure, ...rest }] = findings;
+    assert.match(harm, /^Expected ";" but found "\)": this is no program/);
+    assert.ok(cure.length > 0);
+    const place = { file: "src/my server.ts", line: 1, column: 19, endLine: 1, endColumn: 20 };
+    assert.deepEqual(rest, {
+      ...{ id: "syntax-error", severity: "error", code: 'const größe = "ä" );' },
+      ...place,
+    });
+
+    const sarif = await slipway(folder, "check", "src", "--sarif");
+    assert.equal(sarif.code, 1, sarif.stderr);
+    const [{ tool, results }] = JSON.parse(sarif.stdout).runs;
+    assert.equal(results.length, 1);
+    const [{ ruleId, ruleIndex, level, locations }] = results;
+    assert.equal(level, "error");
+    assert.equal(ruleId, "syntax-error");
+    assert.equal(tool.driver.rules[ruleIndex].id, "syntax-error");
+    assert.equal(locations[0].physicalLocation.artifactLocation.uri, "src/my%20server.ts");
+    assert.equal(locations[0].physicalLocation.region.startColumn, 19);
+  }));
+
+test("what only the parser refuses, and what ends too early, are documents too", () =>
+  withFiles(
+    { "a.ts": "export default {", "b.ts": `${"(".repeat(20_000)}1${")".repeat(20_000)};\n` },
+    async (folder) => {
+      for (const file of ["a.ts", "b.ts"]) {
+        const { code, stdout, stderr } = await slipway(folder, "check", file, "--json");
+        assert.equal(code, 1, stderr);
+        const [{ id, line, column, endColumn }] = JSON.parse(stdout).findings;
+        assert.equal(id, "syntax-error", file);
+        assert.ok(line >= 1 && column >= 1 && endColumn > column, stdout);
+      }
+    },
+  ));
+
 test("what is not a program is told as run tells it", () =>
   withFiles({ "server.ts": 'export default {\n  fetch: () => new Response("x";\n};\n' }, async (folder) => {
     const checked = await slipway(folder, "check", "server.ts");

@@ -1,4 +1,5 @@
 // What check may attack: loopback and Unix sockets, whatever way they are written, and nothing else.
+import { type AddressInfo, createServer } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { checkServer } from "../../../src/check/live/mod.ts";
@@ -85,12 +86,45 @@ test("refused and unreachable targets end with 2 and one line", async () => {
   for (const [target, line] of [
     ["http://192.0.2.1:8000", /^slipway: 192\.0\.2\.1 is not a loopback address: .*\n$/],
     ["http://127.0.0.1:1", /^Attacking .*\nslipway: Connection refused .*127\.0\.0\.1:1; nothing listens there\n$/],
+    ["https://127.0.0.1:1", /^Attacking .*\nslipway: Connection refused .*127\.0\.0\.1:1; nothing listens there\n$/],
     ["unix:/nonexistent.sock", /^Attacking .*\nslipway: .*connect to unix:\/nonexistent\.sock.*\n$/],
   ] as const) {
     let said = "";
     const err = (text: string): void => void (said += text);
     assert.is(await checkServer(target, { err, out: () => assert.unreachable("no report") }), 2, target);
     assert.match(said, line);
+  }
+});
+
+test("https to a server that speaks none says what to write, on one line", async () => {
+  // An answer in clear, and an end without one.
+  for (const [answer, line] of [
+    ["HTTP/1.1 400 Bad Request\r\n\r\n", /^slipway: 127\.0\.0\.1:\d+ does not answer in TLS; .*write http:\/\/\n$/],
+    ["", /^slipway: 127\.0\.0\.1:\d+ ended the connection in the TLS handshake; .*write http:\/\/\n$/],
+  ] as const) {
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => socket.end(answer));
+    });
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    const { port } = server.address() as AddressInfo;
+    let said = "";
+    const err = (text: string): void => void (said += text);
+    try {
+      assert.is(await checkServer(`https://127.0.0.1:${port}`, { err, json: true }), 2);
+    } finally {
+      server.close();
+    }
+    assert.match(said, line);
+  }
+});
+
+test("a process id that is none is refused as it was written", async () => {
+  for (const pid of ["abc", "", "1e3", "-5", "4711x"]) {
+    let said = "";
+    const err = (text: string): void => void (said += text);
+    assert.is(await checkServer("http://127.0.0.1:1", { err, pid }), 2);
+    assert.is(said, `slipway: --pid "${pid}" is no process id: write its number, as in --pid 4711\n`);
   }
 });
 
