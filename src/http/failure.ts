@@ -5,14 +5,15 @@ import { isThenable } from "./connection.ts";
 
 export type ErrorHandler = (error: unknown) => Response | Promise<Response>;
 
-/** The response to an error. Its promise never rejects, and what it gives is always a Response. */
+/** The response to an error; `what` failed. Its promise never rejects, and what it gives is always a Response. */
 export function failureResponse(
   error: unknown,
   onError: ErrorHandler | undefined,
   requestId?: string,
+  what = "the handler failed",
 ): Response | Promise<Response> {
   if (onError === undefined) {
-    logError("the handler failed", error, { request_id: requestId });
+    logError(what, error, { request_id: requestId });
     return internalError();
   }
   try {

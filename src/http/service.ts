@@ -161,7 +161,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
             return end;
           }
         } catch (error) {
-          response = this.failure(error, exchange);
+          response = failureResponse(error, this.#onError, exchange.requestId, "limits(request) failed");
         }
       }
       if (length === 0) {

@@ -125,7 +125,7 @@ test("the hook is asked with the head, before the handler; what it leaves out st
   assert.equal(seen, ["limits /large 20", "handler /large", "limits /small 20", "limits /large 101"]);
 });
 
-test("a hook that fails, or gives nonsense, is a failure of the handler's", async () => {
+test("a hook that fails, or gives nonsense, fails the request, and the log says what failed", async () => {
   for (const limits of [
     () => {
       throw new Error("told you");
@@ -140,8 +140,30 @@ test("a hook that fails, or gives nonsense, is a failure of the handler's", asyn
       status = (await exchange(server.port, `${upload(2)}ab`))[0].status;
     });
     assert.is(status, 500);
+    assert.match(lines[0], /^slipway: limits\(request\) failed: /);
     assert.match(lines.join("\n"), /told you|readTimeout of a request must be|must return an object of limits/);
   }
+});
+
+test("what the hook misspells is told once, with what was meant, and changes nothing", async () => {
+  const limits = (request: Request) => ({
+    maxBodyByte: 5,
+    readTimeout: undefined,
+    [request.method === "POST" ? "idleTimeout" : "\u001b[2J"]: 1,
+  });
+  const lines = await logged(async () => {
+    using server = start(echo, { limits: limits as unknown as LimitsHook });
+    for (let i = 0; i < 3; i++) {
+      assert.is((await exchange(server.port, `${upload(10)}${"x".repeat(10)}`))[0].text(), "x".repeat(10));
+      assert.is((await exchange(server.port, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))[0].status, 200);
+    }
+  });
+  const rest = ": it changes nothing; there are readTimeout, writeTimeout, minRate, maxBodyBytes";
+  assert.equal(lines, [
+    `slipway: limits(request) gave 'maxBodyByte', which is no limit of a request (did you mean maxBodyBytes?)${rest}`,
+    `slipway: limits(request) gave 'idleTimeout', which is no limit of a request but of the whole server${rest}`,
+    `slipway: limits(request) gave '\\x1b[2J', which is no limit of a request${rest}`,
+  ]);
 });
 
 test("info refuses what is no limit", async () => {
