@@ -7,6 +7,10 @@ import { BASE_SCRIPT } from "../bundle/base-script.ts";
 
 type Exports = Record<string, unknown>;
 
+// Until somebody listens to SIGUSR1, Node opens a debugger's port on it; the runtime begins with the listener that counts.
+const early = () => {};
+if (process.platform !== "win32") process.on("SIGUSR1", early);
+
 const sea = process.getBuiltinModule("node:sea");
 const { Script } = process.getBuiltinModule("node:vm");
 const parts: Record<string, Exports> = {};
@@ -36,3 +40,4 @@ const runtime = evaluate(BASE_SCRIPT, sea.getAsset(BASE_SCRIPT, "utf8"), cache) 
   start(): Promise<void>;
 };
 runtime.start();
+process.off("SIGUSR1", early);
