@@ -32,6 +32,9 @@ interface HasHandler<A extends Addr = Addr> {
   handler: Handler<A>;
 }
 
+/** Options about which there is nothing to say. */
+const usual = new Set(["handler", "port", "hostname", "path", "onListen", "onError", "signal", "transport", "limits"]);
+
 /**
  * Serves HTTP: `serve(handler)`, `serve(options, handler)`, `serve({ ...options, handler })`.
  *
@@ -53,6 +56,9 @@ export function serve(
     throw new TypeError(
       "Deno.serve: TLS is not supported yet: leave out cert and key, and let a proxy in front of the server speak TLS",
     );
+  }
+  if (Object.keys(options).some((name) => !usual.has(name))) {
+    void import("./serve-options.ts").then(({ warnOfOptions }) => warnOfOptions(options));
   }
   const { backlog = options.tcpBacklog, onListen = announceAddress } = options;
   return serveHttp({ ...options, backlog, onListen } as ServeOptions, handler as Handler) as HttpServer<never>;

@@ -50,6 +50,15 @@ export interface Resolved {
   readonly entries: readonly ConfigEntry[];
 }
 
+/** Of a duration that is a small bare number. Bun's idleTimeout counts seconds, up to 255. */
+export function doubtAbout(option: Option, value: unknown, what: string): string | undefined {
+  if (option.kind !== "duration") return undefined;
+  const bare = typeof value === "number" || (typeof value === "string" && /^\d+$/.test(value.trim()));
+  const ms = Number(value);
+  if (!bare || ms === 0 || ms >= 256) return undefined;
+  return `${what} is ${ms} milliseconds: write "${ms}s" for seconds, or "${ms}ms" if it is meant`;
+}
+
 class Reader {
   readonly source: Source;
   readonly values: Record<string, Value> = {};
@@ -64,12 +73,8 @@ class Reader {
     const read = readValue(option, value, what, typed);
     this.values[option.name] = read;
     this.from[option.name] = from;
-    const bare = typeof value === "number" || (typeof value === "string" && /^\d+$/.test(value.trim()));
-    // Bun's idleTimeout counts seconds, up to 255.
-    if (option.kind === "duration" && bare && read !== 0 && Number(read) < 256) {
-      const meant = `write "${read}s" for seconds, or "${read}ms" if it is meant`;
-      this.doubts[option.name] = `${what} is ${read} milliseconds: ${meant}`;
-    }
+    const doubt = doubtAbout(option, value, what);
+    if (doubt !== undefined) this.doubts[option.name] = doubt;
   }
 
   get level(): Level {

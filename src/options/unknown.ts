@@ -20,7 +20,7 @@ const foreign: Readonly<Record<string, string>> = {
   maxHeaderSize: "maxHeaderBytes",
 };
 
-/** The nearest known word to a mistyped one; src/cli/suggestions.ts has it. */
+/** The nearest known word to a mistyped one; nearest.ts has it, which no start needs. */
 export type Nearest = (word: string, known: readonly string[]) => string | undefined;
 
 /** SLIPWAY_* variables that mean nothing. */
@@ -56,14 +56,30 @@ export function fieldWarning(
   file: string,
   nearest: Nearest,
 ): string | undefined {
-  const meant = Object.hasOwn(foreign, name) ? foreign[name] : nearest(name, candidates(exported[name]));
+  const meant = meantBy(name, exported[name], optionTable, functions, nearest);
   if (meant === undefined) return undefined;
   return `${file}: '${name}' of the default export is no option (did you mean ${meant}?): it changes nothing`;
 }
 
-/** What a field of this value can have been meant to be. `post() {}` is no misspelt port. */
-function candidates(value: unknown): string[] {
-  if (typeof value === "function") return functions;
+/** The option or function that a field was meant to be, if it looks like one. */
+export function meantBy(
+  name: string,
+  value: unknown,
+  options: readonly Option[],
+  functions: readonly string[],
+  nearest: Nearest,
+): string | undefined {
+  if (Object.hasOwn(foreign, name)) return foreign[name];
+  if (typeof value !== "function") return nearest(name, candidates(value, options));
+  // Frameworks' apps have functions of all names: a `patch` is no misspelt fetch. Fingers rarely slip on the first letter.
+  return nearest(
+    name,
+    functions.filter((one) => one[0] === name[0]),
+  );
+}
+
+/** What a field of this value can have been meant to be. */
+function candidates(value: unknown, options: readonly Option[]): string[] {
   const fits = (option: Option): boolean => {
     switch (typeof value) {
       case "boolean":
@@ -76,5 +92,5 @@ function candidates(value: unknown): string[] {
         return Array.isArray(value) && option.kind === "list";
     }
   };
-  return optionTable.filter(fits).map(({ name }) => name);
+  return options.filter(fits).map(({ name }) => name);
 }

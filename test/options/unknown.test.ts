@@ -2,6 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { nearest } from "../../src/cli/suggestions.ts";
+import { serveWarnings } from "../../src/options/serve.ts";
 import { fieldWarning, unknownFields, unknownVariables, variableWarning } from "../../src/options/unknown.ts";
 
 const fields = (exported: Record<string, unknown>) =>
@@ -40,6 +41,35 @@ test("what has nothing to do with us is let be", () => {
   }
   assert.equal(unknownFields(new App() as never), []);
   assert.equal(fields({ constructor: 1, hasOwnProperty: 1 }), []);
+});
+
+test("a framework's app, spread, with an option beside it", () => {
+  const methods = ["get", "post", "put", "patch", "delete", "head", "options", "query", "all", "on", "use", "match"];
+  const app = Object.fromEntries(methods.map((name) => [name, () => {}]));
+  assert.equal(fields({ ...app, readTimeout: "2m", mount() {}, route() {}, request() {}, basePath() {} }), []);
+});
+
+test("what a program passes to Deno.serve", () => {
+  assert.equal(serveWarnings({ port: 1, onListen() {}, readTimeout: "2s", trustProxy: ["::1"], drainIdle: 0 }, {}), []);
+  assert.equal(serveWarnings({ readTimeout: undefined, onUpgrade() {}, name: "shop" }, {}), []);
+  assert.equal(serveWarnings({ readTimout: "2s" }, {}), [
+    "Deno.serve: 'readTimout' is no option (did you mean readTimeout?): it changes nothing",
+  ]);
+  assert.match(serveWarnings({ host: "::1" }, {}).join(), /mean hostname\?/);
+  assert.match(serveWarnings({ unix: "/x" }, {}).join(), /mean path\?/);
+  assert.match(serveWarnings({ onErrors() {} }, {}).join(), /mean onError\?/);
+  assert.equal(serveWarnings({ idleTimeout: 30 }, {}), [
+    'idleTimeout of Deno.serve is 30 milliseconds: write "30s" for seconds, or "30ms" if it is meant',
+  ]);
+  assert.equal(serveWarnings({ maxBodyBytes: "none", readTimeout: "none" }, {}), [
+    'no limit, because it is "none": maxBodyBytes, readTimeout (Deno.serve)',
+  ]);
+  assert.equal(serveWarnings({ accessLog: true }, {}), [
+    "Deno.serve: 'accessLog' is no option of a single server and changes nothing: give --access-log, or SLIPWAY_ACCESS_LOG in the environment",
+  ]);
+  for (const name of ["admin", "listen", "logFormat"]) assert.is(serveWarnings({ [name]: "x" }, {}).length, 1);
+  // A flag that beats it makes it no matter.
+  assert.equal(serveWarnings({ idleTimeout: 30, readTimeout: "none" }, { idleTimeout: 1, readTimeout: 1 }), []);
 });
 
 test.run();
