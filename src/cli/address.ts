@@ -1,7 +1,7 @@
 /** Where a server listens, from the options that hold, and how that is shown. */
-import { type ListenAddress, parseAddress } from "../options/address.ts";
+import { type ListenAddress, parseAddress, showAddress } from "../options/address.ts";
 import type { ConfigEntry, Resolved } from "../options/resolve.ts";
-import { orFailure, orUsage, placeOf } from "./settings.ts";
+import { failureAt, orFailure, orUsage, placeOf } from "./settings.ts";
 
 export type { Address, ListenAddress } from "../options/address.ts";
 
@@ -27,7 +27,15 @@ export function addressAsked({ entries }: Resolved): boolean {
 
 function readAddresses(texts: readonly string[], entry: ConfigEntry): readonly ListenAddress[] {
   const read = () => texts.map((text) => parseAddress(text, placeOf(entry)));
-  return entry.source === "file" ? orFailure(read) : orUsage(read);
+  const addresses = entry.source === "file" ? orFailure(read) : orUsage(read);
+  const seen = new Set<string>();
+  for (const address of addresses) {
+    const shown = showAddress(address);
+    if (seen.has(shown)) throw failureAt(entry, `${placeOf(entry)} names ${shown} twice: give each address once`);
+    // Port 0 is another one each time.
+    if (address.transport !== "tcp" || address.port !== 0) seen.add(shown);
+  }
+  return addresses;
 }
 
 /** How an address is shown: something to click on, so "every interface" is shown as localhost. */

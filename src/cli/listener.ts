@@ -47,6 +47,11 @@ async function explainListenError(error: unknown, address: Address): Promise<unk
     const other = port === 65535 ? port - 1 : port + 1;
     const { portHolder } = await import("./port-holder.ts");
     const holder = portHolder(port);
+    if (holder?.endsWith(`pid ${process.pid})`)) {
+      return new Failure(
+        `port ${port} on ${hostname} is one that this server listens on already: two addresses (--listen, --admin) overlap, leave out one of them`,
+      );
+    }
     const taken = holder === undefined ? "taken: stop the server that holds it" : `taken by ${holder}: stop it`;
     return new Failure(
       `port ${port} on ${hostname} is ${taken}, or choose another with --port ${other} (or --port 0: any free one)`,

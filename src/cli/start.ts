@@ -106,7 +106,7 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
   const listeners: Listener[] = [];
   for (const address of addresses) listeners.push(await open(address));
   await beside?.open(resolved, hooks.ready);
-  for (const line of warnings) logLine(`warning: ${line}`);
+  for (const line of warnings) logLine(line);
   const drains = await serveOffer(offer, hooks, resolved, listeners);
   const app: RunningApp = {
     drainTimeout: resolved.settings.drainTimeout,
@@ -135,6 +135,6 @@ async function startProgram(exports: readonly string[], start: Start): Promise<v
   if (print !== undefined) return (await import("./print-config.ts")).printAndEnd(resolved, print);
   if (!(await expectListening({ ...start, exports }))) return;
   await beside?.open(resolved);
-  for (const line of await warningsOf(resolved, levels, {}, file)) logLine(`warning: ${line}`);
+  for (const line of await warningsOf(resolved, levels, {}, file)) logLine(line);
   await beside?.serving();
 }

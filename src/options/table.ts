@@ -49,6 +49,8 @@ export interface ChoiceOption extends Common {
 export interface ListOption extends Common {
   readonly kind: "list";
   readonly default: readonly string[];
+  /** An empty list says nothing that could be meant. */
+  readonly some?: true;
   readonly value: string;
   readonly wants: string;
 }
@@ -221,6 +223,7 @@ const addressTable = [
     group: "address",
     kind: "list",
     default: [],
+    some: true,
     value: "address",
     wants: "an address like :8000, [::1]:8000, unix:/run/x.sock or fd:3",
     says: "instead of all three, :8000, [::1]:8000, unix:/run/x.sock or fd:3; repeatable",

@@ -1,5 +1,5 @@
 /** One value of an option: read from what a person wrote, and shown again. */
-import { OptionError, readNumber, shown } from "./bounds.ts";
+import { allowed, OptionError, readNumber, shown } from "./bounds.ts";
 import { units } from "./limits.ts";
 import type { Option } from "./table.ts";
 
@@ -12,7 +12,9 @@ export type Value = number | string | boolean | readonly string[] | undefined;
 export function readValue(option: Option, value: unknown, what: string, typed: boolean): Value {
   switch (option.kind) {
     case "port":
-      if (typed && typeof value === "string") return readNumber(Number.NaN, what, units.port, option.bounds);
+      if (typed && typeof value === "string") {
+        throw new OptionError(`${what} must be ${allowed(units.port, option.bounds)}, not ${shown(value)}`);
+      }
       return readNumber(value, what, units.port, option.bounds);
     case "duration":
     case "size":
@@ -27,6 +29,9 @@ export function readValue(option: Option, value: unknown, what: string, typed: b
     case "text":
       return readText(value, what, option.wants);
     case "list":
+      if (option.some && Array.isArray(value) && value.length === 0) {
+        throw new OptionError(`${what} is empty: give ${option.wants}, or leave it out`);
+      }
       return readList(value, what, option.wants);
   }
 }

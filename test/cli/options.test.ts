@@ -81,6 +81,34 @@ wrong("a hook", () => fails(["bad-hook.ts"], 1, /'limits' of the default export 
 wrong("an address", () =>
   fails(["good.ts", "--listen", "8000x"], 2, /^slipway: --listen must be an address like :8000/),
 );
+write("no-listen.ts", "export default { fetch() {}, listen: [] };");
+write("text-port.ts", "export default { fetch() {}, port: '8000' };");
+write("says.ts", "Deno.serve({ port: 0, readTimout: '1s', idleTimeout: 30, admin: ':1' }, () => new Response('ok'));");
+wrong("no address at all", () =>
+  fails(["no-listen.ts"], 1, /^slipway: no-listen\.ts: 'listen' of the default export is empty: give an address/),
+);
+wrong("a port as text, in a file", () => fails(["text-port.ts"], 1, /must be a whole number from 0 .*, not "8000"\n$/));
+wrong("the same address twice", () =>
+  fails(["good.ts", "--listen", ":8000,0.0.0.0:8000"], 2, /^slipway: --listen names 0\.0\.0\.0:8000 twice/),
+);
+wrong("two addresses of one port that overlap", async () => {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  await once(probe, "close");
+  const args = ["good.ts", "--listen", `127.0.0.1:${port}`, "--listen", `:${port}`];
+  await fails(args, 1, /^slipway: port \d+ on 0\.0\.0\.0 is one that this server listens on already: two addresses/);
+});
+wrong("what a program says to Deno.serve, in the log, without its level twice", async () => {
+  const server = await start([...fromSource, "run", "says.ts", "--log-format", "json"], { cwd: folder });
+  await server.saw(/no option of a single server/);
+  const { stderr } = await server.stop();
+  assert.match(stderr, /"level":"warn".*"message":"Deno\.serve: 'readTimout' is no option \(did you mean readTimeout/);
+  assert.match(stderr, /"message":"idleTimeout of Deno\.serve is 30 milliseconds/);
+  assert.match(stderr, /'admin' is no option of a single server and changes nothing: give --admin, or SLIPWAY_ADMIN/);
+  assert.not.match(stderr, /warning:/);
+});
 wrong("an inherited descriptor that is none", () => fails(["good.ts", "--listen", "fd:77"], 1, /^slipway: .*77/));
 wrong("--listen with --port", () => fails(["good.ts", "--listen", ":1", "--port", "1"], 2, /exclude each other/));
 wrong("names that are nearly right, and no limit, are said, and no reason to stop", async () => {
@@ -91,6 +119,7 @@ wrong("names that are nearly right, and no limit, are said, and no reason to sto
   const args = ["near.ts", "--port", "0", "--log-format", "text", "--max-body-bytes", "none"];
   const server = await serve(args, { SLIPWAY_DRIAN_DELAY: "1s" });
   const { stderr } = await server.stop();
+  assert.not.match(stderr, /warning:/);
   assert.match(stderr, /'readTimout' of the default export is no option \(did you mean readTimeout\?\)/);
   assert.match(stderr, /'host' of the default export is no option \(did you mean hostname\?\)/);
   assert.match(stderr, /SLIPWAY_DRIAN_DELAY is no option \(did you mean SLIPWAY_DRAIN_DELAY\?\)/);
