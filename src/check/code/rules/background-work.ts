@@ -8,7 +8,7 @@ export const backgroundWork: Rule = {
   id: "background-work",
   severity: "warning",
   harm: "this goes on after the response is sent: nothing counts or bounds it, the client's leaving does not stop it, and a restart cuts it in the middle.",
-  cure: 'start it as a task of the request, which is counted, drained and given a signal: info.go("name", async (signal) => …)',
+  cure: 'start it as a task of the request, which is counted, given a signal, and waited for by a drain until drainTimeout: info.go("name", async (signal) => …)',
   check(program, report) {
     for (const file of program.project.files) {
       promisesLeft(program, file, report);
