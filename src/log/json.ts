@@ -31,9 +31,13 @@ export function jsonLines(write: (line: string) => void): JsonLines {
   };
 }
 
-/** One line without pino, for the line that comes at every start. */
-export function plainJsonLine(level: LogLevel, message: string): string {
-  return inert(`${JSON.stringify({ level, time: isoTime(Date.now()), pid: process.pid, message })}\n`);
+/** One line without pino, for the line that comes at every start, and for fields that are no plain values. */
+export function plainJsonLine(
+  level: LogLevel,
+  message: string,
+  fields: Readonly<Record<string, unknown>> = {},
+): string {
+  return inert(`${JSON.stringify({ level, time: isoTime(Date.now()), pid: process.pid, ...fields, message })}\n`);
 }
 
 function openPino(write: (line: string) => void): Logger<never> {

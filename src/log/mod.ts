@@ -2,9 +2,9 @@
  * The log of a server: everything that `runtime/log.ts` is told, as JSON lines for programs or as text for people, on
  * standard error, which is never waited for (`channel.ts`). What the user's program prints is its own.
  */
-import { entryText, type LogEntry, replaceLog } from "../runtime/log.ts";
+import { entryText, type LogEntry, type LogTable, replaceLog } from "../runtime/log.ts";
 import type { DropReason } from "../runtime/log-rate.ts";
-import { openChannel } from "./channel.ts";
+import { type Channel, openChannel } from "./channel.ts";
 import { type JsonLines, jsonLines, plainJsonLine } from "./json.ts";
 import { LogOutput } from "./output.ts";
 import { isoTime } from "./time.ts";
@@ -29,6 +29,7 @@ const STDERR = 2;
 const fs = process.getBuiltinModule("node:fs");
 let format: LogFormat = "auto";
 let output: LogOutput | undefined;
+let channel: Channel | undefined;
 let json: JsonLines | undefined;
 /** What `auto` has come to. */
 let chosen: "json" | "text" | undefined;
@@ -43,13 +44,14 @@ export function startLog(settings: LogSettings): void {
   chosen = undefined;
   if (started) return;
   started = true;
-  replaceLog(write);
+  replaceLog(write, () => (chosen ??= choose()) === "json");
   process.on("exit", () => output?.close());
 }
 
 /** The log as it is open now, for the access log. */
 export function openLog(): OpenLog {
-  output ??= new LogOutput(openChannel(STDERR), { dropLine });
+  channel ??= openChannel(STDERR);
+  output ??= new LogOutput(channel, { dropLine });
   return { output, format: (chosen ??= choose()) };
 }
 
@@ -59,7 +61,10 @@ function choose(): "json" | "text" {
 }
 
 function dropLine(reason: DropReason, lines: number): string {
-  const why = reason === "full" ? "whoever reads the log did not keep up" : "the log could not be written";
+  // A file has no reader who could be slow.
+  const slow =
+    channel?.kind === "later" ? "they came faster than the file takes them" : "whoever reads the log did not keep up";
+  const why = reason === "full" ? slow : "the log could not be written";
   const message = `${lines} lines of the log were dropped: ${why}`;
   return chosen === "text" ? textLine({ level: "warn", message }) : plainJsonLine("warn", message);
 }
@@ -67,9 +72,15 @@ function dropLine(reason: DropReason, lines: number): string {
 function write(entry: LogEntry): void {
   if (entry.announcement) return tellAtOnce(entry);
   const { output, format } = openLog();
+  if (entry.table !== undefined) return output.write(tableText(entry, entry.table));
   if (format === "text") return output.write(textLine(entry));
   json ??= jsonLines((line) => output.write(line));
   json.entry(entry);
+}
+
+/** People ask for a table, with kill(1), and read it as text, unless they have said that programs read all. */
+function tableText({ level, message }: LogEntry, { name, rows, text }: LogTable): string {
+  return format === "json" ? plainJsonLine(level, message, { [name]: rows }) : text;
 }
 
 /** At every start, so by the shortest way: no channel is opened, and pino is not loaded. */

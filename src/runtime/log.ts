@@ -20,6 +20,15 @@ export interface LogEntry {
   readonly thrown?: { readonly value: unknown };
   /** What whoever started the process waits for: plain text, unless JSON was asked for by name. */
   readonly announcement?: true;
+  /** What somebody asked this process to show. */
+  readonly table?: LogTable;
+}
+
+/** Rows for programs, if JSON was asked for by name, and the same as text for people. */
+export interface LogTable {
+  readonly name: string;
+  readonly rows: readonly object[];
+  readonly text: string;
 }
 
 export type LogSink = (entry: LogEntry) => void;
@@ -47,16 +56,28 @@ export function announce(line: string): void {
   write({ level: "info", message: line, announcement: true });
 }
 
-/** Puts a logger in place of plain standard error. Returns the way back. */
-export function replaceLog(next: LogSink): () => void {
-  const before = sink;
+/** A table that was asked for: all of it, or in JSON one entry. */
+export function logTable(message: string, table: LogTable): void {
+  write({ level: "info", message, table });
+}
+
+/** Puts a logger in place of plain standard error; `json` tells whether its lines are JSON. Returns the way back. */
+export function replaceLog(next: LogSink, json: () => boolean = () => false): () => void {
+  const before = { sink, isJson };
   sink = next;
+  isJson = json;
   return () => {
-    sink = before;
+    ({ sink, isJson } = before);
   };
 }
 
 let sink: LogSink = toConsole;
+let isJson = (): boolean => false;
+
+/** For the few who have to write lines of the log by themselves. */
+export function logIsJson(): boolean {
+  return isJson();
+}
 const rate = new MessageRate(write);
 
 function say(entry: LogEntry): void {
@@ -73,7 +94,8 @@ function write(entry: LogEntry): void {
 }
 
 function toConsole(entry: LogEntry): void {
-  console.error(entry.announcement ? entry.message : `slipway: ${entryText(entry)}`);
+  if (entry.table !== undefined) process.stderr.write(entry.table.text);
+  else console.error(entry.announcement ? entry.message : `slipway: ${entryText(entry)}`);
 }
 
 /** An entry as people read it: one line, the stack after it. */

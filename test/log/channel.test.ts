@@ -125,6 +125,21 @@ test("a file gets every line, in order, and a process that ends at once loses no
   );
 });
 
+test("lines that a file does not take fast enough: nobody reads it, and nobody is blamed", async () => {
+  const path = join(temporaryFolder(), "log");
+  const fd = openSync(path, "a");
+  const server = await startLogServer(["json"], fd);
+  closeSync(fd);
+  await ask(server.port, "/fill");
+  await end(server);
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+  const dropped = lines.map((line) => JSON.parse(line).message).filter((message) => message.includes("were dropped"));
+  assert.ok(dropped.length > 0);
+  for (const message of dropped) {
+    assert.match(message, /^\d+ lines of the log were dropped: they came faster than the file takes them$/);
+  }
+});
+
 test("a disk that is full ends nothing", async () => {
   const fd = openSync("/dev/full", "w");
   const server = await startLogServer(["json", "access"], fd);
