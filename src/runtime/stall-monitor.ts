@@ -8,7 +8,7 @@
  * without a turn the beats stop and the worker sleeps in the kernel until the next turn wakes it: an idle process uses
  * no CPU. So a block that begins while there is no traffic at all, in a timer of the program's own, is not seen.
  */
-import { logEvent } from "./log.ts";
+import { logEvent, logIsJson } from "./log.ts";
 import { trackRequests } from "./request-context.ts";
 import { answerStalls, takeSighting } from "./stall-ask.ts";
 import {
@@ -214,6 +214,7 @@ class Monitor {
         hungMs: this.#hungMs,
         beatMs: BEAT_MS,
         trace: this.#trace,
+        json: logIsJson(),
       };
       const worker = new Worker(STALL_WORKER, {
         eval: true,

@@ -20,10 +20,13 @@ export interface StallWorkerData {
   readonly hungMs: number;
   readonly beatMs: number;
   readonly trace: boolean;
+  /** The log's lines are JSON. */
+  readonly json: boolean;
 }
 
 export const STALL_WORKER = `"use strict";
-const { memory, base, warningMs, hungMs, beatMs, trace } = process.getBuiltinModule("node:worker_threads").workerData;
+const { memory, base, warningMs, hungMs, beatMs, trace, json } =
+  process.getBuiltinModule("node:worker_threads").workerData;
 const clock = new Int32Array(memory, 0, 8);
 const times = new Float64Array(memory, 32, 4);
 // A wake-up costs up to 0.1 ms of CPU: no more of them than are needed to notice a stall when it becomes one.
@@ -74,7 +77,7 @@ function look() {
   // An answer takes milliseconds, unless a system call holds the thread.
   if (blocked > hungMs && !hung && (answer !== undefined || blocked > hungMs + 1000)) {
     hung = true;
-    say("the main thread has been blocked for " + Math.round(blocked / 1000) + " s" + (answer || ""));
+    say(Math.round(blocked), "the main thread has been blocked for " + Math.round(blocked / 1000) + " s" + (answer || ""));
   }
   return LOOK_MS;
 }
@@ -98,10 +101,15 @@ function ask() {
 }
 
 // The main thread can't: it is what we speak of.
-function say(line) {
+function say(ms, message) {
   try {
-    process.getBuiltinModule("node:fs").writeSync(2, "slipway: " + line + "\\n");
+    process.getBuiltinModule("node:fs").writeSync(2, (json ? entry(ms, message) : "slipway: " + message) + "\\n");
   } catch {}
+}
+
+function entry(ms, message) {
+  const line = JSON.stringify({ level: "warn", time: new Date().toISOString(), pid: process.pid, ms, message });
+  return line.replace(/[^ -~]/g, (unit) => "\\\\u" + unit.charCodeAt(0).toString(16).padStart(4, "0"));
 }
 
 function run() {

@@ -17,8 +17,8 @@ export function installTaskSignal(): void {
   process.on("SIGUSR1", async () => {
     if (process.listenerCount("SIGUSR1") > 1) return;
     try {
-      const { formatTaskTable } = await import("./task-table.ts");
-      process.stderr.write(formatTaskTable());
+      const { logTaskTable } = await import("./task-table.ts");
+      logTaskTable();
     } catch {
       // Nobody is left to tell.
     }

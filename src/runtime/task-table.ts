@@ -3,6 +3,8 @@
  * one row. Connections and requests, which have no Task each, come from sources.
  */
 import { monotonicNow } from "./clock.ts";
+import { logTable } from "./log.ts";
+import { MOST_FIELD, shortened } from "./printable.ts";
 import { plainText } from "./stall-clock.ts";
 import { runningTasks, taskOrigin, taskSources } from "./tasks.ts";
 
@@ -64,8 +66,7 @@ const MOST_ROWS = 60;
 
 /** The table as text, for a terminal or a log. */
 export function formatTaskTable(rows: readonly TaskRow[] = taskTable()): string {
-  const total = rows.reduce((sum, { count }) => sum + count, 0);
-  if (total === 0) return "no tasks\n";
+  if (rows.length === 0) return "no tasks\n";
   const lines = [["count", "0-1 s", "1-10 s", "10-60 s", "longer", "oldest", "name"]];
   for (const { name, count, ages, oldestMs, startedAt } of rows.slice(0, MOST_ROWS)) {
     const where = startedAt === undefined ? "" : `, started at ${plainText(startedAt)}`;
@@ -74,7 +75,29 @@ export function formatTaskTable(rows: readonly TaskRow[] = taskTable()): string 
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
   const text = lines.map((line) => line.map((cell, i) => (i < 6 ? cell.padStart(widths[i]) : cell)).join("  "));
   const more = rows.length > MOST_ROWS ? `and ${rows.length - MOST_ROWS} more names\n` : "";
-  return `${total} ${total === 1 ? "task" : "tasks"}\n${text.join("\n")}\n${more}`;
+  return `${taskTotal(rows)}\n${text.join("\n")}\n${more}`;
+}
+
+/** `no tasks`, `1 task`, `25 tasks`. */
+function taskTotal(rows: readonly TaskRow[]): string {
+  const total = rows.reduce((sum, { count }) => sum + count, 0);
+  return `${total || "no"} ${total === 1 ? "task" : "tasks"}`;
+}
+
+/** Writes the table to the log: text, or one entry where JSON was asked for. */
+export function logTaskTable(): void {
+  const rows = taskTable();
+  logTable(taskTotal(rows), { name: "tasks", rows: tellable(rows), text: formatTaskTable(rows) });
+}
+
+/** The rows that the text shows. */
+function tellable(rows: readonly TaskRow[]): readonly TaskRow[] {
+  return rows.slice(0, MOST_ROWS).map(({ name, oldestMs, startedAt, ...row }) => ({
+    name: shortened(name, MOST_FIELD),
+    ...row,
+    oldestMs: Math.round(oldestMs),
+    ...(startedAt === undefined ? {} : { startedAt: shortened(startedAt, MOST_FIELD) }),
+  }));
 }
 
 /** `850 ms`, `12 s`, `5 min`, `31 h`. */
