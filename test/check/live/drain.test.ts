@@ -74,8 +74,8 @@ test("a pid that is not the server's is refused, and nothing is sent to it", asy
   const other = await nodeServer("other.mjs", `console.log("SIGTERM came")`);
   const refusals: [number | string, RegExp][] = [
     [1, /no server's process id/],
-    [-1, /no server's process id/],
-    ["server", /no server's process id/],
+    [-1, /"-1" is no process id/],
+    ["server", /"server" is no process id/],
     [process.pid, /this command's own/],
     [2 ** 22 + 1, /no such process/],
   ];
