@@ -4,6 +4,7 @@
  */
 import { handover } from "../net/handover.ts";
 import type { ConfigEntry, Resolved } from "../options/resolve.ts";
+import { optionTable } from "../options/table.ts";
 import type { Supervised } from "../supervisor/mod.ts";
 import { atEnd, endReplaced } from "./ending.ts";
 import { die, Failure } from "./errors.ts";
@@ -55,7 +56,7 @@ export async function standBeside(early: Resolved, alone: boolean): Promise<Besi
     setTimeout(() => {
       if (opened || loaded.has(beside)) return;
       beside
-        .open(early)
+        .open(ofProgram(early))
         .then(() => beside.serving())
         .catch((error: unknown) => die(error, "slipway"));
     }, LISTENS_MS).unref();
@@ -89,6 +90,19 @@ async function accessLog({ settings }: Resolved): Promise<void> {
   startAccessLog();
 }
 
+/** Of a program that listens on its own nobody knows what it said: `/config` must not show as certain what is not. */
+export function ofProgram(resolved: Resolved): Resolved {
+  const entries = resolved.entries.map((entry) => {
+    const own = ["address", "limits", "drain"].includes(groupOf(entry.name));
+    return own && entry.source === "default" ? { ...entry, from: "unless the program says otherwise" } : entry;
+  });
+  return { ...resolved, entries };
+}
+
+function groupOf(name: string): string {
+  return optionTable.find((option) => option.name === name)?.group ?? "";
+}
+
 /** A range that is none must not be found out at the first request. */
 async function proxies({ settings, entries }: Resolved): Promise<void> {
   if (settings.trustProxy.length === 0) return;
@@ -101,9 +115,30 @@ async function proxies({ settings, entries }: Resolved): Promise<void> {
   }
 }
 
+/** What a start would refuse before it opens anything: `--print-config` must not show it as if it held. */
+export async function checkBeside(resolved: Resolved): Promise<void> {
+  await Promise.all([proxies(resolved), adminAddress(resolved)]);
+}
+
+/** A mistake in the address is one in the command line; that it is taken is not. */
+async function adminAddress({ settings, entries }: Resolved): Promise<void> {
+  if (settings.admin === undefined) return;
+  const { checkReach, parseAdminAddress } = await import("../admin/address.ts");
+  const { AdminError } = await import("../admin/errors.ts");
+  const { parseIp } = await import("../net/ip.ts");
+  try {
+    const address = parseAdminAddress(settings.admin);
+    const ip = address.transport === "tcp" ? parseIp(address.hostname) : undefined;
+    if (ip !== undefined) checkReach(settings.admin, ip, settings.adminInsecure);
+  } catch (error) {
+    throw error instanceof AdminError ? failureAt(entryOf(entries, "admin"), error.message) : error;
+  }
+}
+
 async function admin(resolved: Resolved, ready: unknown): Promise<void> {
   const { settings, entries } = resolved;
   if (settings.admin === undefined) return;
+  await adminAddress(resolved);
   const { AdminError, openAdmin, setDraining } = await import("../admin/mod.ts");
   try {
     await openAdmin({

@@ -2,6 +2,7 @@
  * Whether a program that exports nothing and has ended did anything. A tool may end by itself, as under Deno; a file
  * that touched nothing outside of itself can't have done anything, and is most likely a handler without its export.
  */
+import type { Server } from "node:http";
 import { noteOutput } from "./output.ts";
 
 export interface Effects {
@@ -15,8 +16,8 @@ export interface Effects {
   any(): boolean;
 }
 
-/** Begins to look; called just before a program is loaded. */
-export function watchEffects(): Effects {
+/** Begins to look; called just before a program is loaded. `onNodeServer` is told of servers of node:http that listen. */
+export function watchEffects(onNodeServer: (server: Server) => void): Effects {
   const outputUsed = noteOutput();
   const { getBuiltinModule } = process;
   let waited = false;
@@ -27,6 +28,7 @@ export function watchEffects(): Effects {
   process.getBuiltinModule = ((name: string) => {
     const found: object | undefined = getBuiltinModule(name);
     builtins ||= found !== undefined;
+    if (/^(?:node:)?https?$/.test(name)) watchNodeServers(getBuiltinModule, onNodeServer);
     return found;
   }) as typeof getBuiltinModule;
   return {
@@ -47,6 +49,19 @@ export function watchEffects(): Effects {
       return waited || builtins || outputUsed() || denoUsed() || exitCode !== undefined;
     },
   };
+}
+
+let watched = false;
+
+/** Most programs never ask for node:http, and pay nothing for this. */
+function watchNodeServers(getBuiltinModule: NodeJS.Process["getBuiltinModule"], told: (server: Server) => void): void {
+  if (watched) return;
+  watched = true;
+  getBuiltinModule("node:diagnostics_channel").subscribe("tracing:net.server.listen:asyncEnd", (message) => {
+    const { server } = message as { server: Partial<Server> };
+    // Not those of node:net: they are tools' own affair.
+    if (server.closeIdleConnections !== undefined) told(server as Server);
+  });
 }
 
 /** `installDeno` leaves a getter, which is gone once it has been asked. */

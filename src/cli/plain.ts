@@ -3,9 +3,11 @@
  * command line gives them, and whether they did anything at all.
  */
 import { handover, inheritedFd, inheritedPath } from "../net/handover.ts";
+import { showAddress } from "../options/address.ts";
 import { limitOptions } from "../options/limits.ts";
 import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { limitTable } from "../options/table.ts";
+import { logLine } from "../runtime/log.ts";
 import { addressAsked, chooseAddresses, type ListenAddress } from "./address.ts";
 import type { Beside } from "./beside.ts";
 import type { Effects } from "./effects.ts";
@@ -30,10 +32,14 @@ export async function offerDefaults(early: Resolved, program: string, beside: Be
   );
   const { proxyProtocol, trustProxy } = settings;
   const [passed] = beside?.supervised?.sockets ?? [];
-  const address: ListenAddress | undefined = addressAsked(early)
-    ? chooseAddresses(early)[0]
-    : passed && { transport: "fd", fd: String(passed.fd) };
+  const asked = addressAsked(early) ? chooseAddresses(early) : [];
+  const address: ListenAddress | undefined = asked[0] ?? (passed && { transport: "fd", fd: String(passed.fd) });
   const use = <T>(value: T): T => {
+    // Not in silence: a port that nobody answers on.
+    if (!defaultsUsed && asked.length > 1) {
+      const rest = asked.slice(1).map(showAddress).join(", ");
+      logLine(`this program opens its server itself, on the first address only: ${rest} is not listened on`);
+    }
     defaultsUsed = true;
     return value;
   };

@@ -9,7 +9,7 @@ import type { Listener } from "../net/mod.ts";
 import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { announce, logLine } from "../runtime/log.ts";
 import { addressAsked, chooseAddresses, displayAddress, type ListenAddress } from "./address.ts";
-import { type Beside, programLoaded, standBeside } from "./beside.ts";
+import { type Beside, checkBeside, ofProgram, programLoaded, standBeside } from "./beside.ts";
 import { type Effects, watchEffects } from "./effects.ts";
 import type { RunningApp } from "./ending.ts";
 import { ProgramFailure } from "./errors.ts";
@@ -62,9 +62,14 @@ export async function loadAndStart(
   const early = resolve(levels);
   // A child of `run --watch` has its parent for a supervisor.
   const beside = print === undefined ? await standBeside(early, settings.open === undefined) : undefined;
-  if (print !== undefined) (await import("./print-config.ts")).printAtListening(early, print, program, file);
+  if (print !== undefined) {
+    await checkBeside(early);
+    (await import("./print-config.ts")).printAtListening(early, print, program, file);
+  }
   await offerDefaults(early, program, settings.open === undefined ? beside : undefined);
-  const effects = watchEffects();
+  const effects = watchEffects((server) => {
+    void import("./node-servers.ts").then(({ nodeServer }) => nodeServer(server, early.settings.drainTimeout));
+  });
   let namespace: Namespace;
   try {
     namespace = await load();
@@ -98,6 +103,8 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
   const resolved = Object.keys(fromFile.values).length === 0 ? start.early : resolve(levels);
   const warnings = await warningsOf(resolved, levels, offer.options, file);
   if (print !== undefined) {
+    chooseAddresses(resolved);
+    await checkBeside(resolved);
     for (const line of warnings) tell(`${start.program}: warning: ${line}\n`);
     return (await import("./print-config.ts")).printAndEnd(resolved, print);
   }
@@ -134,7 +141,7 @@ async function startProgram(exports: readonly string[], start: Start): Promise<v
   const { levels, early: resolved, file, print, beside } = start;
   if (print !== undefined) return (await import("./print-config.ts")).printAndEnd(resolved, print);
   if (!(await expectListening({ ...start, exports }))) return;
-  await beside?.open(resolved);
+  await beside?.open(ofProgram(resolved));
   for (const line of await warningsOf(resolved, levels, {}, file)) logLine(line);
   await beside?.serving();
 }
