@@ -321,6 +321,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   #lost(handle: Handle, exchange: Exchange, response: unknown, end: number): number {
     const gone = new HttpConnection(this, handle);
     gone.exchange = exchange;
+    gone.startedAt = this.now;
     gone.closeWith(clientGone());
     gone.settle(exchange, response);
     return end;
