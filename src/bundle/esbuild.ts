@@ -14,7 +14,15 @@ let program: EmbeddedFile | undefined;
 /** One build. esbuild's process stays for the next one until `stopEsbuild()`. */
 export async function esbuild(options: BuildOptions): Promise<BuildResult> {
   api ??= await load();
-  return api.build(options);
+  try {
+    return await api.build(options);
+  } catch (error) {
+    // It reads the pipes of its process before it hears that this could not be started.
+    if (!(error instanceof TypeError && /ensureServiceIsRunning/.test(error.stack ?? ""))) throw error;
+    const text =
+      "the bundler could not be started: raise the limit on open files (ulimit -n 1024), or that on processes";
+    throw new BundleError([{ text }]);
+  }
 }
 
 /** Ends esbuild's process and gives its memory back; a later build starts it again. */

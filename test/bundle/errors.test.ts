@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { BundleError, bundle, render, stopEsbuild } from "../../src/bundle/mod.ts";
 import { withoutComments } from "../../src/bundle/project.ts";
+import { fromSource, run } from "../support/process.ts";
 import { project } from "../support/project.ts";
 
 const test = suite("errors in sources");
@@ -17,6 +18,25 @@ async function failure(files: Record<string, string>, entry = "main.ts"): Promis
     throw error;
   }
   throw new Error("it was bundled");
+}
+
+if (process.platform !== "win32") {
+  test("too few descriptors to start the bundler: one line with the cure", async () => {
+    const folder = project({ "tool.ts": "console.log('bundled')" });
+    let said = 0;
+    // How many Node itself needs differs a little from machine to machine.
+    for (const limit of [22, 24, 26]) {
+      const command = `ulimit -n ${limit} && exec "$@"`;
+      const { code, stderr } = await run(["sh", "-c", command, "sh", ...fromSource, "run", "tool.ts"], { cwd: folder });
+      if (code !== 1) continue;
+      assert.is(
+        stderr,
+        "the bundler could not be started: raise the limit on open files (ulimit -n 1024), or that on processes\n",
+      );
+      said++;
+    }
+    assert.ok(said > 0);
+  });
 }
 
 test("a syntax error: file, line, column, code frame", async () => {
