@@ -4,7 +4,7 @@
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { endOnSignals } from "./ending.ts";
-import { die, UsageError } from "./errors.ts";
+import { die, noFormat, UsageError } from "./errors.ts";
 import { flagsLevel, parseArgsOptions } from "./settings.ts";
 import { loadAndStart, type Namespace } from "./start.ts";
 
@@ -53,6 +53,8 @@ interface Parsed {
 async function parse(argv: readonly string[], program: string): Promise<Parsed> {
   const end = argv.indexOf("--");
   const before = end < 0 ? argv : argv.slice(0, end);
+  const wrong = before.find((word) => /^--print-config=(?!json$)/.test(word));
+  if (wrong !== undefined) throw new UsageError(noFormat(wrong, `${program} --help`));
   const own = before.map((word) => (word === "--print-config=json" ? "--print-config-json" : word));
   const rest = end < 0 ? [] : argv.slice(end + 1);
   try {

@@ -35,6 +35,11 @@ export class UsageError extends Failure {
   override readonly exitCode: number = 2;
 }
 
+/** For a form that `--print-config` does not have. */
+export function noFormat(word: string, help: string): string {
+  return `${word} is no form of it: write --print-config for text, or --print-config=json; see ${help}`;
+}
+
 /** The text to show for an error: one line for what people can mend, the stack for what they cannot. */
 export function errorText(error: unknown, program: string): string {
   if (error instanceof SourceFailure) return error.message;

@@ -11,7 +11,7 @@ import { optionsHelp, placeholder } from "../options/help.ts";
 import { flagOf, optionTable } from "../options/table.ts";
 import type { CheckOptions } from "./check.ts";
 import type { CompileOptions } from "./compile.ts";
-import { die, SourceFailure, UsageError } from "./errors.ts";
+import { die, noFormat, SourceFailure, UsageError } from "./errors.ts";
 import type { NewOptions } from "./new.ts";
 import { endWithOutput } from "./output.ts";
 import type { RunOptions } from "./run.ts";
@@ -176,7 +176,12 @@ function serverFlags(command: Command): Command {
 /** commander has no flags that may have a value but never take the next word for it. */
 function plainFlags(argv: readonly string[]): string[] {
   const end = argv.indexOf("--");
-  return argv.map((word, i) => ((end < 0 || i < end) && word === "--print-config=json" ? "--print-config-json" : word));
+  return argv.map((word, i) => {
+    if (end >= 0 && i >= end) return word;
+    if (word === "--print-config=json") return "--print-config-json";
+    if (word.startsWith("--print-config=")) throw new UsageError(noFormat(word, "slipway help run"));
+    return word;
+  });
 }
 
 /** A program's own arguments stand behind `--`, as with a compiled server: what stands before is a mistake, or will be. */

@@ -15,7 +15,14 @@ const titles: Readonly<Record<Group, string>> = {
 
 const note = `Each is also a variable (SLIPWAY_PORT, SLIPWAY_READ_TIMEOUT) and a field of the default export (port,
 readTimeout); a flag comes first, then the variable, then the field. "none" is no limit; a flag without
-a value is turned off by --no-….`;
+a value is turned off by --no-….
+
+--trust-proxy also takes the words loopback, private, linklocal, unix, and all.
+
+Signals:
+  SIGTERM, SIGINT                   drain and end; a second one ends at once
+  SIGUSR1                           print the table of tasks
+  SIGUSR2                           restart without refusing a connection`;
 
 /** Every option by group, one line each, and how else they can be given. */
 export function optionsHelp(): string {

@@ -61,6 +61,9 @@ compiled("an option that is none, and one with a bad value", async () => {
   );
   await fails(["--read-timeout", "0"], 2, /^shop: --read-timeout must not be 0: write "none" for no limit\n$/);
 });
+compiled("a form that --print-config does not have", () =>
+  fails(["--print-config=xml"], 2, /^shop: --print-config=xml is no form of it: .*=json; see shop --help\n$/),
+);
 compiled("--version", async () => {
   const { code, stdout } = await run([shop, "--version"], { cwd: folder, env });
   assert.is(code, 0);

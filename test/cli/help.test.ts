@@ -20,7 +20,7 @@ for (const args of [[], ["help"], ["--help"], ["-h"]]) {
 
 const flags: Record<string, readonly string[]> = {
   new: ["--template", "--force"],
-  run: ["--port", "--host", "--unix", "--watch", "SLIPWAY_PORT"],
+  run: ["--port", "--host", "--unix", "--watch", "SLIPWAY_PORT", "SIGUSR1", "SIGUSR2", "linklocal"],
   compile: ["--output", "--include", "--target"],
   version: ["--verbose"],
   help: [],

@@ -81,6 +81,28 @@ wrong("a hook", () => fails(["bad-hook.ts"], 1, /'limits' of the default export 
 wrong("an address", () =>
   fails(["good.ts", "--listen", "8000x"], 2, /^slipway: --listen must be an address like :8000/),
 );
+for (const [args, line] of [
+  [["--trust-proxy", "foo"], /--trust-proxy/],
+  [["--trust-proxy", "10.0.0.0/33"], /--trust-proxy/],
+  [["--admin", "9090"], /^slipway: --admin 9090 is no address with a port: write 127\.0\.0\.1:9090/],
+  [["--admin", "0.0.0.0:9090"], /can be reached from other machines/],
+  [["--admin", "unix:"], /has no path/],
+] as const) {
+  wrong(`${args.join(" ")}, also of --print-config`, async () => {
+    await fails(["good.ts", "--port", "0", ...args], 2, line);
+    for (const file of ["good.ts", "plain.ts"]) await fails([file, ...args, "--print-config"], 2, line);
+  });
+}
+wrong("--listen of --print-config", () =>
+  fails(["good.ts", "--listen", "x", "--print-config"], 2, /must be an address/),
+);
+wrong("a form that --print-config does not have", () =>
+  fails(
+    ["good.ts", "--print-config=xml"],
+    2,
+    /^slipway: --print-config=xml is no form of it: .*=json; see slipway help/,
+  ),
+);
 write("no-listen.ts", "export default { fetch() {}, listen: [] };");
 write("text-port.ts", "export default { fetch() {}, port: '8000' };");
 write("says.ts", "Deno.serve({ port: 0, readTimout: '1s', idleTimeout: 30, admin: ':1' }, () => new Response('ok'));");
@@ -171,6 +193,21 @@ holds("a limit from each place is the server's", async () => {
   // A plain program's server has them as its own.
   assert.is(await ask(["plain.ts"]), "200");
   assert.is(await ask(["plain.ts", "--max-header-count", "5"]), "431");
+});
+holds("of several addresses a program's own server takes the first, and the rest is said", async () => {
+  const server = await serve(["plain.ts", "--listen", "127.0.0.1:0", "--listen", ":8007", "--log-format", "text"]);
+  await server.saw(/on the first address only: 0\.0\.0\.0:8007 is not listened on/);
+  assert.is((await server.stop()).code, 0);
+});
+holds("/config of such a program says what may differ", async () => {
+  const args = ["plain.ts", "--port", "0", "--read-timeout", "7s", "--admin", "127.0.0.1:0"];
+  const server = await start([...fromSource, "run", ...args], { cwd: folder });
+  const [, url] = await server.saw(/Admin port on (\S+)/);
+  const config = await (await fetch(`${url}config`)).text();
+  assert.match(config, /^readTimeout +7s +flag: --read-timeout$/m);
+  assert.match(config, /^writeTimeout +30s +default: unless the program says otherwise$/m);
+  assert.match(config, /^accessLog +off +default$/m);
+  await server.stop();
 });
 holds("run --watch passes all of it on", async () => {
   const server = await serve(["good.ts", "--watch", "--port", "0", "--max-header-count", "1"]);
