@@ -5,9 +5,9 @@
 import type { Handle } from "../../ffi/poller.ts";
 import { errnoError } from "../runtime/errno.ts";
 import { workSettled } from "../runtime/stall-clock.ts";
-import { type Clock, type ClockHost, ConnectionClocks } from "./connection-clocks.ts";
+import type { Clock, ClockHost } from "./connection-clocks.ts";
+import { ConnectionInput } from "./connection-input.ts";
 import type { HttpCounters, LimitName } from "./counters.ts";
-import { EarlyInput } from "./early-input.ts";
 import { bodyTimedOut, bodyTooLarge, clientGone, notAnswered, notRead } from "./endings.ts";
 import type { Exchange, ExchangeOwner } from "./exchange.ts";
 import { type BodyOwner, bodyCutShort, IncomingBody } from "./incoming-body.ts";
@@ -51,7 +51,7 @@ export interface ConnectionHost extends ClockHost {
 /** After the client's FIN, a response that waits for its producer gets this long before it is cancelled. */
 const HALF_CLOSED_GRACE_MS = 1000;
 
-export class HttpConnection extends ConnectionClocks implements BodyOwner, ExchangeOwner {
+export class HttpConnection extends ConnectionInput implements BodyOwner, ExchangeOwner {
   readonly host: ConnectionHost;
   /** The request being answered, if any. */
   exchange: Exchange | undefined;
@@ -77,13 +77,10 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
   /** Full send buffer: nothing is served until `sent`. */
   #blocked = false;
   #closeWhenSent = false;
-  #looping = false;
   #drained: PromiseWithResolvers<void> | undefined;
   #sender: ResponseSender | undefined;
   /** The exchange that is answered with an error. */
   #recovering: Exchange | undefined;
-  /** Bytes that came too early, or part of a head. */
-  #input: EarlyInput | undefined;
 
   constructor(host: ConnectionHost, handle: Handle) {
     super(handle);
@@ -162,25 +159,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
       return;
     }
     this.keep(bytes, start, end);
-    if (!this.busy) this.#pump();
-  }
-
-  /** Copies bytes that can't be served now. */
-  keep(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#input === undefined) this.#input = new EarlyInput(bytes, start, end);
-    else this.#input.add(bytes, start, end);
-    if (this.busy && this.#waiting > this.host.limits.maxPipelinedBytes) this.host.poller.pause(this.handle);
-  }
-
-  /** How many bytes wait to be served. */
-  get #waiting(): number {
-    return this.#input === undefined ? 0 : this.#input.size;
-  }
-
-  /** Part of a head has come, and nothing before it waits. `fresh`: it is the connection's first. */
-  waitForHead(fresh: boolean): void {
-    this.#input?.triedInVain();
-    this.headBegan(fresh);
+    if (!this.busy) this.pump();
   }
 
   /** What the handler returned, or the promise of it. */
@@ -249,7 +228,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
     if (this.#closeWhenSent) return this.host.finish(this, false);
     if (!this.busy) return this.#next();
     // A request whose answer waits behind the others is under way: its body, or the client's end, may come now.
-    const tooMuch = this.#waiting > this.host.limits.maxPipelinedBytes;
+    const tooMuch = this.waiting > this.host.limits.maxPipelinedBytes;
     if (!tooMuch && !this.#peerEnded && !this.body?.paused) this.host.poller.receive(this.handle);
   }
 
@@ -291,7 +270,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
     const { exchange, body } = this;
     this.exchange = undefined;
     this.body = undefined;
-    this.#input = undefined;
+    this.forgetInput();
     this.stopClocks();
     if (exchange !== undefined) {
       exchange.abort(reason);
@@ -317,7 +296,7 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
   #ranOut(clock: Clock): void {
     switch (clock) {
       case "head": {
-        const begun = this.#waiting > 0;
+        const begun = this.waiting > 0;
         this.host.fired("readHeaderTimeout", this.handle, "did not send the whole head of a request in time");
         if (begun) this.host.headExpired(this);
         else this.host.abandon(this);
@@ -379,10 +358,10 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
   decidePersistence(streams: boolean): boolean {
     const { body } = this;
     // Requests that came before the client's FIN are still answered.
-    const last = this.#peerEnded && this.#waiting === 0;
+    const last = this.#peerEnded && this.waiting === 0;
     // A client that pipelines is told to stop with the last of what it has sent already (RFC 9112, 9.6): what came
     // behind a "close" would be lost.
-    const ends = this.host.draining && this.#waiting === 0;
+    const ends = this.host.draining && this.waiting === 0;
     if (ends || last || this.host.hadItsLast(this.handle)) this.keepAlive = false;
     if (body === undefined || body.complete) return this.keepAlive;
     // A client that waits for "100 Continue" may send the body after a final answer, or not: no guessing.
@@ -448,48 +427,26 @@ export class HttpConnection extends ConnectionClocks implements BodyOwner, Excha
 
   #next(): void {
     if (this.#closed) return;
-    const last = !this.keepAlive || (this.#peerEnded && this.#waiting === 0);
+    const last = !this.keepAlive || (this.#peerEnded && this.waiting === 0);
     if (last) return this.host.finish(this, this.#clientIsDone());
     if (!this.#peerEnded) this.host.poller.receive(this.handle);
-    if (!this.#looping) this.#pump();
+    this.pump();
   }
 
   /** True when nothing more can come, by the client's own word: then there is nothing to wait for after our FIN. */
   #clientIsDone(): boolean {
-    return this.#waiting === 0 && (this.#clientCloses || this.#peerEnded);
+    return this.waiting === 0 && (this.#clientCloses || this.#peerEnded);
   }
 
-  /** Serves what was kept, until more bytes or a handler must be waited for. */
-  #pump(): void {
-    const input = this.#input;
-    if (input === undefined) return this.#emptied();
-    // Part of a head that goes on has its deadline already; drips don't move it.
-    let begins = input.untried;
-    while (!this.busy && input.size > 0) {
-      if (!input.worthTrying()) break;
-      const before = input.start;
-      this.#looping = true;
-      const at = this.host.serve(this.handle, this, input.bytes, before, input.end);
-      this.#looping = false;
-      if (this.#closed) return;
-      if (at === before) {
-        input.triedInVain();
-        break;
-      }
-      input.served(at);
-      begins = true;
-    }
-    if (this.busy) return;
-    if (input.size === 0) return this.#emptied();
-    if (this.#peerEnded) this.host.abandon(this);
-    else if (begins) this.headBegan(false);
+  protected serve(bytes: Uint8Array, start: number, end: number): number {
+    return this.host.serve(this.handle, this, bytes, start, end);
   }
-
-  /** Nothing waits to be served, and nobody is being answered. */
-  #emptied(): void {
-    this.#input = undefined;
-    if (this.#peerEnded) return this.host.finish(this, true);
-    this.host.becameIdle(this);
+  protected emptied(): void {
+    if (this.#peerEnded) this.host.finish(this, true);
+    else this.host.becameIdle(this);
+  }
+  protected leftOff(): void {
+    this.host.abandon(this);
   }
 
   #discarded(body: IncomingBody): void {

@@ -1,0 +1,77 @@
+/**
+ * What a connection's client has sent too early: part of a head, or requests behind one that is being answered. It is
+ * kept, and served as soon as that can be.
+ */
+import { type ClockHost, ConnectionClocks } from "./connection-clocks.ts";
+import { EarlyInput } from "./early-input.ts";
+
+export abstract class ConnectionInput extends ConnectionClocks {
+  abstract override readonly host: ClockHost;
+  #input: EarlyInput | undefined;
+  #looping = false;
+
+  /** No further request may be looked at now. */
+  abstract get busy(): boolean;
+  abstract get closed(): boolean;
+  /** The client's FIN has come. */
+  abstract get peerEnded(): boolean;
+
+  /** Serves requests from `bytes[start, end)`, returns the index behind what was used. */
+  protected abstract serve(bytes: Uint8Array, start: number, end: number): number;
+  /** Nothing waits to be served, and nobody is being answered. */
+  protected abstract emptied(): void;
+  /** The client has ended in the middle of a head. */
+  protected abstract leftOff(): void;
+
+  /** How many bytes wait to be served. */
+  protected get waiting(): number {
+    return this.#input === undefined ? 0 : this.#input.size;
+  }
+
+  /** Copies bytes that can't be served now. */
+  keep(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#input === undefined) this.#input = new EarlyInput(bytes, start, end);
+    else this.#input.add(bytes, start, end);
+    if (this.busy && this.waiting > this.host.limits.maxPipelinedBytes) this.host.poller.pause(this.handle);
+  }
+
+  /** Part of a head has come, and nothing before it waits. `fresh`: it is the connection's first. */
+  waitForHead(fresh: boolean): void {
+    this.#input?.triedInVain();
+    this.headBegan(fresh);
+  }
+
+  protected forgetInput(): void {
+    this.#input = undefined;
+  }
+
+  /** Serves what was kept, until more bytes or a handler must be waited for. Within itself it changes nothing. */
+  protected pump(): void {
+    if (this.#looping) return;
+    const input = this.#input;
+    if (input === undefined) return this.emptied();
+    // Part of a head that goes on has its deadline already; drips don't move it.
+    let begins = input.untried;
+    while (!this.busy && input.size > 0) {
+      if (!input.worthTrying()) break;
+      const before = input.start;
+      this.#looping = true;
+      const at = this.serve(input.bytes, before, input.end);
+      this.#looping = false;
+      if (this.closed) return;
+      if (at === before) {
+        input.triedInVain();
+        break;
+      }
+      input.served(at);
+      begins = true;
+    }
+    if (this.busy) return;
+    if (input.size === 0) {
+      this.#input = undefined;
+      return this.emptied();
+    }
+    if (this.peerEnded) this.leftOff();
+    else if (begins) this.headBegan(false);
+  }
+}
