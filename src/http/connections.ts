@@ -17,7 +17,7 @@ import { type Runtime, runtime } from "../runtime/turn.ts";
 import { ConnectionRows } from "./connection-rows.ts";
 import { counters, type HttpCounters, type LimitName } from "./counters.ts";
 import { type Drainable, type DrainResult, drain } from "./drain.ts";
-import { clientGone, serverEnded } from "./endings.ts";
+import { serverEnded } from "./endings.ts";
 import type { Exchange } from "./exchange.ts";
 import { limitFired } from "./limit-log.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
@@ -195,7 +195,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     }
     // After an internal error the runtime has closed the handle of a connection that we still know.
     if (this.rows.has(handle)) {
-      this.rows.active[handle]?.closeWith(clientGone());
+      this.rows.active[handle]?.closeWith();
       this.rows.forget(handle);
       this.gate?.forget(handle);
       if (this.#peers.size > 0) this.#peers.delete(handle);
@@ -305,7 +305,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
    */
   protected part(handle: Handle, clean: boolean): void {
     if (!this.rows.has(handle)) return;
-    this.rows.active[handle]?.closeWith(clientGone());
+    this.rows.active[handle]?.closeWith();
     if (clean) return this.closeNow(handle);
     this.#runtime.setDeadline(handle, 0);
     lingerClose(handle);

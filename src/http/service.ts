@@ -241,7 +241,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
 
   abandon(connection: HttpConnection): void {
     if (this.rows.active[connection.handle] !== connection) return;
-    connection.closeWith(clientGone());
+    connection.closeWith();
     this.closeNow(connection.handle);
   }
 
@@ -322,7 +322,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     const gone = new HttpConnection(this, handle);
     gone.exchange = exchange;
     gone.startedAt = this.now;
-    gone.closeWith(clientGone());
+    gone.closeWith();
     gone.settle(exchange, response);
     return end;
   }
@@ -342,7 +342,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
       return false;
     }
     if (result < 0) {
-      this.rows.active[handle]?.closeWith(clientGone());
+      this.rows.active[handle]?.closeWith();
       this.closeNow(handle);
       return false;
     }
