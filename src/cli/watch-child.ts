@@ -4,6 +4,7 @@
 import { loadBundle } from "../bundle/mod.ts";
 import { handover, inheritedFd, type Stoppable } from "../net/handover.ts";
 import { type Listener, type ListenOptions, listenFd } from "../net/mod.ts";
+import { shareSockets } from "../net/socket_file.ts";
 import { defaultHostname, type ListenAddress } from "./address.ts";
 import type { Drained, RunningApp } from "./ending.ts";
 import { die } from "./errors.ts";
@@ -14,6 +15,7 @@ import { firstInheritedFd, sameAddress, type ToChild, type ToParent } from "./wa
 
 /** `given`: the addresses, as JSON, of the sockets that were inherited. */
 export async function runWatchChild(given: string): Promise<void> {
+  shareSockets();
   outliveOutput();
   reportUncaught();
   // The parent is gone, however it ended: nobody would ever end us.

@@ -13,7 +13,7 @@ import type { Runtime } from "../runtime/turn.ts";
 import { type Addr, showAddress } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import { openConn } from "./conn_kinds.ts";
-import { type SocketFile, socketsHandedOn } from "./socket_file.ts";
+import { type SocketFile, socketsLiveOn } from "./socket_file.ts";
 import { turnAway } from "./turn_away.ts";
 
 /** How often `takeWaiting` finds the queue empty before it takes that for the end. */
@@ -204,8 +204,9 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   takeWaiting(): boolean {
     const { system, constants } = this.#runtime.poller;
     const { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } = constants.errno;
-    if (this.#handle < 0) return true;
-    if (this.#tcp && this.#sole && !socketsHandedOn()) turnAway(system, this.#runtime.poller.fd(this.#handle));
+    // Who waits in the queue of a socket that lives on is the next version's: ours must not answer after it has begun to.
+    if (this.#handle < 0 || socketsLiveOn()) return true;
+    if (this.#tcp && this.#sole) turnAway(system, this.#runtime.poller.fd(this.#handle));
     for (let taken = 0, empty = 0; taken < MAX_QUEUE && this.#handle >= 0 && this.#take !== undefined; ) {
       const fd = system.accept(this.#runtime.poller.fd(this.#handle));
       if (fd >= 0) {

@@ -14,9 +14,16 @@ export function handOnSocketFiles(): void {
   handedOn = true;
 }
 
-/** Whether that is so. */
-export function socketsHandedOn(): boolean {
-  return handedOn;
+let shared = false;
+
+/** The sockets are another process's as well, which accepts when this one does not any more: a child of `run --watch`. */
+export function shareSockets(): void {
+  shared = true;
+}
+
+/** Whether another process goes on with our sockets, and with the connections that wait in their queues. */
+export function socketsLiveOn(): boolean {
+  return handedOn || shared;
 }
 
 /** The file that bind(2) has just made. It is removed at close, as Go and Deno do. */
