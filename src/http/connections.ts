@@ -95,6 +95,10 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     this.listener.takeConnections((fd) => this.#open(fd));
   }
 
+  /** Whether every request that ends is told to somebody: the access log. */
+  protected get watched(): boolean {
+    return this.observed && observer !== undefined;
+  }
   /** Whether connections that say nothing end soon, as a part of the drain. */
   protected get ending(): boolean {
     return this.#ending;
@@ -204,7 +208,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     this.rows.open(handle, this.now);
     this.counters.accepted++;
     this.#admission.opened();
-    if (this.observed && observer !== undefined) this.#peers.set(handle, this.#peerOf(handle));
+    if (this.watched) this.#peers.set(handle, this.#peerOf(handle));
     this.#graceUntil(handle, this.#ending ? this.limits.drainIdle : this.limits.readHeaderTimeout);
     if (this.gate?.trusts(handle) === false) this.refused(handle, "it is no proxy that trustProxy names");
     else this.poller.receive(handle);

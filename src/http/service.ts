@@ -16,7 +16,6 @@ import { noteRefusedHead, noteRequest } from "./ended-request.ts";
 import { clientGone } from "./endings.ts";
 import { type Exchange, type ExchangeHost, exchangeFrom, HandlerInfo, type ServeHandlerInfo } from "./exchange.ts";
 import { type ErrorHandler, failureResponse, unsendable } from "./failure.ts";
-import { observer } from "./observer.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import { COMPLETE, HeadParser, INCOMPLETE } from "./parser.ts";
 import { headRefused, type Refusal } from "./refusals.ts";
@@ -127,7 +126,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
    */
   serve(handle: Handle, connection: HttpConnection | undefined, bytes: Uint8Array, start: number, end: number): number {
     const parser = this.#parser;
-    const watched = this.observed && observer !== undefined;
+    const watched = this.watched;
     const timed = watched || this.counters.timed;
     const looks = watched || this.#admit.needed;
     const needless = this.#takesNothing && !watched && !tracksRequests();
@@ -226,7 +225,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
 
   exchangeEnded(connection: HttpConnection, exchange: Exchange, aborted: boolean): void {
     tally(this.counters, rowOf(exchange.method), connection.status);
-    const watched = this.observed && observer !== undefined;
+    const watched = this.watched;
     if (!this.counters.timed && !watched) return;
     const { startedAt, status, sentBytes, headBytes, minor } = connection;
     const received = exchange.body?.received ?? 0;
@@ -274,7 +273,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     const end = writeError(this.#out, written, status, reason, exchange?.method === "HEAD");
     const { counters, now } = this;
     const sent = end - written;
-    const watched = this.observed && observer !== undefined;
+    const watched = this.watched;
     if (exchange === undefined) {
       tallyRefused(counters, status);
       noteRefusedHead(watched, status, sent, () => this.remoteAddress(handle, this.rows.serials[handle]));
@@ -289,7 +288,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
 
   headExpired(connection: HttpConnection): void {
     const { handle } = connection;
-    const watched = this.observed && observer !== undefined;
+    const watched = this.watched;
     tallyRefused(this.counters, 408);
     noteRefusedHead(watched, 408, 0, () => this.remoteAddress(handle, this.rows.serials[handle]));
     this.refuse(connection, 408, "the request's head did not arrive in time", false);
