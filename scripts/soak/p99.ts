@@ -2,17 +2,11 @@
  * What 4,000 half-open and dripping connections do to everybody else: rounds without and with them by turns, in one run
  * against one server, so that whatever else the machine does meanwhile falls on both alike.
  */
-import { connect as connectSocket, type Socket } from "node:net";
+import { Attack } from "./attack.ts";
 import { pause } from "./clients.ts";
 import { Ordinary } from "./ordinary.ts";
 import { type Report, short } from "./report.ts";
 import { Server } from "./server.ts";
-
-const ATTACKERS = 4000;
-/** Half of them drip a byte of a head or of a body this often; the others sent part of a head and are silent. */
-const DRIP_MS = 1000;
-/** Steps in that time, so that neither they nor we come in bursts. */
-const TICKS = 250;
 
 export async function p99(seconds: number, report: Report): Promise<void> {
   const server = await Server.start();
@@ -21,7 +15,7 @@ export async function p99(seconds: number, report: Report): Promise<void> {
     await pause(2000);
     const rounds = Math.max(2, Math.round(seconds / 10));
     const half = (seconds * 1000) / rounds / 2;
-    let least = ATTACKERS;
+    let least = Number.POSITIVE_INFINITY;
     const cpu = { without: 0, with: 0 };
     for (let round = 0; round < rounds; round++) {
       let before = server.cpu();
@@ -29,8 +23,7 @@ export async function p99(seconds: number, report: Report): Promise<void> {
       await pause(half);
       ordinary.phase("");
       cpu.without += server.cpu() - before;
-      const attack = new Attack(server.port);
-      await attack.begun();
+      const attack = await Attack.start(server.port);
       before = server.cpu();
       ordinary.phase("with");
       for (const end = performance.now() + half; performance.now() < end; await pause(200))
@@ -62,63 +55,3 @@ export async function p99(seconds: number, report: Report): Promise<void> {
     await server.kill();
   }
 }
-
-/**
- * 4,000 connections, each of which is opened anew when the server cuts it. One timer for all: each connection has its
- * moment in every second.
- */
-class Attack {
-  readonly #port: number;
-  readonly #sockets: (Socket | undefined)[] = new Array(ATTACKERS).fill(undefined);
-  readonly #timer: ReturnType<typeof setInterval>;
-  #tick = 0;
-  #stopped = false;
-  /** Connections that are open. */
-  open = 0;
-
-  constructor(port: number) {
-    this.#port = port;
-    this.#timer = setInterval(() => this.#step(), DRIP_MS / TICKS);
-  }
-
-  /** Resolves when all of them are connected. */
-  async begun(): Promise<void> {
-    while (this.open < ATTACKERS * 0.98) await pause(50);
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearInterval(this.#timer);
-    for (const socket of this.#sockets) socket?.destroy();
-    while (this.open > 0) await pause(10);
-  }
-
-  #step(): void {
-    for (let i = this.#tick++ % TICKS; i < ATTACKERS; i += TICKS) {
-      const socket = this.#sockets[i];
-      if (socket === undefined) this.#sockets[i] = this.#connect(i);
-      else if (i % 2 === 1 && socket.writable) socket.write("x");
-    }
-  }
-
-  #connect(index: number): Socket {
-    const socket = connectSocket({ port: this.#port, host: "127.0.0.1", noDelay: true });
-    socket.on("connect", () => {
-      this.open++;
-      socket.write(BEGINNINGS[index % BEGINNINGS.length]);
-      socket.on("close", () => this.open--);
-    });
-    socket.on("error", () => {});
-    // The next one at once: those who were cut come back.
-    socket.on("close", () => (this.#sockets[index] = this.#stopped ? undefined : this.#connect(index)));
-    return socket.resume();
-  }
-}
-
-/** By index: the odd ones drip on, inside a head or a body. */
-const BEGINNINGS = [
-  "GET / HTTP/1.1\r\nHost: a\r\nX-",
-  "GET / HTTP/1.1\r\nX-A: ",
-  "GET",
-  "POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n",
-];
