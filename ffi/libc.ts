@@ -29,6 +29,7 @@ function bind(): System {
   const sendAt = c.func("send", "int", ["int", "uintptr_t", "size_t", "int"]);
   const send = c.func("send", "int", ["int", "void *", "size_t", "int"]);
   const sendto = c.func("sendto", "int", ["int", "void *", "size_t", "int", "void *", "uint32_t"]);
+  const sendfile = c.func("sendfile", "int", ["int", "int", "void *", "size_t"]);
   const shutdown = c.func("shutdown", "int", ["int", "int"]);
   const ioctl = c.func("ioctl", "int", ["int", "unsigned long", "void *"]);
   const getrlimit = c.func("getrlimit", "int", ["int", "void *"]);
@@ -50,6 +51,8 @@ function bind(): System {
   const length = new Uint32Array(1);
   const count = new Int32Array(1);
   const limit = new BigUint64Array(2);
+  // off_t as two words, low first: a BigInt would be made and thrown away for each piece of a file.
+  const position = new Uint32Array(2);
   const eight = new Uint8Array(8);
   const one = new BigUint64Array([1n]);
   // struct epoll_event is packed on x86-64 (12 bytes: events, data) and padded elsewhere (16: events, pad, data).
@@ -83,6 +86,11 @@ function bind(): System {
     },
     send: (fd, bytes) => checked(send(fd, bytes, bytes.length, noSignal | dontWait)),
     sendTo: (fd, bytes, to) => checked(sendto(fd, bytes, bytes.length, noSignal | dontWait, to, to.length)),
+    sendFile(fd, file, offset, size) {
+      position[0] = offset;
+      position[1] = offset / 2 ** 32;
+      return checked(sendfile(fd, file, position, size));
+    },
     shutdown: (fd, how) => checked(shutdown(fd, how)),
     unacknowledged(fd) {
       const result = checked(ioctl(fd, constants.SIOCOUTQ, count));

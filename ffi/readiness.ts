@@ -40,7 +40,7 @@ export const URGENT = 8;
  *   CONNECTING  from connect until it is writable
  *   MORE        the kernel may have more to read: an edge came, and no call has found the bottom since
  *   HUNG_UP     FIN, reset, error or urgent data was reported: read on until the kernel says that there is no more
- *   BLOCKED     a send met a full buffer: `#unsent` holds what is left, or sendTo waits for room
+ *   BLOCKED     a send met a full buffer: `#unsent` holds what is left, or sendTo or sendFile waits for room
  *   QUEUED      it stands in `queue`; STALLED: it stands in `stalledHandles`
  */
 const OPEN = 1;
@@ -251,6 +251,20 @@ export class ReadinessPoller implements Poller {
         return -EAGAIN;
       }
       return n;
+    }
+  }
+
+  sendFile(handle: Handle, file: number, offset: number, length: number): number {
+    const { EINTR, EAGAIN } = this.constants.errno;
+    if (this.#table.state[handle] & BLOCKED) return -EAGAIN;
+    for (;;) {
+      const n = this.system.sendFile(this.#table.fds[handle], file, offset, length);
+      if (n >= 0) return n;
+      if (n === -EINTR) continue;
+      const wait = this.#sendFailed(handle, n);
+      if (wait < 0) return wait;
+      this.#table.state[handle] |= BLOCKED;
+      return -EAGAIN;
     }
   }
 

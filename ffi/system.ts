@@ -36,6 +36,8 @@ export interface System {
   /** send(2) from a JS buffer (safe: the kernel copies before the call returns), MSG_NOSIGNAL. */
   send(fd: number, bytes: Uint8Array): number;
   sendTo(fd: number, bytes: Uint8Array, to: Uint8Array): number;
+  /** sendfile(2) to the socket `fd`, from `offset` of `file`, whose own position stays. It has no MSG_NOSIGNAL. */
+  sendFile(fd: number, file: number, offset: number, length: number): number;
   shutdown(fd: number, how: number): number;
   /** ioctl(SIOCOUTQ): bytes in the send buffer that the peer has not acknowledged (man 7 tcp, man 7 unix). */
   unacknowledged(fd: number): number;

@@ -44,6 +44,10 @@ export const matrix: Readonly<Record<Call, Expected>> = {
     breaks: ["EPIPE", "ECONNRESET", "ETIMEDOUT"],
   },
   sendTo: { passes: ["EINTR", "EAGAIN", "ENOBUFS"], refuses: ["ENOMEM", "EMSGSIZE", "ECONNREFUSED", "ENETUNREACH"] },
+  sendFile: {
+    passes: ["EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EINVAL", "1 byte", "half"],
+    breaks: ["EPIPE", "ECONNRESET", "ETIMEDOUT"],
+  },
   // The peer was faster: then there is nobody to say good-bye to.
   shutdown: { breaks: ["ENOTCONN"] },
   unacknowledged: { passes: ["EBADF", "EINVAL"] },

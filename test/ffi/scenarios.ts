@@ -271,6 +271,7 @@ export const poller: Scenario = async (system) => {
     if (performance.now() - began > 4000) failures.push(new Error("a wake was lost"));
   }
   system.unacknowledged(-1);
+  system.sendFile(-1, -1, 0, 1);
   system.descriptorLimit();
   bare.dispose();
   return { failures, wrong: [] };

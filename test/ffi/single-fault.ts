@@ -83,6 +83,10 @@ export function singleFault(fault: Fault | undefined): Injected {
       const bytes = args[1] as Uint8Array;
       return real.send(fd, bytes.subarray(0, less(bytes.length)));
     }
+    if (call === "sendFile") {
+      const [, file, offset, length] = args as number[];
+      return real.sendFile(fd, file, offset, less(length));
+    }
     const [, address, length] = args as number[];
     // Of a read, less than there is: a byte, or half of what a small read would have had.
     if (call === "receive") return real.receive(fd, address, kind === "1 byte" ? 1 : 700);
