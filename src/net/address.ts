@@ -82,7 +82,7 @@ export function decodeAddress(
   length: number,
   transports: Transports = STREAM,
 ): Addr {
-  const family = length < 2 ? constants.AF_UNIX : constants.sockaddrHasLength ? bytes[1] : bytes[0] | (bytes[1] << 8);
+  const family = familyOf(constants, bytes, length);
   if (family === constants.AF_INET) {
     return { transport: transports.ip, hostname: formatV4(bytes, 4), port: (bytes[2] << 8) | bytes[3] };
   }
@@ -107,6 +107,19 @@ export function packAddress(bytes: Uint8Array, length: number): string {
 export function unpackAddress(constants: Constants, packed: string, transports: Transports = STREAM): Addr {
   const bytes = Uint8Array.from(packed, (char) => char.charCodeAt(0));
   return decodeAddress(constants, bytes, bytes.length, transports);
+}
+
+/** Where the four bytes of an IPv4 address are in a sockaddr, in IPv6's clothes or not; -1 when it holds none. */
+export function v4At(constants: Constants, bytes: Uint8Array, length: number): number {
+  const family = familyOf(constants, bytes, length);
+  if (family === constants.AF_INET) return 4;
+  return family === constants.AF_INET6 && isMappedV4(bytes, 8) ? 20 : -1;
+}
+
+/** The `Addr` of a TCP endpoint whose IPv4 address is given as a number of 32 bits. */
+export function unpackV4(address: number, port: number): NetAddr {
+  const hostname = `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+  return { transport: "tcp", hostname, port };
 }
 
 /** What `transport` says for each family. */
@@ -150,6 +163,11 @@ function describe(value: unknown): string {
   return value === null || value === undefined
     ? String(value)
     : `${typeof value} ${JSON.stringify(value) ?? ""}`.trim();
+}
+
+function familyOf(constants: Constants, bytes: Uint8Array, length: number): number {
+  if (length < 2) return constants.AF_UNIX;
+  return constants.sockaddrHasLength ? bytes[1] : bytes[0] | (bytes[1] << 8);
 }
 
 function writeFamily(constants: Constants, address: Uint8Array, family: number): void {

@@ -17,9 +17,18 @@ const COMPLAIN_EVERY_MS = 10_000;
 const RESERVE_LEAST = 64;
 const RESERVE_MOST = 1024;
 
+/** What is limited. */
+export type Limited = Pick<Listener, "addr" | "pauseConnections" | "resumeConnections" | "feed">;
+
+/** Where sockets are counted: a thread's runtime, or what stands for those of all threads. */
+export interface SocketCount {
+  readonly poller: Pick<Runtime["poller"], "openCount" | "system">;
+  readonly closing: Pick<Runtime["closing"], "add" | "delete">;
+}
+
 export class Admission {
-  readonly #runtime: Runtime;
-  readonly #listener: Pick<Listener, "addr" | "pauseConnections" | "resumeConnections">;
+  readonly #runtime: SocketCount;
+  readonly #listener: Limited;
   /** Infinity for no limit, 0 for what the descriptor limit leaves. */
   readonly #max: number;
   readonly #full: () => void;
@@ -28,15 +37,11 @@ export class Admission {
   #complainedAt = Number.NEGATIVE_INFINITY;
 
   /** `full` is told each time accepting stops. */
-  constructor(
-    rt: Runtime,
-    listener: Pick<Listener, "addr" | "pauseConnections" | "resumeConnections">,
-    max: number,
-    full: () => void = () => {},
-  ) {
+  constructor(rt: SocketCount, listener: Limited, max: number, full: () => void = () => {}) {
     this.#runtime = rt;
     this.#listener = listener;
-    this.#max = max;
+    listener.feed?.limit(max);
+    this.#max = listener.feed === undefined ? max : Number.POSITIVE_INFINITY;
     this.#full = full;
   }
 
@@ -55,6 +60,7 @@ export class Admission {
   closed(): void {
     this.#open--;
     if (this.#waiting) this.#look();
+    else this.#listener.feed?.ended();
   }
 
   /** The listener is closed: nothing is waited for any more. */
@@ -95,10 +101,10 @@ export class Admission {
   };
 }
 
-const budgets = new WeakMap<Runtime, number>();
+const budgets = new WeakMap<SocketCount, number>();
 
 /** How many sockets may be open: the descriptor limit, less a reserve for what else a program opens. */
-export function descriptorBudget(rt: Runtime): number {
+export function descriptorBudget(rt: SocketCount): number {
   let budget = budgets.get(rt);
   if (budget === undefined) {
     const limit = rt.poller.system.descriptorLimit();

@@ -11,31 +11,17 @@ import { type Handle, SENT, type Sink } from "../../ffi/poller.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
 import { BrokenPipe } from "../runtime/errors.ts";
-import { type Addr, showAddress, unpackAddress } from "./address.ts";
+import { type Addr, showAddress, unpackAddress, unpackV4 } from "./address.ts";
 import { closedError, interruptedError, monotonicDeadline, timedOut } from "./conn_errors.ts";
+import { CHUNK, type EndRead, none, type PendingWrite, Rare } from "./conn_rare.ts";
 import { ConnStreams } from "./conn_streams.ts";
 import type { ConnTable } from "./conn_table.ts";
-import { dequeue, enqueue, type Link } from "./pending.ts";
+import { dequeue, enqueue } from "./pending.ts";
 import { setInt } from "./socket_options.ts";
 
-/** Waits for bytes: into `buffer`, or, for the readable stream, as a chunk of its own. */
-interface PendingRead extends Link<PendingRead> {
-  readonly buffer: Uint8Array | undefined;
-  readonly resolve: (result: never) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** Waits for `bytes` to be with the kernel, `at` of them having been given to the poller; without bytes: for FIN. */
-interface PendingWrite extends Link<PendingWrite> {
-  readonly bytes: Uint8Array | undefined;
-  at: number;
-  readonly resolve: (count: never) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /*
- * Bits of `#state`.
- *   ENDED         the read side is over: FIN, or with `#errno` a failure
+ * Bits of `#state`; above them, from PORT on, the port of an IPv4 peer.
+ *   ENDED         the read side is over: FIN, or with `errno` a failure
  *   SHUT          closeWrite was called
  *   SENDING       the poller keeps bytes of ours; it will tell `sent`
  *   UNREFERENCED  the user called unref
@@ -46,6 +32,7 @@ const SHUT = 2;
 const SENDING = 4;
 const UNREFERENCED = 8;
 const HOLDING = 16;
+const PORT = 16;
 
 /** A larger write goes to the poller in pieces: what it must copy when the socket is full stays small. */
 const PIECE = 256 * 1024;
@@ -62,20 +49,13 @@ export class Conn<A extends Addr = Addr> implements Disposable {
   /** -1 when closed. */
   #handle: Handle;
   #state = 0;
-  #reads: PendingRead | undefined;
-  #writes: PendingWrite | undefined;
-  /** What came beyond the reader's buffer, from `#keptAt` on. */
-  #kept: Uint8Array<ArrayBuffer> | undefined;
-  #keptAt = 0;
-  /** Why the connection broke, told to readers once they have everything that came before; and why sending broke. */
-  #errno = 0;
-  #sendErrno = 0;
-  /** On the monotonic clock; 0 for none. */
-  #readDeadline = 0;
-  #writeDeadline = 0;
+  /** The read that waits, or the first of several: its buffer and how it is ended; undefined both when none does. */
+  #buffer: Uint8Array | undefined;
+  #endRead: EndRead | undefined;
   readonly #local: string;
-  readonly #remote: string;
-  #streams: ConnStreams | undefined;
+  /** The four bytes of an IPv4 peer as a number, which needs no memory beside the field; other addresses packed. */
+  readonly #remote: number | string;
+  #rare: Readonly<Rare> = none;
 
   /** @internal Use `connect` or `Listener.accept`. `remote` and `kept`: what a proxy's header said, and came behind it. */
   constructor(table: ConnTable, handle: Handle, remote?: string, kept?: Uint8Array<ArrayBuffer>) {
@@ -84,7 +64,8 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     // Both now: after a reset the kernel no longer knows the peer, after a close nothing.
     this.#local = table.localAddress(handle);
     this.#remote = remote ?? table.remoteAddress(handle);
-    this.#kept = kept;
+    if (typeof this.#remote === "number") this.#state = table.remotePort << PORT;
+    if (kept !== undefined) this.#own().kept = kept;
     table.conns[handle] = this;
   }
 
@@ -95,7 +76,9 @@ export class Conn<A extends Addr = Addr> implements Disposable {
 
   /** The peer's address; still known after `close`. A Unix client's is usually unnamed: its path is "". */
   get remoteAddr(): A {
-    return unpackAddress(this.#table.runtime.poller.constants, this.#remote) as A;
+    const remote = this.#remote;
+    if (typeof remote === "number") return unpackV4(remote, this.#state >>> PORT) as A;
+    return unpackAddress(this.#table.runtime.poller.constants, remote) as A;
   }
 
   /**
@@ -110,9 +93,9 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     const refused = this.#readRefused();
     if (refused !== undefined) return Promise.reject(refused);
     if (p.length === 0) return Promise.resolve(0);
-    if (this.#kept !== undefined) return Promise.resolve(this.#takeKept(p));
-    if (this.#state & ENDED) return this.#errno === 0 ? Promise.resolve(null) : Promise.reject(this.#readError());
-    return new Promise((resolve, reject) => this.#waitRead(p, resolve, reject));
+    if (this.#rare.kept !== undefined) return Promise.resolve(this.#takeKept(p));
+    if (this.#state & ENDED) return this.#rare.errno === 0 ? Promise.resolve(null) : Promise.reject(this.#readError());
+    return new Promise((resolve) => this.#waitRead(p, resolve as EndRead));
   }
 
   /**
@@ -128,7 +111,7 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     const refused = this.#writeRefused();
     if (refused !== undefined) return Promise.reject(refused);
     let at = 0;
-    if (this.#writes === undefined && (this.#state & SENDING) === 0) {
+    if (this.#rare.writes === undefined && (this.#state & SENDING) === 0) {
       at = this.#give(p, 0);
       if (at < 0) return Promise.reject(this.#writeError());
       if (at === p.length && (this.#state & SENDING) === 0) return Promise.resolve(at);
@@ -140,10 +123,10 @@ export class Conn<A extends Addr = Addr> implements Disposable {
   closeWrite(): Promise<void> {
     if (this.#handle < 0) return Promise.reject(closedError());
     if (this.#state & SHUT) return Promise.resolve();
-    if (this.#writeDeadline !== 0 && this.#writeDeadline <= monotonicNow())
-      return Promise.reject(timedOut("closeWrite"));
+    const { writeDeadline } = this.#rare;
+    if (writeDeadline !== 0 && writeDeadline <= monotonicNow()) return Promise.reject(timedOut("closeWrite"));
     this.#state |= SHUT;
-    if (this.#writes === undefined && (this.#state & SENDING) === 0) {
+    if (this.#rare.writes === undefined && (this.#state & SENDING) === 0) {
       this.#table.runtime.poller.shutdown(this.#handle);
       return Promise.resolve();
     }
@@ -166,9 +149,7 @@ export class Conn<A extends Addr = Addr> implements Disposable {
   /** Both deadlines. See `setReadDeadline`. */
   setDeadline(deadline: Date | number | null): void {
     const at = monotonicDeadline(deadline);
-    this.#readDeadline = at;
-    this.#writeDeadline = at;
-    this.#deadlineChanged();
+    this.#setDeadlines(at, at);
   }
 
   /**
@@ -184,14 +165,12 @@ export class Conn<A extends Addr = Addr> implements Disposable {
    * ```
    */
   setReadDeadline(deadline: Date | number | null): void {
-    this.#readDeadline = monotonicDeadline(deadline);
-    this.#deadlineChanged();
+    this.#setDeadlines(monotonicDeadline(deadline), this.#rare.writeDeadline);
   }
 
   /** When writes fail with `TimedOut`. See `setReadDeadline`. */
   setWriteDeadline(deadline: Date | number | null): void {
-    this.#writeDeadline = monotonicDeadline(deadline);
-    this.#deadlineChanged();
+    this.#setDeadlines(this.#rare.readDeadline, monotonicDeadline(deadline));
   }
 
   /** Lets operations that wait keep the process alive, as they do by default. */
@@ -220,53 +199,73 @@ export class Conn<A extends Addr = Addr> implements Disposable {
   }
 
   get #both(): ConnStreams {
-    return (this.#streams ??= new ConnStreams(this, {
+    return (this.#own().streams ??= new ConnStreams(this, {
       readChunk: () => this.#readChunk(),
       cancelReads: () => this.#failReads(() => interruptedError("the readable stream was cancelled")),
     }));
   }
 
+  /** To be changed. */
+  #own(): Rare {
+    if (this.#rare === none) this.#rare = new Rare();
+    return this.#rare as Rare;
+  }
+
+  /** Lets go of what is of no use any more. */
+  #tidy(): void {
+    if (this.#rare.idle) this.#rare = none;
+  }
+
   #readChunk(): Promise<Uint8Array<ArrayBuffer> | null> {
     const refused = this.#readRefused();
     if (refused !== undefined) return Promise.reject(refused);
-    if (this.#kept !== undefined) {
-      const chunk = this.#keptAt === 0 ? this.#kept : this.#kept.slice(this.#keptAt);
-      this.#kept = undefined;
-      return Promise.resolve(chunk);
-    }
-    if (this.#state & ENDED) return this.#errno === 0 ? Promise.resolve(null) : Promise.reject(this.#readError());
-    return new Promise((resolve, reject) => this.#waitRead(undefined, resolve, reject));
+    if (this.#rare.kept !== undefined) return Promise.resolve(this.#own().takeAll() ?? null);
+    if (this.#state & ENDED) return this.#rare.errno === 0 ? Promise.resolve(null) : Promise.reject(this.#readError());
+    return new Promise((resolve) => this.#waitRead(CHUNK, resolve as EndRead));
   }
 
   #readRefused(): Error | undefined {
     if (this.#handle < 0) return closedError();
-    if (this.#readDeadline !== 0 && this.#readDeadline <= monotonicNow()) return timedOut("read");
+    const { readDeadline } = this.#rare;
+    if (readDeadline !== 0 && readDeadline <= monotonicNow()) return timedOut("read");
     return undefined;
   }
 
   #writeRefused(): Error | undefined {
     if (this.#handle < 0) return closedError();
     if (this.#state & SHUT) return new BrokenPipe("the write side has been closed by closeWrite");
-    if (this.#sendErrno !== 0) return this.#writeError();
-    if (this.#writeDeadline !== 0 && this.#writeDeadline <= monotonicNow()) return timedOut("write");
+    const { sendErrno, writeDeadline } = this.#rare;
+    if (sendErrno !== 0) return this.#writeError();
+    if (writeDeadline !== 0 && writeDeadline <= monotonicNow()) return timedOut("write");
     return undefined;
   }
 
   #takeKept(p: Uint8Array): number {
-    const kept = this.#kept as Uint8Array<ArrayBuffer>;
-    const n = Math.min(p.length, kept.length - this.#keptAt);
-    p.set(kept.subarray(this.#keptAt, this.#keptAt + n));
-    this.#keptAt += n;
-    if (this.#keptAt === kept.length) this.#kept = undefined;
+    const n = this.#own().take(p);
+    this.#tidy();
     return n;
   }
 
-  #waitRead(buffer: Uint8Array | undefined, resolve: (result: never) => void, reject: (error: Error) => void): void {
-    const first = this.#reads === undefined;
-    this.#reads = enqueue(this.#reads, { buffer, resolve, reject, next: undefined, last: undefined });
-    if (!first) return;
+  #waitRead(buffer: Uint8Array, end: EndRead): void {
+    if (this.#endRead !== undefined) {
+      const rare = this.#own();
+      rare.reads = enqueue(rare.reads, { buffer, end, next: undefined, last: undefined });
+      return;
+    }
+    this.#buffer = buffer;
+    this.#endRead = end;
     this.#table.runtime.poller.receive(this.#handle);
     this.#hold();
+  }
+
+  /** The read behind the one that has ended, if there is one, is the first now. */
+  #nextRead(): void {
+    const next = this.#rare.reads;
+    this.#buffer = next?.buffer;
+    this.#endRead = next?.end;
+    if (next === undefined) return;
+    this.#own().reads = dequeue(next);
+    this.#tidy();
   }
 
   #waitWrite(
@@ -275,7 +274,8 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     resolve: (count: never) => void,
     reject: (error: Error) => void,
   ): void {
-    this.#writes = enqueue(this.#writes, { bytes, at, resolve, reject, next: undefined, last: undefined });
+    const rare = this.#own();
+    rare.writes = enqueue(rare.writes, { bytes, at, resolve, reject, next: undefined, last: undefined });
     this.#hold();
   }
 
@@ -300,43 +300,31 @@ export class Conn<A extends Addr = Addr> implements Disposable {
 
   #sendBroke(errno: number): void {
     this.#state &= ~SENDING;
-    this.#sendErrno = errno;
+    const rare = this.#own();
+    rare.sendErrno = errno;
     // The kernel tells a reset once, to whoever asks first; the reader would see a clean end otherwise. EPIPE is told of
     // an end that is known already, so it says nothing about what came in.
-    if (errno !== this.#table.runtime.poller.constants.errno.EPIPE) this.#errno = errno;
+    if (errno !== this.#table.runtime.poller.constants.errno.EPIPE) rare.errno = errno;
   }
 
   #onReceived(bytes: Uint8Array, start: number, end: number): void {
-    let read = this.#reads;
-    while (read !== undefined && start < end) {
-      if (read.buffer === undefined) {
-        (read.resolve as (chunk: Uint8Array) => void)(bytes.slice(start, end));
+    while (this.#endRead !== undefined && start < end) {
+      const endRead = this.#endRead;
+      const buffer = this.#buffer as Uint8Array;
+      if (buffer === CHUNK) {
+        endRead(bytes.slice(start, end));
         start = end;
       } else {
         // A buffer that was transferred away meanwhile has length 0, and setting even nothing in it throws.
-        const n = Math.min(read.buffer.length, end - start);
-        if (n > 0) read.buffer.set(bytes.subarray(start, start + n));
-        (read.resolve as (count: number) => void)(n);
+        const n = Math.min(buffer.length, end - start);
+        if (n > 0) buffer.set(bytes.subarray(start, start + n));
+        endRead(n);
         start += n;
       }
-      read = dequeue(read);
+      this.#nextRead();
     }
-    this.#reads = read;
-    if (start < end) this.#keep(bytes, start, end);
-    if (read === undefined) this.#readsDone();
-  }
-
-  #keep(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#kept === undefined) {
-      this.#kept = bytes.slice(start, end) as Uint8Array<ArrayBuffer>;
-    } else {
-      const left = this.#kept.length - this.#keptAt;
-      const joined = new Uint8Array(left + end - start);
-      joined.set(this.#kept.subarray(this.#keptAt));
-      joined.set(bytes.subarray(start, end), left);
-      this.#kept = joined;
-    }
-    this.#keptAt = 0;
+    if (start < end) this.#own().keep(bytes, start, end);
+    if (this.#endRead === undefined) this.#readsDone();
   }
 
   #readsDone(): void {
@@ -346,15 +334,14 @@ export class Conn<A extends Addr = Addr> implements Disposable {
 
   #onEnded(): void {
     this.#state |= ENDED;
-    if (this.#errno !== 0) return this.#failReads(() => this.#readError());
-    for (let read = this.#reads; read !== undefined; read = dequeue(read)) (read.resolve as (end: null) => void)(null);
-    this.#reads = undefined;
+    if (this.#rare.errno !== 0) return this.#failReads(() => this.#readError());
+    for (; this.#endRead !== undefined; this.#nextRead()) this.#endRead(null);
     this.#hold();
   }
 
   #onSent(): void {
     this.#state &= ~SENDING;
-    let write = this.#writes;
+    let write = this.#rare.writes;
     while (write !== undefined) {
       if (write.bytes === undefined) {
         this.#table.runtime.poller.shutdown(this.#handle);
@@ -365,8 +352,9 @@ export class Conn<A extends Addr = Addr> implements Disposable {
       }
       (write.resolve as (count: number | undefined) => void)(write.bytes?.length);
       write = dequeue(write);
-      this.#writes = write;
+      this.#own().writes = write;
     }
+    this.#tidy();
     this.#hold();
   }
 
@@ -379,8 +367,9 @@ export class Conn<A extends Addr = Addr> implements Disposable {
       this.#sendBroke(errno);
     } else {
       this.#state |= ENDED;
-      this.#errno = errno;
-      this.#sendErrno ||= errno;
+      const rare = this.#own();
+      rare.errno = errno;
+      rare.sendErrno ||= errno;
       this.#failReads(() => this.#readError());
     }
     this.#failWrites(() => this.#writeError());
@@ -388,35 +377,46 @@ export class Conn<A extends Addr = Addr> implements Disposable {
 
   #onExpired(): void {
     const now = monotonicNow();
-    if (this.#readDeadline !== 0 && this.#readDeadline <= now) this.#failReads(() => timedOut("read"));
-    if (this.#writeDeadline !== 0 && this.#writeDeadline <= now) this.#failWrites(() => timedOut("write"));
+    const { readDeadline, writeDeadline } = this.#rare;
+    if (readDeadline !== 0 && readDeadline <= now) this.#failReads(() => timedOut("read"));
+    if (writeDeadline !== 0 && writeDeadline <= now) this.#failWrites(() => timedOut("write"));
     this.#armDeadline(now);
   }
 
-  #deadlineChanged(): void {
+  #setDeadlines(read: number, write: number): void {
+    if (this.#rare === none && read === 0 && write === 0) return;
+    const rare = this.#own();
+    rare.readDeadline = read;
+    rare.writeDeadline = write;
     if (this.#handle >= 0) this.#onExpired();
+    this.#tidy();
   }
 
   /** The wheel has one number a handle: the nearer one that has not passed. */
   #armDeadline(now: number): void {
-    const read = this.#readDeadline > now ? this.#readDeadline : Number.POSITIVE_INFINITY;
-    const write = this.#writeDeadline > now ? this.#writeDeadline : Number.POSITIVE_INFINITY;
+    const { readDeadline, writeDeadline } = this.#rare;
+    const read = readDeadline > now ? readDeadline : Number.POSITIVE_INFINITY;
+    const write = writeDeadline > now ? writeDeadline : Number.POSITIVE_INFINITY;
     const nearest = Math.min(read, write);
     this.#table.runtime.setDeadline(this.#handle, nearest === Number.POSITIVE_INFINITY ? 0 : nearest);
   }
 
   #failReads(error: () => Error): void {
-    const reads = this.#reads;
-    if (reads === undefined) return;
-    this.#reads = undefined;
+    if (this.#endRead === undefined) return;
+    // All of them first: nobody who is told may find one of them here.
+    let read: EndRead | undefined = this.#endRead;
+    let behind = this.#rare.reads;
+    this.#buffer = undefined;
+    this.#endRead = undefined;
+    if (behind !== undefined) this.#own().reads = undefined;
     if (this.#handle >= 0) this.#readsDone();
-    for (let read: PendingRead | undefined = reads; read !== undefined; read = dequeue(read)) read.reject(error());
+    for (; read !== undefined; read = behind?.end, behind = behind && dequeue(behind)) read(Promise.reject(error()));
   }
 
   #failWrites(error: () => Error): void {
-    const writes = this.#writes;
+    const { writes } = this.#rare;
     if (writes === undefined) return;
-    this.#writes = undefined;
+    this.#own().writes = undefined;
     this.#hold();
     for (let write: PendingWrite | undefined = writes; write !== undefined; write = dequeue(write)) {
       // A closeWrite that timed out has not happened: it may be called again.
@@ -427,18 +427,18 @@ export class Conn<A extends Addr = Addr> implements Disposable {
 
   #readError(): Error {
     const { constants } = this.#table.runtime.poller;
-    return errnoError(constants, this.#errno, `read from ${showAddress(this.remoteAddr)}`);
+    return errnoError(constants, this.#rare.errno, `read from ${showAddress(this.remoteAddr)}`);
   }
 
   #writeError(): Error {
     const { constants } = this.#table.runtime.poller;
-    return errnoError(constants, this.#sendErrno, `write to ${showAddress(this.remoteAddr)}`);
+    return errnoError(constants, this.#rare.sendErrno, `write to ${showAddress(this.remoteAddr)}`);
   }
 
   #hold(): void {
     if (this.#handle < 0) return;
-    const wanted =
-      (this.#state & UNREFERENCED) === 0 && (this.#reads !== undefined || this.#writes !== undefined) ? HOLDING : 0;
+    const waits = this.#endRead !== undefined || this.#rare.writes !== undefined;
+    const wanted = waits && (this.#state & UNREFERENCED) === 0 ? HOLDING : 0;
     if (wanted === (this.#state & HOLDING)) return;
     this.#state ^= HOLDING;
     if (wanted) this.#table.runtime.hold();
@@ -452,7 +452,7 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     if ((this.#state & HOLDING) === 0) this.#table.runtime.hold();
     this.#state &= ~HOLDING;
     this.#handle = -1;
-    this.#kept = undefined;
+    if (this.#rare.kept !== undefined) this.#own().kept = undefined;
     const interrupted = (): Error => interruptedError("the connection was closed");
     this.#failReads(interrupted);
     this.#failWrites(interrupted);
@@ -479,7 +479,7 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     };
     closeGently = (conn) => {
       const sending = (conn.#state & SENDING) !== 0;
-      const over = (conn.#state & ENDED && !sending) || conn.#errno !== 0 || conn.#sendErrno !== 0;
+      const over = (conn.#state & ENDED && !sending) || conn.#rare.errno !== 0 || conn.#rare.sendErrno !== 0;
       const handle = conn.#release();
       if (handle < 0) return;
       if (over) conn.#table.close(handle);

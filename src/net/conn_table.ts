@@ -1,7 +1,7 @@
 /** What all connections of one runtime share, so that a parked one has nothing of it: the sink, and who has which handle. */
 import type { Handle, Sink } from "../../ffi/poller.ts";
 import type { Runtime } from "../runtime/turn.ts";
-import { packAddress, SOCKADDR_MAX } from "./address.ts";
+import { packAddress, SOCKADDR_MAX, v4At } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import { lingerClose } from "./linger.ts";
 
@@ -9,6 +9,8 @@ export class ConnTable {
   readonly runtime: Runtime;
   readonly conns: (Conn | undefined)[] = [];
   readonly sink: Sink;
+  /** The port that belongs to a number of `remoteAddress`. */
+  remotePort = 0;
   #lastLocal = "";
   readonly #scratch = new Uint8Array(SOCKADDR_MAX);
 
@@ -26,13 +28,17 @@ export class ConnTable {
     return this.#lastLocal;
   }
 
-  remoteAddress(handle: Handle): string {
+  /** The peer's address: packed, or, if it is an IPv4 one, its four bytes as a number. */
+  remoteAddress(handle: Handle): number | string {
     const { poller } = this.runtime;
-    const length = poller.system.getpeername(poller.fd(handle), this.#scratch);
+    const bytes = this.#scratch;
+    const length = poller.system.getpeername(poller.fd(handle), bytes);
     // A peer that is gone before it could be asked for (ENOTCONN) leaves the unspecified address of the same family.
-    return length < 0
-      ? this.#lastLocal.slice(0, 2).padEnd(this.#lastLocal.length, "\0")
-      : packAddress(this.#scratch, length);
+    if (length < 0) return this.#lastLocal.slice(0, 2).padEnd(this.#lastLocal.length, "\0");
+    const at = v4At(poller.constants, bytes, length);
+    if (at < 0) return packAddress(bytes, length);
+    this.remotePort = (bytes[2] << 8) | bytes[3];
+    return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
   }
 
   close(handle: Handle): void {

@@ -13,6 +13,7 @@ import type { Runtime } from "../runtime/turn.ts";
 import { type Addr, showAddress } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import { openConn } from "./conn_kinds.ts";
+import type { Feed } from "./feed.ts";
 import { type SocketFile, socketsLiveOn } from "./socket_file.ts";
 import { turnAway } from "./turn_away.ts";
 
@@ -23,6 +24,9 @@ const COMPLAIN_EVERY_MS = 10_000;
 
 /** No kernel keeps more connections in the queue of a listener than this by default (net.core.somaxconn). */
 const MAX_QUEUE = 4096;
+
+/** Stands for the handle of a listener that is fed by another thread. */
+const FED: Handle = 0;
 
 interface Waiter {
   resolve(fd: number): void;
@@ -54,14 +58,22 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   /** Told when a connection can't be accepted for lack of descriptors: the admin port keeps some back. @internal */
   starved: (() => void) | undefined;
 
+  /** Another thread accepts. @internal */
+  readonly feed: Feed | undefined;
+
   /** @internal Use `listen` or `listenFd`. */
-  constructor(rt: Runtime, fd: number, addr: A, file: SocketFile | undefined, sole = false) {
+  constructor(rt: Runtime, from: number | Feed, addr: A, file: SocketFile | undefined, sole = false) {
     this.#sole = sole;
     this.#runtime = rt;
     this.addr = addr;
     this.#file = file;
     this.#tcp = addr.transport === "tcp";
-    this.#handle = rt.open(fd, this.#sink());
+    if (typeof from !== "number") {
+      this.feed = from;
+      this.#handle = FED;
+      return;
+    }
+    this.#handle = rt.open(from, this.#sink());
     if (this.#handle < 0) {
       file?.remove();
       throw errnoError(rt.poller.constants, -this.#handle, `listen on ${showAddress(addr)}`);
@@ -84,7 +96,7 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
         }
       };
       this.#waiters.push({ resolve: opened, reject });
-      if (this.#waiters.length === 1) this.#runtime.poller.accept(this.#handle);
+      if (this.#waiters.length === 1) this.#begin();
       this.#hold();
     });
   }
@@ -99,7 +111,11 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     const waiters = this.#waiters.splice(0);
     if (!this.#holding) this.#runtime.hold();
     this.#holding = false;
-    this.#runtime.close(handle);
+    if (this.feed === undefined) this.#runtime.close(handle);
+    else {
+      this.#runtime.release();
+      this.feed.close();
+    }
     this.#file?.remove();
     for (const waiter of waiters) waiter.reject(closedError());
     const closed = this.#closed;
@@ -143,9 +159,9 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     this.close();
   }
 
-  /** The descriptor, -1 when closed. @internal */
+  /** The descriptor, -1 when closed, or another thread's. @internal */
   get fd(): number {
-    return this.#handle < 0 ? -1 : this.#runtime.poller.fd(this.#handle);
+    return this.#handle < 0 || this.feed !== undefined ? -1 : this.#runtime.poller.fd(this.#handle);
   }
 
   /**
@@ -160,7 +176,7 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     this.#take = take;
     this.#closed = closed;
     for (const fd of this.#early.splice(0)) take(fd);
-    this.#runtime.poller.accept(this.#handle);
+    this.#begin();
     this.#hold();
   }
 
@@ -168,26 +184,28 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   stopAccepting(): void {
     if (this.#handle < 0 || this.#take === undefined) return;
     this.#take = undefined;
-    this.#runtime.poller.pause(this.#handle);
+    this.#pause();
     this.#hold();
   }
 
   /** Clients wait, for lack of descriptors or memory. Those that leave meanwhile are noticed. @internal */
   get lacking(): boolean {
+    if (this.feed !== undefined) return this.#handle >= 0 && this.feed.lacking;
     return this.#lacking && this.#handle >= 0 && this.#runtime.poller.stalled > 0;
   }
 
   /** Between the two, connections wait in the kernel's queue; `takeConnections` goes on behind. @internal */
   pauseConnections(): void {
-    if (this.#handle >= 0) this.#runtime.poller.pause(this.#handle);
+    if (this.#handle >= 0) this.#pause();
   }
   resumeConnections(): void {
-    if (this.#handle >= 0 && this.#take !== undefined) this.#runtime.poller.accept(this.#handle);
+    if (this.#handle >= 0 && this.#take !== undefined) this.#begin();
   }
 
   /** Takes what waits now, `most` at the most: for who has descriptors only for this moment. @internal */
   takeNow(most: number): void {
     const { system } = this.#runtime.poller;
+    if (this.feed !== undefined) return;
     while (most-- > 0 && this.#handle >= 0 && this.#take !== undefined) {
       const fd = system.accept(this.#runtime.poller.fd(this.#handle));
       if (fd < 0) return; // the poller tries again, and knows what to do with it
@@ -206,6 +224,7 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     const { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } = constants.errno;
     // Who waits in the queue of a socket that lives on is the next version's: ours must not answer after it has begun to.
     if (this.#handle < 0 || socketsLiveOn()) return true;
+    if (this.feed !== undefined) return this.feed.takeWaiting();
     if (this.#tcp && this.#sole) turnAway(system, this.#runtime.poller.fd(this.#handle));
     for (let taken = 0, empty = 0; taken < MAX_QUEUE && this.#handle >= 0 && this.#take !== undefined; ) {
       const fd = system.accept(this.#runtime.poller.fd(this.#handle));
@@ -218,6 +237,16 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
       else if (fd !== -EAGAIN) taken++; // a connection that is gone, or EINTR: bounded all the same
     }
     return true;
+  }
+
+  #begin(): void {
+    if (this.feed === undefined) this.#runtime.poller.accept(this.#handle);
+    else this.feed.accept((fd) => this.#accepted(fd));
+  }
+
+  #pause(): void {
+    if (this.feed === undefined) this.#runtime.poller.pause(this.#handle);
+    else this.feed.pause();
   }
 
   #open(fd: number): C {
@@ -248,7 +277,7 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
       return;
     }
     if (this.#waiters.length === 0) {
-      this.#runtime.poller.pause(this.#handle);
+      this.#pause();
       this.#hold();
     }
     waiter.resolve(fd);
