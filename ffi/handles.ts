@@ -11,7 +11,7 @@ export class HandleTable {
   fds = new Int32Array(1024);
   generations = new Int32Array(1024);
   /** The backend's own bits; 0 for a free handle. */
-  state = new Uint16Array(1024);
+  state = new Uint32Array(1024);
   readonly sinks: (Sink | undefined)[] = [];
   /** Handles in use. */
   count = 0;
@@ -53,7 +53,7 @@ export class HandleTable {
     const generations = new Int32Array(size);
     generations.set(this.generations);
     this.generations = generations;
-    const state = new Uint16Array(size);
+    const state = new Uint32Array(size);
     state.set(this.state);
     this.state = state;
   }

@@ -29,6 +29,8 @@ import { openEpoll } from "./epoll.ts";
 import { system } from "./libc.ts";
 import { ReadinessPoller } from "./readiness.ts";
 import type { System } from "./system.ts";
+import { UringPoller } from "./uring.ts";
+import { uringCalls } from "./uring-calls.ts";
 
 export type Handle = number;
 
@@ -80,6 +82,13 @@ export interface Poller {
   open(fd: number, sink: Sink): Handle | number;
   close(handle: Handle): void;
   poll(timeoutMs: number): number;
+  /**
+   * Nobody polls from here on until `descriptor` is readable. False when there is something to deliver already: poll
+   * again.
+   */
+  park(): boolean;
+  /** The descriptor was found readable. */
+  woken(): void;
   wake(): void;
   retry(): void;
   /** Frees the poller's own descriptors. Every handle must have been closed. */
@@ -130,6 +139,7 @@ export interface Poller {
  */
 const backends: readonly { readonly name: string; open(): Poller }[] = [
   { name: "epoll", open: () => new ReadinessPoller(system(), openEpoll(system())) },
+  { name: "uring", open: () => new UringPoller(system(), uringCalls()) },
 ];
 
 /** Opens the best poller that works here; `SLIPWAY_POLLER` names one to insist on. */

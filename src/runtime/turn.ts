@@ -49,7 +49,10 @@ export class Runtime {
       }
       if (poller.sink(handle) === sink) this.close(handle);
     };
-    this.#watch = watch(poller.descriptor, this.schedule);
+    this.#watch = watch(poller.descriptor, () => {
+      poller.woken();
+      this.schedule();
+    });
   }
 
   /**
@@ -121,7 +124,7 @@ export class Runtime {
       this.#turning = false;
       turnEnded(events);
     }
-    if (this.poller.pending) this.schedule();
+    if (this.poller.pending || !this.poller.park()) this.schedule();
     if (this.poller.stalled > 0 && this.#retry === undefined) {
       this.#retry = setTimeout(() => {
         this.#retry = undefined;

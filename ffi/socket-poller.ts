@@ -1,0 +1,306 @@
+/**
+ * What every poller of sockets has, whatever its kernel: the table of handles, what full send buffers left over, work
+ * that no event announces, and the calls that are tried at once. How to learn that a handle can go on is the
+ * subclass's: `wantsRoom` and `wantsMore` say that somebody waits for it.
+ */
+import type { Constants } from "./constants.ts";
+import { HandleTable } from "./handles.ts";
+import { type Handle, type Poller, SENDING, SENT, type Sink } from "./poller.ts";
+import type { System } from "./system.ts";
+import { Unsent } from "./unsent.ts";
+
+/*
+ * Bits of a handle's `state`, 0 for a free one. Those from 1 << 12 on are the subclass's.
+ *   OPEN        set by open, cleared by close
+ *   ACCEPTING, RECEIVING, DATAGRAMS   what it is there for; cleared by pause, end and failure
+ *   LISTENER    it accepted at some time
+ *   CONNECTING  from connect until it is writable
+ *   MORE        the kernel may have more to read: it said so, and no call has found the bottom since
+ *   HUNG_UP     FIN, reset, error or urgent data was reported: read on until the kernel says that there is no more
+ *   BLOCKED     a send met a full buffer: `unsent` holds what is left, or sendTo or sendFile waits for room
+ *   QUEUED      it stands in `queue`; STALLED: it waits for descriptors or memory, in `#stalled`
+ */
+export const OPEN = 1;
+export const ACCEPTING = 2;
+export const RECEIVING = 4;
+export const DATAGRAMS = 8;
+export const LISTENER = 16;
+export const CONNECTING = 32;
+export const MORE = 64;
+export const HUNG_UP = 128;
+export const BLOCKED = 256;
+export const QUEUED = 512;
+export const STALLED = 1024;
+export const READING = ACCEPTING | RECEIVING | DATAGRAMS;
+
+/** One recv takes at most this; the scratch is shared by all handles of a poller. */
+export const SCRATCH = 64 * 1024;
+/** Reads of one handle before the others get their turn. */
+export const READS_A_TURN = 4;
+
+export abstract class SocketPoller implements Poller {
+  abstract readonly name: string;
+  abstract readonly descriptor: number;
+  readonly constants: Constants;
+  readonly system: System;
+  readonly outgoing: Uint8Array<ArrayBuffer>;
+  onPending: () => void = () => {};
+  onSinkError: (handle: Handle, error: unknown) => void = (_handle, error) => console.error(error);
+
+  protected readonly table = new HandleTable();
+  protected readonly unsent = new Unsent();
+  protected readonly scratch: Uint8Array<ArrayBuffer>;
+  protected readonly scratchAddress: number;
+  protected readonly outgoingAddress: number;
+  /** Handles with work that no event will announce, as handle and generation. */
+  protected queue: number[] = [];
+  /** Handles that wait for descriptors or memory, likewise. */
+  #stalled: number[] = [];
+  readonly #from = new Uint8Array(128); // sockaddr_storage
+  readonly #fromLength = new Uint32Array(1);
+  readonly #int = new Int32Array(1);
+
+  constructor(system: System) {
+    this.system = system;
+    this.constants = system.constants;
+    const scratch = system.allocate(SCRATCH);
+    this.scratch = new Uint8Array(scratch.buffer);
+    this.scratchAddress = scratch.address;
+    const outgoing = system.allocate(SCRATCH);
+    this.outgoing = new Uint8Array(outgoing.buffer);
+    this.outgoingAddress = outgoing.address;
+  }
+
+  abstract open(fd: number, sink: Sink): Handle;
+  abstract close(handle: Handle): void;
+  abstract poll(timeoutMs: number): number;
+  abstract park(): boolean;
+  abstract woken(): void;
+  abstract wake(): void;
+  abstract dispose(): void;
+  abstract receive(handle: Handle): void;
+  abstract accept(listener: Handle): void;
+  abstract receiveDatagrams(handle: Handle): void;
+  abstract pause(handle: Handle): void;
+  abstract sendOutgoing(handle: Handle, start: number, end: number): number;
+
+  /** The handle waits to be writable: when it is, `flush` or `finishConnect` is due. */
+  protected abstract wantsRoom(handle: Handle): void;
+  /** It has been read to the bottom: when there is more, MORE is to be set, and it gets its turn. */
+  protected abstract wantsMore(handle: Handle): void;
+  /** A handle from the queue gets its turn. */
+  protected abstract work(handle: Handle): void;
+
+  get openCount(): number {
+    return this.table.count;
+  }
+  get pending(): boolean {
+    return this.queue.length > 0;
+  }
+  get stalled(): number {
+    return this.#stalled.length / 2;
+  }
+
+  retry(): void {
+    const stalled = this.#stalled;
+    this.#stalled = [];
+    for (let i = 0; i < stalled.length; i += 2) {
+      const handle = stalled[i];
+      if (this.table.generations[handle] !== stalled[i + 1]) continue;
+      this.table.state[handle] &= ~STALLED;
+      this.enqueue(handle);
+    }
+  }
+
+  fd(handle: Handle): number {
+    return this.table.fds[handle];
+  }
+  sink(handle: Handle): Sink | undefined {
+    return this.table.sinks[handle];
+  }
+  setSink(handle: Handle, sink: Sink): void {
+    this.table.sinks[handle] = sink;
+  }
+
+  connect(handle: Handle, address: Uint8Array): number {
+    const { EINTR, EINPROGRESS } = this.constants.errno;
+    const result = this.system.connect(this.table.fds[handle], address);
+    // An interrupted connect goes on by itself; calling it again would say EALREADY (man 2 connect).
+    if (result < 0 && result !== -EINPROGRESS && result !== -EINTR) return result;
+    this.table.state[handle] |= CONNECTING;
+    if (result === 0) this.enqueue(handle);
+    else this.wantsRoom(handle);
+    return 0;
+  }
+
+  send(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    if (this.table.state[handle] & BLOCKED) return this.keep(handle, bytes, start, end);
+    while (start < end) {
+      const whole = start === 0 && end === bytes.length;
+      const n = this.system.send(this.table.fds[handle], whole ? bytes : bytes.subarray(start, end));
+      if (n < 0) {
+        const wait = this.sendFailed(handle, n);
+        if (wait < 0) return wait;
+        if (wait === 0) continue;
+        return this.keep(handle, bytes, start, end);
+      }
+      start += n;
+    }
+    return SENT;
+  }
+
+  sendTo(handle: Handle, bytes: Uint8Array, to: Uint8Array): number {
+    const { EINTR, EAGAIN, ENOBUFS } = this.constants.errno;
+    for (;;) {
+      const n = this.system.sendTo(this.table.fds[handle], bytes, to);
+      if (n === -EINTR) continue;
+      if (n === -EAGAIN) {
+        this.table.state[handle] |= BLOCKED;
+        this.wantsRoom(handle);
+      } else if (n === -ENOBUFS) {
+        this.table.state[handle] |= BLOCKED;
+        this.stall(handle);
+        return -EAGAIN;
+      }
+      return n;
+    }
+  }
+
+  sendFile(handle: Handle, file: number, offset: number, length: number): number {
+    const { EINTR, EAGAIN } = this.constants.errno;
+    if (this.table.state[handle] & BLOCKED) return -EAGAIN;
+    for (;;) {
+      const n = this.system.sendFile(this.table.fds[handle], file, offset, length);
+      if (n >= 0) return n;
+      if (n === -EINTR) continue;
+      const wait = this.sendFailed(handle, n);
+      if (wait < 0) return wait;
+      this.table.state[handle] |= BLOCKED;
+      return -EAGAIN;
+    }
+  }
+
+  outstanding(handle: Handle): number {
+    const waiting = this.unsent.get(handle)?.length ?? 0;
+    return waiting + Math.max(0, this.system.unacknowledged(this.table.fds[handle]));
+  }
+
+  shutdown(handle: Handle): number {
+    return this.system.shutdown(this.table.fds[handle], this.constants.SHUT_WR);
+  }
+
+  /** Gives everybody in the queue a turn; those that queue meanwhile get the next one. Returns how many. */
+  protected workOff(): number {
+    const queued = this.queue;
+    if (queued.length === 0) return 0;
+    this.queue = [];
+    for (let i = 0; i < queued.length; i += 2) {
+      const handle = queued[i];
+      if (this.table.generations[handle] !== queued[i + 1]) continue;
+      this.table.state[handle] &= ~QUEUED;
+      try {
+        this.work(handle);
+      } catch (error) {
+        this.onSinkError(handle, error);
+      }
+    }
+    return queued.length / 2;
+  }
+
+  protected datagramsAll(handle: Handle, generation: number): void {
+    const { EINTR, EAGAIN } = this.constants.errno;
+    const sink = this.table.sinks[handle];
+    if (sink === undefined) return;
+    for (let reads = 0; reads < READS_A_TURN * 8; reads++) {
+      const n = this.system.receiveFrom(
+        this.table.fds[handle],
+        this.scratchAddress,
+        SCRATCH,
+        this.#from,
+        this.#fromLength,
+      );
+      if (n >= 0) {
+        sink.datagram(handle, this.scratch, 0, n, this.#from.subarray(0, this.#fromLength[0]));
+        if (this.table.generations[handle] !== generation || (this.table.state[handle] & DATAGRAMS) === 0) return;
+      } else if (n === -EAGAIN) {
+        this.table.state[handle] &= ~MORE;
+        return this.wantsMore(handle);
+      } else if (n !== -EINTR) {
+        if (this.waits(n)) return this.stall(handle);
+        // A refused earlier datagram is reported on the next read (ICMP, man 7 udp): the socket itself is sound.
+        sink.failed(handle, -n);
+        if (this.table.generations[handle] !== generation || (this.table.state[handle] & DATAGRAMS) === 0) return;
+      }
+    }
+    this.enqueue(handle);
+  }
+
+  protected finishConnect(handle: Handle): void {
+    const sink = this.table.sinks[handle];
+    if (sink === undefined) return;
+    const { SOL_SOCKET, SO_ERROR, errno } = this.constants;
+    const asked = this.system.getsockopt(this.table.fds[handle], SOL_SOCKET, SO_ERROR, this.#int);
+    const error = asked < 0 ? -asked : this.#int[0];
+    if (error === errno.EINTR || error === errno.EAGAIN) return this.enqueue(handle);
+    this.table.state[handle] &= ~CONNECTING;
+    if (error === 0) sink.connected(handle);
+    else sink.failed(handle, error);
+  }
+
+  /** 0: try again at once; 1: wait for room; negative: broken. */
+  protected sendFailed(handle: Handle, result: number): number {
+    const { EINTR, EAGAIN } = this.constants.errno;
+    if (result === -EINTR) return 0;
+    if (result === -EAGAIN) {
+      this.wantsRoom(handle);
+      return 1;
+    }
+    if (!this.waits(result)) return result;
+    this.stall(handle);
+    return 1;
+  }
+
+  /** True for the errnos that pass when others give descriptors or memory back. */
+  protected waits(result: number): boolean {
+    const { EMFILE, ENFILE, ENOBUFS, ENOMEM } = this.constants.errno;
+    return result === -ENOBUFS || result === -ENOMEM || result === -EMFILE || result === -ENFILE;
+  }
+
+  protected keep(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    this.table.state[handle] |= BLOCKED;
+    this.unsent.add(handle, bytes, start, end);
+    return SENDING;
+  }
+
+  protected flush(handle: Handle): void {
+    for (let rest = this.unsent.get(handle); rest !== undefined; rest = this.unsent.get(handle)) {
+      const n = this.system.send(this.table.fds[handle], rest);
+      if (n >= 0) this.unsent.took(handle, n);
+      else {
+        const wait = this.sendFailed(handle, n);
+        if (wait === 0) continue;
+        if (wait > 0) return;
+        this.unsent.delete(handle);
+        this.table.state[handle] &= ~BLOCKED;
+        this.table.sinks[handle]?.failed(handle, -wait);
+        return;
+      }
+    }
+    this.table.state[handle] &= ~BLOCKED;
+    this.table.sinks[handle]?.sent(handle);
+  }
+
+  protected enqueue(handle: Handle): void {
+    if (this.table.state[handle] & (QUEUED | STALLED)) return;
+    this.table.state[handle] |= QUEUED;
+    this.queue.push(handle, this.table.generations[handle]);
+    if (this.queue.length === 2) this.onPending();
+  }
+
+  protected stall(handle: Handle): void {
+    if (this.table.state[handle] & STALLED) return;
+    this.table.state[handle] |= STALLED;
+    this.#stalled.push(handle, this.table.generations[handle]);
+    if (this.#stalled.length === 2) this.onPending();
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The bytes of sends that wait for the turn's enter, in memory that the kernel may read. Each send has a number while it
+ * is here. All of it is free again when all of them have ended, which is after each enter (`uring.ts` says why).
+ */
+import type { Handle } from "./poller.ts";
+import type { System } from "./system.ts";
+import { IO_LINK, LENGTH, type Ring } from "./uring-ring.ts";
+
+const BYTES = 256 * 1024;
+const SENDS = 1024;
+/** Up to here a loop is faster than the call of `copyWithin` or `set` (measured: 150 bytes in 60 against 110 ns). */
+const SHORT = 256;
+
+export class Arena {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Sends under way: [first, last). */
+  first = 0;
+  last = 0;
+  readonly #address: number;
+  readonly #handles = new Int32Array(SENDS);
+  readonly #starts = new Int32Array(SENDS);
+  readonly #lengths = new Int32Array(SENDS);
+  /** Where each one's request stands, and the running number behind it. */
+  readonly #requests = new Int32Array(SENDS);
+  readonly #serials = new Int32Array(SENDS);
+  #end = 0;
+
+  constructor(system: System) {
+    const memory = system.allocate(BYTES);
+    this.bytes = new Uint8Array(memory.buffer);
+    this.#address = memory.address;
+  }
+
+  get count(): number {
+    return this.last - this.first;
+  }
+
+  fits(length: number): boolean {
+    return this.#end + length <= BYTES && this.last < SENDS;
+  }
+
+  /** Copies `bytes[start, end)`; the send's number. It must fit. */
+  put(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    const number = this.last++;
+    this.#handles[number] = handle;
+    this.#starts[number] = this.#end;
+    this.#lengths[number] = end - start;
+    this.#copy(bytes, start, end);
+    return number;
+  }
+
+  asked(number: number, request: number, serial: number): void {
+    this.#requests[number] = request;
+    this.#serials[number] = serial;
+  }
+
+  /** More for the handle whose send is the last of all and still with us; else false. */
+  append(handle: Handle, bytes: Uint8Array, start: number, end: number, ring: Ring): boolean {
+    const number = this.last - 1;
+    if (number < this.first || this.#handles[number] !== handle || this.wasTaken(number, ring.taken)) return false;
+    this.#copy(bytes, start, end);
+    this.#lengths[number] += end - start;
+    ring.words[this.#requests[number] + LENGTH] = this.#lengths[number];
+    return true;
+  }
+
+  /** Lets the next request begin only when the handle's send went whole, if that is the request before it. */
+  linkLast(handle: Handle, ring: Ring): boolean {
+    const number = this.last - 1;
+    if (number < this.first || this.#handles[number] !== handle || this.#serials[number] !== ring.next) return false;
+    if (!ring.hasRoom || this.wasTaken(number, ring.taken)) return false;
+    ring.flag(this.#requests[number], IO_LINK);
+    return true;
+  }
+
+  handleOf(number: number): Handle {
+    return this.#handles[number];
+  }
+  startOf(number: number): number {
+    return this.#starts[number];
+  }
+  lengthOf(number: number): number {
+    return this.#lengths[number];
+  }
+  addressOf(number: number): number {
+    return this.#address + this.#starts[number];
+  }
+
+  /** Whether the kernel has taken it, `taken` being how many requests it has been given. */
+  wasTaken(number: number, taken: number): boolean {
+    return ((taken - this.#serials[number]) | 0) >= 0;
+  }
+
+  /** If none is under way, its memory begins anew. */
+  rest(): void {
+    if (this.first < this.last) return;
+    this.first = this.last = 0;
+    this.#end = 0;
+  }
+
+  #copy(bytes: Uint8Array, start: number, end: number): void {
+    const to = this.bytes;
+    let at = this.#end;
+    if (end - start <= SHORT) for (let i = start; i < end; i++) to[at++] = bytes[i];
+    else {
+      to.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at);
+      at += end - start;
+    }
+    this.#end = at;
+  }
+}
