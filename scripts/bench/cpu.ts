@@ -5,7 +5,7 @@
 // nanoseconds. /proc/PID/stat has the same sum in ticks of 10 ms, too coarse
 // for rounds of a second. Elsewhere `ps` answers, in hundredths of a second.
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import koffi from "koffi";
 
 const linux = process.platform === "linux";
@@ -74,6 +74,17 @@ export function cpuTicks(pids: readonly number[]): number {
   return ticks;
 }
 
+/** Waits until the server has done what it had to do: no CPU used in a tenth of a second, three seconds at most. */
+export async function settled(pids: readonly number[]): Promise<void> {
+  let before = cpuSeconds(pids);
+  for (let i = 0; i < 30; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const after = cpuSeconds(pids);
+    if (after - before < 0.0002) return;
+    before = after;
+  }
+}
+
 /** Resident bytes of the processes together. */
 export function residentBytes(pids: readonly number[]): number {
   let bytes = 0;
@@ -81,6 +92,25 @@ export function residentBytes(pids: readonly number[]): number {
     if (linux) bytes += 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(readProc(`/proc/${pid}/status`) ?? "")?.[1] ?? 0);
     else bytes += 1024 * Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" }).trim());
   }
+  return bytes;
+}
+
+/** Forgets the processes' highest resident memory so far (proc_pid_clear_refs(5)); false where that cannot be done. */
+export function resetPeak(pids: readonly number[]): boolean {
+  if (!linux) return false;
+  try {
+    for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, "5");
+    return true;
+  } catch {
+    return false; // ended meanwhile, or somebody else's
+  }
+}
+
+/** The highest resident bytes of each process since `resetPeak`, together. */
+export function peakBytes(pids: readonly number[]): number {
+  let bytes = 0;
+  for (const pid of pids)
+    bytes += 1024 * Number(/^VmHWM:\s+(\d+)/m.exec(readProc(`/proc/${pid}/status`) ?? "")?.[1] ?? 0);
   return bytes;
 }
 
@@ -100,4 +130,10 @@ export function allowedCores(): number[] {
     const [from, to = from] = range.split("-").map(Number);
     return Array.from({ length: to - from + 1 }, (_, i) => from + i);
   });
+}
+
+/** How many descriptors a process may have, at most. */
+export function descriptorLimit(): number {
+  const hard = linux ? /^Max open files +\S+ +(\d+)/m.exec(readProc("/proc/self/limits") ?? "")?.[1] : undefined;
+  return Number(hard ?? 4096);
 }

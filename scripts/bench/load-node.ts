@@ -17,6 +17,8 @@ const { values } = parseArgs({
     warmup: { type: "string", default: "0.2" },
     duration: { type: "string", default: "2" },
     requests: { type: "string", default: "Infinity" },
+    body: { type: "string", default: "0" },
+    idle: { type: "string", default: "0" },
     cpu: { type: "string", default: "" },
   },
 });
@@ -34,6 +36,9 @@ if (!host.startsWith("127.")) {
   process.exit(2);
 }
 const request = readFileSync(values.request);
+const idle = Number(values.idle);
+const bodySize = Number(values.body);
+const filler = Buffer.alloc(Math.min(bodySize, 262_144), "a");
 const headRequest = request.subarray(0, 5).toString("latin1") === "HEAD ";
 // Who asks for a close sends nothing after it (RFC 9112 section 9.6), whatever the server answers.
 const closeRequest = /\r\nconnection: close\r\n/i.test(request.toString("latin1"));
@@ -42,7 +47,9 @@ const pids = values.cpu.split(",").filter(Boolean).map(Number);
 let toIssue = Number(values.requests);
 let refused = 0;
 let open = 0;
-let seen = { requests: 0, statusErrors: 0, broken: 0, reconnects: 0, bytes: 0, latencies: [] as number[] };
+const nothing = { requests: 0, statusErrors: 0, broken: 0, reconnects: 0, bytes: 0, body: 0, sent: 0 };
+let seen = { ...nothing, latencies: [] as number[] };
+let idleLost = 0;
 
 /** What the next bytes are. "over": nothing but the server's end, after a response that announced it. */
 type Body = "head" | "length" | "until close" | "chunk size" | "chunk data" | "trailers" | "over";
@@ -58,13 +65,17 @@ class Connection {
   #status = 0;
   #closeAfter = false;
   #over = false;
+  /** Told when an idle connection has had its one answer; null for one that goes on asking. */
+  readonly #silent: (() => void) | null;
 
-  constructor() {
-    open++;
+  constructor(silent: (() => void) | null = null) {
+    this.#silent = silent;
+    if (!silent) open++;
     this.#socket = connect({ host, port, noDelay: true });
     this.#socket.once("connect", () => {
       refused = 0;
-      this.#issue();
+      if (silent) this.#send();
+      else this.#issue();
     });
     this.#socket.on("data", (chunk: Buffer) => this.#received(chunk));
     this.#socket.once("end", () => {
@@ -92,7 +103,7 @@ class Connection {
 
   /** The requests in flight will never be answered: errors, one each; a connection that broke empty-handed is one too. */
   #broke(): void {
-    if (!this.#over && this.#sentAt.length === 0) seen.broken++;
+    if (!this.#over && this.#sentAt.length === 0 && !this.#silent) seen.broken++;
     this.#finish();
   }
 
@@ -100,8 +111,12 @@ class Connection {
   #finish(): void {
     if (this.#over) return;
     this.destroy();
-    open--;
     all.delete(this);
+    if (this.#silent) {
+      idleLost++;
+      return;
+    }
+    open--;
     seen.broken += this.#sentAt.length;
     seen.reconnects++;
     if (toIssue > 0) all.add(new Connection());
@@ -109,11 +124,13 @@ class Connection {
   }
 
   #issue(): void {
+    if (this.#silent) return;
     const count = Math.min(depth - this.#sentAt.length, toIssue);
     const at = performance.now();
     for (let i = 0; i < count; i++) this.#sentAt.push(at);
     toIssue -= count;
-    if (count === 1) this.#socket.write(request);
+    if (count > 0 && bodySize > 0) for (let i = 0; i < count; i++) this.#send();
+    else if (count === 1) this.#socket.write(request);
     else if (count > 1) this.#socket.write(Buffer.concat(Array.from({ length: count }, () => request)));
     else if (this.#sentAt.length === 0) {
       this.destroy();
@@ -122,9 +139,30 @@ class Connection {
     }
   }
 
+  /** One request with its body, a filler at a time as the socket takes them. */
+  #send(): void {
+    this.#socket.write(request);
+    let left = bodySize;
+    const more = (): void => {
+      while (left > 0 && !this.#over) {
+        const piece = left < filler.length ? filler.subarray(0, left) : filler;
+        left -= piece.length;
+        if (!this.#socket.write(piece, () => (seen.sent += piece.length))) {
+          this.#socket.once("drain", more);
+          return;
+        }
+      }
+    };
+    more();
+  }
+
   #answered(): void {
     this.#body = this.#closeAfter && this.#status >= 200 ? "over" : "head";
     if (this.#status < 200) return;
+    if (this.#silent) {
+      if (this.#status === 200) this.#silent();
+      return;
+    }
     const took = performance.now() - (this.#sentAt.shift() ?? 0);
     if (this.#status !== 200) {
       seen.statusErrors++;
@@ -150,12 +188,16 @@ class Connection {
       if (this.#body === "length" || this.#body === "chunk data") {
         const take = Math.min(this.#remaining, bytes.length - at);
         at += take;
+        seen.body += take;
         this.#remaining -= take;
         if (this.#remaining > 0) return at;
-        if (this.#body === "chunk data") this.#body = "chunk size";
-        else this.#answered();
+        if (this.#body === "chunk data") {
+          this.#body = "chunk size";
+          seen.body -= 2; // its CRLF
+        } else this.#answered();
         continue;
       }
+      if (this.#body === "until close") seen.body += bytes.length - at;
       if (at === bytes.length || this.#body === "until close") return bytes.length;
       if (this.#body === "over") {
         this.#broke();
@@ -164,7 +206,7 @@ class Connection {
       if (this.#body === "head") {
         const end = bytes.indexOf("\r\n\r\n", at);
         if (end < 0) return at;
-        if (this.#sentAt.length === 0 || !this.#readHead(bytes.toString("latin1", at, end))) {
+        if ((this.#sentAt.length === 0 && !this.#silent) || !this.#readHead(bytes.toString("latin1", at, end))) {
           this.#broke();
           return at;
         }
@@ -225,7 +267,7 @@ let finished = false;
 const all = new Set<Connection>();
 
 function begin(): void {
-  seen = { requests: 0, statusErrors: 0, broken: 0, reconnects: 0, bytes: 0, latencies: [] };
+  seen = { ...nothing, latencies: [] };
   cpu = cpuSeconds(pids);
   own = cpuSeconds([process.pid]);
   start = performance.now();
@@ -241,6 +283,7 @@ function done(): void {
   const percentile = (part: number): number => latencies[Math.ceil(latencies.length * part) - 1] ?? 0;
   const result: LoadResult = {
     ...counted,
+    broken: counted.broken + idleLost,
     seconds,
     cpuSeconds: cpuSeconds(pids) - cpu,
     loadCpuSeconds: cpuSeconds([process.pid]) - own,
@@ -250,6 +293,23 @@ function done(): void {
   process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
 }
 
+/** Opens the silent connections, a hundred at a time, until each has had its answer. */
+async function openIdle(): Promise<void> {
+  for (let opened = 0; opened < idle; ) {
+    const batch = Math.min(100, idle - opened);
+    opened += batch;
+    await Promise.all(
+      Array.from({ length: batch }, () => new Promise<void>((resolve) => all.add(new Connection(resolve)))),
+    );
+  }
+}
+
+const late = setTimeout(() => {
+  console.error(`load: not all of ${idle} idle connections were answered`);
+  process.exit(1);
+}, 60_000);
+await openIdle();
+clearTimeout(late);
 if (Number.isFinite(toIssue)) begin();
 else setTimeout(begin, Number(values.warmup) * 1000);
 for (let i = 0; i < connections; i++) all.add(new Connection());

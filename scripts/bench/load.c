@@ -10,11 +10,15 @@
  *
  *   load --port 8000 --request FILE [--host 127.0.0.1] [--connections 64]
  *        [--depth 1] [--warmup 0.2] [--duration 2] [--requests N]
- *        [--cpu PID,PID] [--core N]
+ *        [--body BYTES] [--idle N] [--cpu PID,PID] [--core N]
  *
- * --requests stops after exactly N requests. --cpu reads the CPU clocks of
- * those processes at the window's two ends (clock_getcpuclockid(3): every
- * thread, dead ones too, in nanoseconds), so nothing outside the window counts.
+ * --requests stops after exactly N requests. --body sends that many bytes
+ * behind the request's head, made on the way: 64 MiB need no 64 MiB here.
+ * --idle opens N more connections first; each has one request answered and is
+ * then silent, and one that the server ends is an error. --cpu reads the CPU
+ * clocks of those processes at the window's two ends (clock_getcpuclockid(3):
+ * every thread, dead ones too, in nanoseconds), so nothing outside the window
+ * counts.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -28,17 +32,19 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_DEPTH = 256, MAX_CONNECTIONS = 20000, BUFFER = 65536, MAX_PIDS = 64 };
+enum { MAX_DEPTH = 256, MAX_CONNECTIONS = 20000, BUFFER = 65536, MAX_PIDS = 64, FILLER = 262144, OPENING = 200 };
 /* What the next bytes of a connection are. OVER: nothing but the server's end, after a response that announced it. */
 enum body { HEAD, LENGTH, UNTIL_CLOSE, CHUNK_SIZE, CHUNK_DATA, TRAILERS, OVER };
 
 /* closed → connecting → open → closed; `fd` is -1 exactly while closed. */
 struct connection {
-  int fd, connecting, wants_write;
+  int fd, connecting, wants_write, idle;
   enum body body;
   uint64_t remaining;        /* of a LENGTH body, or of a chunk and its CRLF */
   size_t filled;             /* bytes kept in `buffer`: an unfinished head or chunk line */
@@ -50,16 +56,17 @@ struct connection {
 };
 
 static struct {
-  uint64_t requests, status_errors, broken, reconnects, bytes;
+  uint64_t requests, status_errors, broken, reconnects, bytes, body, sent;
   uint64_t latency[64 * 32], latency_max;
 } seen;
 
 static struct connection *connections;
 static struct sockaddr_in address;
 static char *request_text; /* depth + 1 copies, so that any unsent tail is contiguous */
-static size_t request_length;
+static char filler[FILLER];
+static size_t request_length, head_length; /* they differ by --body */
 static int poller, depth = 1, head_request, close_request;
-static uint64_t to_issue = UINT64_MAX, refused;
+static uint64_t to_issue = UINT64_MAX, refused, idle_answered, idle_lost;
 
 static void fail(const char *what) {
   fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
@@ -99,8 +106,9 @@ static void watch(struct connection *c, int operation) {
 }
 
 static void issue(struct connection *c, unsigned count, uint64_t at) {
-  for (; count > 0 && to_issue > 0; count--) {
-    if (to_issue != UINT64_MAX) to_issue--;
+  if (c->idle) count = c->idle++ == 1;
+  for (; count > 0 && (to_issue > 0 || c->idle); count--) {
+    if (to_issue != UINT64_MAX && !c->idle) to_issue--;
     c->sent_at[(c->first + c->in_flight++) % MAX_DEPTH] = at;
     c->unsent += request_length;
   }
@@ -124,23 +132,48 @@ static void open_connection(struct connection *c) {
 static void reopen(struct connection *c) {
   close(c->fd);
   c->fd = -1;
+  if (c->idle) {
+    idle_lost++;
+    return;
+  }
   seen.reconnects++;
   if (to_issue > 0) open_connection(c);
 }
 
 /* The requests in flight will never be answered: errors, one each; a connection that broke empty-handed is one too. */
 static void broke(struct connection *c) {
-  seen.broken += c->in_flight ? c->in_flight : 1;
+  if (!c->idle) seen.broken += c->in_flight ? c->in_flight : 1;
   reopen(c);
+}
+
+/* From `skip` of one request on: what is left of the head, and of the body at most four fillers. */
+static ssize_t send_with_body(struct connection *c, size_t skip) {
+  struct iovec parts[5];
+  int count = 0;
+  size_t left = request_length - skip;
+  if (skip < head_length) {
+    parts[count++] = (struct iovec){request_text + skip, head_length - skip};
+    left -= head_length - skip;
+  }
+  for (int i = 0; i < 4 && left > 0; i++) {
+    size_t size = left < FILLER ? left : FILLER;
+    parts[count++] = (struct iovec){filler, size};
+    left -= size;
+  }
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+  return sendmsg(c->fd, &message, MSG_NOSIGNAL);
 }
 
 static void flush_requests(struct connection *c) {
   while (c->unsent > 0) {
     size_t skip = (request_length - c->unsent % request_length) % request_length;
-    ssize_t sent = send(c->fd, request_text + skip, c->unsent, MSG_NOSIGNAL);
+    ssize_t sent;
+    if (request_length == head_length) sent = send(c->fd, request_text + skip, c->unsent, MSG_NOSIGNAL);
+    else sent = send_with_body(c, skip);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) break; /* EAGAIN: EPOLLOUT says when; a dead connection shows at its read */
     c->unsent -= sent;
+    seen.sent += sent;
   }
   int wants = c->unsent > 0;
   if (wants != c->wants_write) {
@@ -196,6 +229,10 @@ static void answered(struct connection *c, uint64_t at) {
     seen.status_errors++;
     return;
   }
+  if (c->idle) {
+    idle_answered++;
+    return;
+  }
   seen.requests++;
   seen.latency[bucket_of(took)]++;
   if (took > seen.latency_max) seen.latency_max = took;
@@ -211,15 +248,17 @@ static int consume(struct connection *c, uint64_t at) {
     if (c->body == LENGTH || c->body == CHUNK_DATA) {
       uint64_t take = c->remaining < (uint64_t)(end - p) ? c->remaining : (uint64_t)(end - p);
       p += take;
+      seen.body += take;
       if ((c->remaining -= take) > 0) break;
-      if (c->body == CHUNK_DATA) c->body = CHUNK_SIZE;
-      else {
-        answered(c, at);
-      }
+      if (c->body == CHUNK_DATA) {
+        c->body = CHUNK_SIZE;
+        seen.body -= 2;
+      } else answered(c, at);
       continue;
     }
     if (p == end) break;
     if (c->body == UNTIL_CLOSE) {
+      seen.body += end - p;
       p = end;
       break;
     }
@@ -271,6 +310,20 @@ static void ready(struct connection *c, uint32_t events) {
   }
   if (events & EPOLLOUT) flush_requests(c);
   if (!(events & ~(uint32_t)EPOLLOUT)) return;
+  /*
+   * Of a large body the kernel throws away what it has (MSG_TRUNC, tcp(7)) instead of copying it to us, so that what is
+   * measured is the server's speed and not our own; all but the last buffer, whose end is read as usual.
+   */
+  if ((c->body == LENGTH || c->body == CHUNK_DATA) && c->filled == 0 && c->remaining > 2 * BUFFER) {
+    ssize_t gone = recv(c->fd, NULL, c->remaining - BUFFER, MSG_TRUNC);
+    if (gone > 0) {
+      c->remaining -= gone;
+      seen.bytes += gone;
+      seen.body += gone;
+      return;
+    }
+    if (gone < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  }
   ssize_t got = recv(c->fd, c->buffer + c->filled, BUFFER - c->filled, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   uint64_t at = now();
@@ -303,22 +356,24 @@ static uint64_t cpu_of(const pid_t *pids, int count) {
   return sum;
 }
 
-static void read_request(const char *path) {
+static void read_request(const char *path, size_t body) {
   static char text[BUFFER + 1];
   FILE *file = fopen(path, "rb");
   if (!file) fail(path);
-  request_length = fread(text, 1, BUFFER, file);
+  head_length = fread(text, 1, BUFFER, file);
+  request_length = head_length + body;
   fclose(file);
-  if (request_length == 0) {
+  if (head_length == 0) {
     fprintf(stderr, "load: %s is empty\n", path);
     exit(2);
   }
   head_request = memcmp(text, "HEAD ", 5) == 0;
   /* Who asks for a close sends nothing after it (RFC 9112 section 9.6), whatever the server answers. */
   close_request = strcasestr(text, "\r\nconnection: close\r\n") != NULL;
-  request_text = malloc(request_length * (depth + 1));
+  request_text = malloc(head_length * (depth + 1));
   if (!request_text) fail("malloc");
-  for (int i = 0; i <= depth; i++) memcpy(request_text + i * request_length, text, request_length);
+  for (int i = 0; i <= depth; i++) memcpy(request_text + i * head_length, text, head_length);
+  memset(filler, 'a', FILLER);
 }
 
 static int in_flight(int count) {
@@ -327,22 +382,43 @@ static int in_flight(int count) {
   return 0;
 }
 
+static void turn(int ms) {
+  struct epoll_event events[512];
+  int got = epoll_wait(poller, events, 512, ms);
+  if (got < 0 && errno != EINTR) fail("epoll_wait");
+  for (int i = 0; i < got; i++) ready(events[i].data.ptr, events[i].events);
+}
+
 /* Serves events until `deadline`, or until nothing is asked and nothing is owed. */
 static void turn_until(uint64_t deadline, int count) {
-  struct epoll_event events[512];
   for (;;) {
     uint64_t at = now();
     if (at >= deadline) return;
     if (to_issue == 0 && !in_flight(count)) return;
-    int ms = (deadline - at) / 1000000 + 1;
-    int got = epoll_wait(poller, events, 512, ms);
-    if (got < 0 && errno != EINTR) fail("epoll_wait");
-    for (int i = 0; i < got; i++) ready(events[i].data.ptr, events[i].events);
+    turn((deadline - at) / 1000000 + 1);
+  }
+}
+
+/* Opens the silent connections, a few at a time so that no backlog overflows, until each has had its answer. */
+static void open_idle(struct connection *first, uint64_t count) {
+  uint64_t opened = 0, deadline = now() + 60000000000u;
+  while (idle_answered < count) {
+    for (; opened < count && opened < idle_answered + OPENING; opened++) {
+      first[opened].idle = 1;
+      open_connection(&first[opened]);
+    }
+    turn(100);
+    if (idle_lost || seen.status_errors || now() > deadline) {
+      fprintf(stderr, "load: only %llu of %llu idle connections were answered\n", (unsigned long long)idle_answered,
+              (unsigned long long)count);
+      exit(1);
+    }
   }
 }
 
 int main(int argc, char **argv) {
-  int count = 64, port = 0, core = -1, pid_count = 0;
+  int count = 64, idle = 0, port = 0, core = -1, pid_count = 0;
+  uint64_t body = 0;
   double duration = 2, warmup = 0.2;
   const char *host = "127.0.0.1", *request = NULL;
   pid_t pids[MAX_PIDS];
@@ -357,6 +433,8 @@ int main(int argc, char **argv) {
     else if (!strcmp(name, "--duration")) duration = atof(value);
     else if (!strcmp(name, "--requests")) to_issue = strtoull(value, NULL, 10);
     else if (!strcmp(name, "--core")) core = atoi(value);
+    else if (!strcmp(name, "--body")) body = strtoull(value, NULL, 10);
+    else if (!strcmp(name, "--idle")) idle = atoi(value);
     else if (!strcmp(name, "--cpu")) {
       for (const char *p = value; p && *p && pid_count < MAX_PIDS; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
         pids[pid_count++] = atoi(p);
@@ -365,8 +443,8 @@ int main(int argc, char **argv) {
       return 2;
     }
   }
-  if (!request || port <= 0 || count < 1 || count > MAX_CONNECTIONS || depth < 1 || depth > MAX_DEPTH ||
-      duration <= 0 || duration > 600 || warmup < 0 || warmup > 60) {
+  if (!request || port <= 0 || count < 1 || idle < 0 || count + idle > MAX_CONNECTIONS || depth < 1 ||
+      depth > MAX_DEPTH || duration <= 0 || duration > 600 || warmup < 0 || warmup > 60) {
     fprintf(stderr, "load: give --port and --request; connections 1-%d, depth 1-%d, duration up to 600 s\n",
             MAX_CONNECTIONS, MAX_DEPTH);
     return 2;
@@ -383,10 +461,17 @@ int main(int argc, char **argv) {
     CPU_SET(core, &set);
     if (sched_setaffinity(0, sizeof set, &set) < 0) fail("sched_setaffinity");
   }
-  read_request(request);
-  connections = calloc(count, sizeof *connections);
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  read_request(request, body);
+  connections = calloc(count + idle, sizeof *connections);
   if (!connections) fail("calloc");
   if ((poller = epoll_create1(EPOLL_CLOEXEC)) < 0) fail("epoll_create1");
+  open_idle(connections + count, idle);
+  memset(&seen, 0, sizeof seen);
   for (int i = 0; i < count; i++) open_connection(&connections[i]);
 
   if (warmup > 0 && to_issue == UINT64_MAX) {
@@ -398,10 +483,12 @@ int main(int argc, char **argv) {
   uint64_t cpu_ns = cpu_of(pids, pid_count) - cpu, took = now() - start;
   own = clock() - own;
   printf("{\"requests\":%llu,\"statusErrors\":%llu,\"broken\":%llu,\"reconnects\":%llu,\"bytes\":%llu,"
+         "\"body\":%llu,\"sent\":%llu,"
          "\"seconds\":%.6f,\"cpuSeconds\":%.9f,\"loadCpuSeconds\":%.6f,"
          "\"latency\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"max\":%.1f}}\n",
-         (unsigned long long)seen.requests, (unsigned long long)seen.status_errors, (unsigned long long)seen.broken,
-         (unsigned long long)seen.reconnects, (unsigned long long)seen.bytes, took / 1e9, cpu_ns / 1e9,
+         (unsigned long long)seen.requests, (unsigned long long)seen.status_errors,
+         (unsigned long long)(seen.broken + idle_lost), (unsigned long long)seen.reconnects, (unsigned long long)seen.bytes,
+         (unsigned long long)seen.body, (unsigned long long)seen.sent, took / 1e9, cpu_ns / 1e9,
          (double)own / CLOCKS_PER_SEC, percentile(0.5) / 1e3, percentile(0.9) / 1e3, percentile(0.99) / 1e3,
          seen.latency_max / 1e3);
   fflush(stdout);

@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compiled } from "./compiler.ts";
-import type { Handlers, Question } from "./question.ts";
 import { endAtExit, pinned } from "./server.ts";
 
 export interface LoadOptions {
@@ -20,6 +19,10 @@ export interface LoadOptions {
   readonly seconds?: number;
   /** Stop after exactly so many. */
   readonly requests?: number;
+  /** Bytes of body to send behind the request. */
+  readonly body?: number;
+  /** So many more connections, opened first: each has one request answered and is then silent. */
+  readonly idle?: number;
   /** Whose CPU time to take over the window. */
   readonly pids?: readonly number[];
   readonly core?: number | null;
@@ -34,7 +37,10 @@ export interface LoadResult {
   /** Requests that were not answered, or not in a way that can be read. */
   readonly broken: number;
   readonly reconnects: number;
+  /** Received in all, and of that what belonged to bodies. */
   readonly bytes: number;
+  readonly body: number;
+  readonly sent: number;
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly loadCpuSeconds: number;
@@ -56,8 +62,12 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     command.push("--connections", String(options.connections ?? 64), "--depth", String(options.depth ?? 1));
     command.push("--warmup", String(options.warmup ?? 0.1));
     if (options.requests !== undefined) command.push("--requests", String(options.requests));
+    if (options.body) command.push("--body", String(options.body));
+    if (options.idle) command.push("--idle", String(options.idle));
     if (options.pids?.length) command.push("--cpu", options.pids.join(","));
-    return JSON.parse(await output(pinned(command, options.core ?? null), (seconds + 30) * 1000)) as LoadResult;
+    return JSON.parse(
+      await output(pinned(command, options.core ?? null), (seconds + 30 + (options.idle ? 60 : 0)) * 1000),
+    ) as LoadResult;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -77,56 +87,4 @@ function output(command: readonly string[], timeout: number): Promise<string> {
       else reject(new Error(`the load generator ended with ${signal ?? code}: ${said.trim()}`));
     });
   });
-}
-
-/** A question whose figure is the server's CPU time per request under steady load. */
-export function loadQuestion(spec: {
-  readonly name: string;
-  readonly title: string;
-  readonly handlers: Handlers;
-  readonly request: string;
-  readonly connections?: number;
-  readonly depth?: number;
-}): Question {
-  return {
-    name: spec.name,
-    title: spec.title,
-    unit: "CPU µs/request",
-    handlers: spec.handlers,
-    extra: [
-      { key: "rate", label: "requests/s", digits: 0 },
-      { key: "busy", label: "busy %", digits: 0 },
-      { key: "p50", label: "p50 µs", digits: 0 },
-      { key: "p99", label: "p99 µs", digits: 0 },
-    ],
-    async measure(subject, settings) {
-      const server = subject.server;
-      if (!server) throw new Error(`${spec.name}: a load question needs a running server`);
-      const result = await runLoad({
-        port: server.port,
-        request: spec.request,
-        connections: spec.connections ?? 64,
-        depth: spec.depth ?? 1,
-        seconds: settings.seconds,
-        pids: server.pids,
-        core: settings.loadCore,
-      });
-      const errors = result.statusErrors + result.broken;
-      if (errors > 0 || result.requests === 0)
-        throw new Error(
-          `${spec.name}: ${subject.peer} answered ${result.requests} requests with 200, ${result.statusErrors} with ` +
-            `another status, and ${result.broken} not at all`,
-        );
-      return {
-        value: (result.cpuSeconds / result.requests) * 1e6,
-        extra: {
-          rate: result.requests / result.seconds,
-          busy: (result.cpuSeconds / result.seconds) * 100,
-          p50: result.latency.p50,
-          p99: result.latency.p99,
-          loadBusy: (result.loadCpuSeconds / result.seconds) * 100,
-        },
-      };
-    },
-  };
 }

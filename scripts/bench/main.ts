@@ -1,51 +1,57 @@
 // npm run bench: ours beside its peers, in one run on one machine.
 //
 //   npm run bench                                   plaintext and json
-//   npm run bench -- plaintext json --quick         a complete answer in under two minutes
+//   npm run bench -- --quick                        every question, in under two minutes
 //   npm run bench -- plaintext --peers slipway,deno,c --rounds 7
 //   npm run bench -- plaintext --peers deno --cmd mine='node my-server.ts {port}'
+//   npm run bench -- --against HEAD~5               is it better or worse than it was?
+//   npm run bench -- --save                         every question, kept in docs/bench/
 //
 // docs/performance.md says how to read the table.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { against, FEWEST_ROUNDS, guarded } from "./against.ts";
 import { compiled } from "./compiler.ts";
 import { allowedCores } from "./cpu.ts";
-import { commandPeer, peers, usualPeers } from "./peers.ts";
-import type { Question } from "./question.ts";
+import { inRoot } from "./peer.ts";
+import { choosePeers, commandPeer, peers, quickPeers, usualPeers } from "./peers.ts";
+import { loadQuestions, questionNames } from "./questions.ts";
 import { table, writeResult } from "./report.ts";
-import { ask, choosePeers } from "./rounds.ts";
+import { ask } from "./rounds.ts";
+import { keep, writePage } from "./save.ts";
 import { canPin } from "./server.ts";
 import { goAhead } from "./urgent.ts";
-
-const questionsAt = new URL("questions/", import.meta.url);
-const questionNames = readdirSync(questionsAt)
-  .map((file) => file.replace(/\.ts$/, ""))
-  .sort();
 
 const help = `npm run bench -- [question…] [options]
 
   questions: ${questionNames.join(", ")}
-             (plaintext and json when none is named)
+             (all of them: all; plaintext and json when none is named)
 
-  --quick              3 rounds of 1 s instead of 5 of 2 s
+  --quick              a few short rounds beside the nearest peers: every question, when
+                       none is named, in under two minutes
   --rounds N           rounds each peer is sampled in
   --seconds S          length of one sample
   --peers a,b          of ${peers.map((peer) => peer.name).join(", ")}
-                       (http: our server without the command line; compiled: by dist/slipway)
+                       (http: our server without the command line; compiled: by dist/slipway;
+                       -2: on two cores)
   --cmd name='…{port}' a server of your own; {handler} is a module with a fetch export (repeatable)
+  --against REV        ours here beside ours at a git revision: better, same or worse, each
+                       with its interval; exit code 1 when something is worse. A round starts
+                       both anew (8 at least, and when not said). Without questions:
+                       ${guarded.join(", ")}
+  --save               every question when none is named; tables, plots and samples go to
+                       docs/bench/ (25 minutes)
   --cores S,L          cores for the server and the load generator
   --urgent             ahead of everything else on the machine (needs root)
   --out DIR            where the JSON goes (dist/bench)
 `;
 
-async function loadQuestions(names: readonly string[]): Promise<Question[]> {
-  const unknown = names.find((name) => !questionNames.includes(name));
-  if (unknown) throw new Error(`no question is called ${unknown}; there are ${questionNames.join(", ")}`);
-  return Promise.all(names.map(async (name) => (await import(new URL(`${name}.ts`, questionsAt).href)).default));
-}
+const QUICK_ROUNDS = 2;
+const QUICK_SECONDS = 0.15;
+const AGAINST_SECONDS = 0.5;
+const kept = inRoot("docs/bench");
 
 function chooseCores(text: string | undefined): [number | null, number | null] {
   const cores = text ? text.split(",").map(Number) : allowedCores();
@@ -74,6 +80,8 @@ export async function main(args: readonly string[]): Promise<number> {
       cmd: { type: "string", multiple: true },
       cores: { type: "string" },
       urgent: { type: "boolean" },
+      against: { type: "string" },
+      save: { type: "boolean" },
       out: { type: "string" },
       help: { type: "boolean", short: "h" },
     },
@@ -82,36 +90,52 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const questions = await loadQuestions(positionals.length ? positionals : ["plaintext", "json"]);
-  const seconds = positive("seconds", values.seconds, values.quick ? 1 : 2, 60);
+  const { quick = false, save = false } = values;
+  const otherwise = values.against ? guarded : quick || save ? ["all"] : ["plaintext", "json"];
+  const questions = await loadQuestions(positionals.length ? positionals : otherwise);
+  const short = quick ? QUICK_SECONDS : values.against ? AGAINST_SECONDS : save ? 1 : 2;
+  const seconds = positive("seconds", values.seconds, short, 60);
   const rounds = Math.ceil(positive("rounds", values.rounds, 0, 100));
-  const warmup = positive("warmup", values.warmup, values.quick ? 1 : 2, 60);
+  const warmup = positive("warmup", values.warmup, short, 60);
   const [serverCore, loadCore] = chooseCores(values.cores);
-  const asked = values.peers ? choosePeers(values.peers.split(",").filter(Boolean)) : null;
+  const asked = values.peers === undefined ? null : choosePeers(values.peers.split(",").filter(Boolean));
   const extra = (values.cmd ?? []).map(commandPeer);
-  const out = values.out ?? fileURLToPath(new URL("../../dist/bench", import.meta.url));
+  const out = values.out ?? inRoot("dist/bench");
+
+  if (values.against !== undefined && rounds > 0 && rounds < FEWEST_ROUNDS)
+    throw new Error(`--rounds ${rounds}: --against needs ${FEWEST_ROUNDS} at least, or chance alone could decide`);
 
   if (values.urgent) goAhead();
   if (serverCore === null) console.log("not pinned: needs two cores and taskset; figures will be noisier");
   if (!compiled("load")) console.log("no C compiler: the load generator runs on node:net and may be the bottleneck");
   const directory = mkdtempSync(join(tmpdir(), "slipway-bench-"));
-  let code = 0;
+  const settings = { seconds, serverCore, loadCore, quick };
   const terminal = process.stderr.isTTY;
+  const progress = (text: string): void => void (terminal && process.stderr.write(`\r\x1b[K${text}`));
+  let code = 0;
   try {
+    if (values.against !== undefined) {
+      const plan = { rounds: rounds || FEWEST_ROUNDS, warmup, settings, directory, out, progress };
+      return await against(values.against, questions, plan);
+    }
     for (const question of questions) {
-      const chosen = asked ?? choosePeers(question.peers ?? usualPeers);
-      const result = await ask(question, {
+      const usual = question.peers ?? usualPeers;
+      const chosen = asked ?? choosePeers(quick ? quickPeers(usual, question.against) : usual);
+      const plan = {
         peers: [...chosen, ...extra],
-        rounds: rounds || (values.quick ? 3 : (question.rounds ?? 5)),
+        rounds: rounds || (quick ? QUICK_ROUNDS : (question.rounds ?? 5)),
         warmup,
-        settings: { seconds, serverCore, loadCore },
+        settings,
         directory,
-        progress: (text) => terminal && process.stderr.write(`\r\x1b[K${text}`),
-      });
+        progress,
+      };
+      const result = await ask(question, plan);
       const path = writeResult(result, out);
       console.log(`${table(question, result)}\n${path}\n`);
+      if (save) keep(question, result, plan.peers, kept);
       if (result.peers.length === 0 || Object.keys(result.failed).length > 0) code = 1;
     }
+    if (save) console.log(await writePage(kept));
     return code;
   } finally {
     rmSync(directory, { recursive: true, force: true });

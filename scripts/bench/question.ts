@@ -4,23 +4,37 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "./server.ts";
 
+type Fetch = (request: Request) => Response | Promise<Response>;
+
 /**
  * One program in each peer's own terms. The functions are written to files by
- * their source text, so they must be self-contained.
+ * their source text, so they must be self-contained, but for what `prelude`
+ * brings.
  */
 export interface Handlers {
+  /** The first lines of each JavaScript program, as text: imports, and what the requests share. */
+  readonly prelude?: string;
   /** For ours, Deno and Bun alike. Its `length` matters: a handler that takes no argument needs no Request. */
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  readonly fetch: Fetch;
+  /** For Bun, where it has a way of its own that everybody would take. */
+  readonly bun?: Fetch;
   readonly node: (request: IncomingMessage, response: ServerResponse) => void;
-  /** The mode of peers/epoll.c that does the same; null when it has none. */
-  readonly c: "plaintext" | "json" | null;
+  /** The mode of the C programs that does the same; null when they have none. */
+  readonly c: CMode | null;
+  /** The mode of peers/server.go that does the same; without it Go is left out. */
+  readonly go?: string;
 }
+
+/** The first three are epoll.c's and uring.c's, the others bodies.c's. */
+export type CMode = "plaintext" | "json" | "close" | "echo" | "upload" | "download" | "file";
 
 export interface Settings {
   /** Seconds one sample lasts. */
   readonly seconds: number;
   readonly serverCore: number | null;
   readonly loadCore: number | null;
+  /** Smaller numbers will do, as long as every part of the question is asked. */
+  readonly quick: boolean;
 }
 
 /** `value` in the question's unit, and what else was seen, by column. */
@@ -37,15 +51,25 @@ export interface Subject {
   readonly command: (port: number) => string[];
 }
 
+export interface Column {
+  readonly key: string;
+  readonly label: string;
+  readonly digits: number;
+}
+
 export interface Question {
   readonly name: string;
   readonly title: string;
   readonly unit: string;
+  /** Whether a bigger figure is the better one; a smaller one is when not said. */
+  readonly better?: "higher";
   readonly handlers: Handlers;
   /** Each sample starts its own server. */
   readonly fresh?: boolean;
   /** Nothing carries over from one sample to the next, so the discarded first one is left out. */
   readonly cold?: boolean;
+  /** The servers may use every core, and so may the load generator. */
+  readonly unpinned?: boolean;
   /** Asked when --peers does not say. */
   readonly peers?: readonly string[];
   readonly rounds?: number;
@@ -53,6 +77,12 @@ export interface Question {
   readonly against?: readonly string[];
   /** Decimals of the figure; 2 when not said. */
   readonly digits?: number;
-  readonly extra: readonly { readonly key: string; readonly label: string; readonly digits: number }[];
+  readonly extra: readonly Column[];
+  /** The column that the table compares as well: throughput, where CPU is not all that counts. */
+  readonly ratioOf?: string;
+  /** Makes what the handlers need, e.g. a file that an environment variable names; returns what takes it away. */
+  prepare?(directory: string, settings: Settings): Promise<() => Promise<void>>;
+  /** What warms a server, where a sample would take too long. */
+  warm?(subject: Subject, settings: Settings): Promise<unknown>;
   measure(subject: Subject, settings: Settings): Promise<Sample>;
 }

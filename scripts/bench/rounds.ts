@@ -2,11 +2,13 @@
 // rounds in which every peer is sampled in turn. The order rotates from round
 // to round, so that no peer always follows the same neighbour, and ratios are
 // taken within a round, so that drift of the machine cancels out.
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { machineBusySeconds } from "./cpu.ts";
-import { peers as known, type Peer } from "./peers.ts";
+import type { Peer } from "./peer.ts";
 import type { Question, Sample, Settings, Subject } from "./question.ts";
-import { freePort, type Server, startServer } from "./server.ts";
+import { freePort, ServerError, startServer } from "./server.ts";
+import { median } from "./statistics.ts";
 
 export interface PeerResult {
   readonly peer: string;
@@ -18,6 +20,8 @@ export interface PeerResult {
   readonly spread: number;
   /** Median over the rounds of this peer's sample ÷ the other's in the same round. */
   readonly ratio: Readonly<Record<string, number>>;
+  /** The same of the question's second figure, where it has one. */
+  readonly secondRatio?: Readonly<Record<string, number>>;
   readonly extra: Readonly<Record<string, number>>;
 }
 
@@ -25,6 +29,7 @@ export interface Result {
   readonly question: string;
   readonly title: string;
   readonly unit: string;
+  readonly better: "higher" | "lower";
   readonly rounds: number;
   readonly seconds: number;
   readonly peers: readonly PeerResult[];
@@ -46,15 +51,30 @@ export interface Plan {
   readonly progress: (text: string) => void;
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
 /** Which peer goes when: round `round`'s order of `count` peers. */
 export function order(count: number, round: number): number[] {
   return Array.from({ length: count }, (_, i) => (i + round) % count);
+}
+
+/** The question's own settings: one whose servers may use every core is pinned nowhere. */
+export function settingsFor(question: Question, settings: Settings): Settings {
+  return question.unpinned ? { ...settings, serverCore: null, loadCore: null } : settings;
+}
+
+/** A running server for the question, or what starts one where each sample does so itself. */
+export async function startSubject(
+  question: Question,
+  peer: string,
+  command: (port: number) => string[],
+  settings: Settings,
+): Promise<Subject> {
+  if (question.fresh) return { peer, server: null, command };
+  const port = await freePort();
+  return { peer, server: await startServer(command(port), port, settings.serverCore), command };
+}
+
+export async function warm(question: Question, subject: Subject, settings: Settings): Promise<void> {
+  await (question.warm?.(subject, settings) ?? question.measure(subject, settings));
 }
 
 export async function ask(question: Question, plan: Plan): Promise<Result> {
@@ -62,11 +82,12 @@ export async function ask(question: Question, plan: Plan): Promise<Result> {
   const failed: Record<string, string> = {};
   const subjects: Subject[] = [];
   const samples = new Map<string, Sample[]>();
+  const settings = settingsFor(question, plan.settings);
   let otherLoad = 0;
 
   /** Runs one step for a peer; a peer that fails is out from there on, and the others go on without it. */
   const attempt = async (peer: string, step: () => Promise<void>): Promise<void> => {
-    if (peer in failed) return;
+    if (peer in failed || peer in missing) return;
     try {
       await step();
     } catch (error) {
@@ -75,27 +96,35 @@ export async function ask(question: Question, plan: Plan): Promise<Result> {
     }
   };
 
+  const directory = join(plan.directory, question.name);
+  mkdirSync(directory, { recursive: true });
+  const putAway = await question.prepare?.(directory, settings);
   try {
-    for (const { name, launch } of plan.peers) {
-      const launched = launch(question.handlers, join(plan.directory, question.name, name));
+    plan.progress(`${question.name}: starting ${plan.peers.map(({ name }) => name).join(", ")}`);
+    const starting = plan.peers.map(async ({ name, optional, launch }) => {
+      const launched = launch(question.handlers, join(directory, name));
       if ("missing" in launched) {
         missing[name] = launched.missing;
-        continue;
+        return null;
       }
+      samples.set(name, []);
+      let subject: Subject | null = null;
       await attempt(name, async () => {
-        let server: Server | null = null;
-        if (!question.fresh) {
-          const port = await freePort();
-          server = await startServer(launched.command(port), port, plan.settings.serverCore);
+        try {
+          subject = await startSubject(question, name, launched.command, settings);
+        } catch (error) {
+          if (!optional || !(error instanceof ServerError)) throw error;
+          missing[name] = error.gist;
+          samples.delete(name);
         }
-        subjects.push({ peer: name, server, command: launched.command });
-        samples.set(name, []);
       });
-    }
+      return subject;
+    });
+    for (const started of await Promise.all(starting)) if (started) subjects.push(started);
     for (const subject of question.cold ? [] : subjects) {
       plan.progress(`${question.name}: warming ${subject.peer}`);
       await attempt(subject.peer, async () => {
-        await question.measure(subject, { ...plan.settings, seconds: plan.warmup });
+        await warm(question, subject, { ...settings, seconds: plan.warmup });
       });
     }
     for (let round = 0; round < plan.rounds; round++) {
@@ -105,7 +134,7 @@ export async function ask(question: Question, plan: Plan): Promise<Result> {
         await attempt(subject.peer, async () => {
           const busy = machineBusySeconds();
           const began = performance.now();
-          const sample = await question.measure(subject, plan.settings);
+          const sample = await question.measure(subject, settings);
           const seconds = (performance.now() - began) / 1000;
           samples.get(subject.peer)?.push(sample);
           const ours = ((sample.extra.busy ?? 0) + (sample.extra.loadBusy ?? 0)) / 100;
@@ -116,38 +145,49 @@ export async function ask(question: Question, plan: Plan): Promise<Result> {
   } finally {
     plan.progress("");
     await Promise.all(subjects.map((subject) => subject.server?.stop()));
+    await putAway?.();
   }
   return {
     question: question.name,
     title: question.title,
     unit: question.unit,
+    better: question.better ?? "lower",
     rounds: plan.rounds,
     seconds: plan.settings.seconds,
-    peers: [...samples].map(([peer, own]) => summary(peer, own, samples)),
+    peers: [...samples].map(([peer, own]) => summary(peer, own, samples, question.ratioOf)),
     missing,
     failed,
     otherLoad,
   };
 }
 
-function summary(peer: string, own: readonly Sample[], all: ReadonlyMap<string, readonly Sample[]>): PeerResult {
+function summary(
+  peer: string,
+  own: readonly Sample[],
+  all: ReadonlyMap<string, readonly Sample[]>,
+  second: string | undefined,
+): PeerResult {
   const values = own.map((sample) => sample.value);
   const min = Math.min(...values);
   const max = Math.max(...values);
-  const ratio: Record<string, number> = {};
-  for (const [other, theirs] of all) {
-    if (other !== peer) ratio[other] = median(values.map((value, round) => value / theirs[round].value));
-  }
+  const ratios = (of: (sample: Sample) => number): Record<string, number> => {
+    const ratio: Record<string, number> = {};
+    for (const [other, theirs] of all) {
+      if (other !== peer) ratio[other] = median(own.map((sample, round) => of(sample) / of(theirs[round])));
+    }
+    return ratio;
+  };
   const extra: Record<string, number> = {};
   for (const key of Object.keys(own[0]?.extra ?? {})) extra[key] = median(own.map((sample) => sample.extra[key]));
-  return { peer, samples: own, median: median(values), min, max, spread: max / min, ratio, extra };
-}
-
-/** The peers asked for, in the order given; an unknown name says which there are. */
-export function choosePeers(names: readonly string[]): Peer[] {
-  return names.map((name) => {
-    const peer = known.find((candidate) => candidate.name === name);
-    if (!peer) throw new Error(`no peer is called ${name}; there are ${known.map((each) => each.name).join(", ")}`);
-    return peer;
-  });
+  return {
+    peer,
+    samples: own,
+    median: median(values),
+    min,
+    max,
+    spread: max / min,
+    ratio: ratios((sample) => sample.value),
+    secondRatio: second ? ratios((sample) => sample.extra[second]) : undefined,
+    extra,
+  };
 }

@@ -8,11 +8,21 @@ import { processTree } from "./cpu.ts";
 export interface Server {
   readonly pid: number;
   readonly port: number;
-  /** Every process of the server, for accounting. */
+  /** Every process that the server has now, for accounting. */
   readonly pids: readonly number[];
   /** Milliseconds from the start of the process to the first bytes of its first 200. */
   readonly startedIn: number;
   stop(): Promise<void>;
+}
+
+/** A server that did not come up; `gist` is what it said of that itself. */
+export class ServerError extends Error {
+  readonly gist: string;
+
+  constructor(message: string, gist: string) {
+    super(message);
+    this.gist = gist;
+  }
 }
 
 const running = new Set<ChildProcess>();
@@ -76,14 +86,23 @@ export async function startServer(command: readonly string[], port: number, core
     if (!running.has(child) || performance.now() - began > 15_000) {
       const why = running.has(child) ? "no 200 within 15 s" : "it ended before its first 200";
       await stop();
-      throw new Error(`${command.join(" ")}: ${why}; it said: ${gist(said)}`);
+      throw new ServerError(`${command.join(" ")}: ${why}; it said: ${gist(said)}`, gist(said));
     }
     // A refused connect costs some 50 µs: once a millisecond keeps both the start figure and the machine honest.
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   const startedIn = performance.now() - began;
   const pid = child.pid ?? 0;
-  return { pid, port, pids: processTree(pid), startedIn, stop };
+  const tree = (): readonly number[] => processTree(pid);
+  return {
+    pid,
+    port,
+    get pids() {
+      return tree();
+    },
+    startedIn,
+    stop,
+  };
 }
 
 /** The line of an error in what a process said, else its last line. */

@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Result } from "../../scripts/bench/rounds.ts";
-import { median, order } from "../../scripts/bench/rounds.ts";
+import { order } from "../../scripts/bench/rounds.ts";
+import { median } from "../../scripts/bench/statistics.ts";
 
 const test = suite("bench");
 const main = fileURLToPath(new URL("../../scripts/bench/main.ts", import.meta.url));

@@ -1,5 +1,5 @@
 // The constant text from a handler that waits once: what a promise costs.
-import { loadQuestion } from "../load.ts";
+import { loadQuestion, SMALL_REQUEST } from "../load-question.ts";
 import plaintext from "./plaintext.ts";
 
 export default loadQuestion({
@@ -16,6 +16,7 @@ export default loadQuestion({
       response.end("Hello, world!");
     },
     c: plaintext.handlers.c,
+    go: plaintext.handlers.go,
   },
-  request: "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n",
+  request: SMALL_REQUEST,
 });

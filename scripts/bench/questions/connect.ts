@@ -1,10 +1,11 @@
 // A new connection for each request: accept, one answer, close.
-import { loadQuestion } from "../load.ts";
+import { everyPeer, loadQuestion } from "../load-question.ts";
 import plaintext from "./plaintext.ts";
 
 export default loadQuestion({
   name: "connect",
   title: "a constant text, a new connection per request, 64 at a time",
-  handlers: { ...plaintext.handlers, c: null }, // the C loop never closes by itself
+  handlers: { ...plaintext.handlers, c: "close" },
   request: "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+  peers: everyPeer,
 });

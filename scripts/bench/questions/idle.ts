@@ -2,9 +2,8 @@
 // then stays open. The figure is the slope of resident memory from 1,000 to
 // 10,000 of them (fewer where descriptors are short); beside it, the CPU that the server used during five seconds
 // with 1,000 open. A parked server uses no tick at all.
-import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { cpuSeconds, cpuTicks, residentBytes } from "../cpu.ts";
+import { cpuSeconds, cpuTicks, descriptorLimit, residentBytes, settled } from "../cpu.ts";
 import type { Question } from "../question.ts";
 import { freePort, startServer } from "../server.ts";
 import plaintext from "./plaintext.ts";
@@ -29,6 +28,7 @@ const question: Question = {
     { key: "mebibytes", label: `MiB with ${FEW}`, digits: 1 },
   ],
   async measure(subject, settings) {
+    const many = settings.quick ? Math.min(MANY, 4000) : MANY;
     const port = await freePort();
     const server = await startServer(subject.command(port), port, settings.serverCore);
     const sockets: Socket[] = [];
@@ -37,17 +37,17 @@ const question: Question = {
       await settled(server.pids);
       const cpu = cpuSeconds(server.pids);
       const ticks = cpuTicks(server.pids);
-      await new Promise((resolve) => setTimeout(resolve, WATCH_SECONDS * 1000));
+      await new Promise((resolve) => setTimeout(resolve, (settings.quick ? 1 : WATCH_SECONDS) * 1000));
       const idleMs = (cpuSeconds(server.pids) - cpu) * 1000;
       const usedTicks = cpuTicks(server.pids) - ticks;
       const few = residentBytes(server.pids);
-      await openTo(MANY, sockets, port);
+      await openTo(many, sockets, port);
       await settled(server.pids);
-      const many = residentBytes(server.pids);
+      const after = residentBytes(server.pids);
       const closed = sockets.filter((socket) => socket.closed || socket.readableEnded).length;
-      if (closed > 0) throw new Error(`idle: ${subject.peer} closed ${closed} of ${MANY} connections meanwhile`);
+      if (closed > 0) throw new Error(`idle: ${subject.peer} closed ${closed} of ${many} connections meanwhile`);
       return {
-        value: (many - few) / (MANY - FEW),
+        value: (after - few) / (many - FEW),
         extra: { ticks: usedTicks, idleMs, mebibytes: few / 2 ** 20 },
       };
     } finally {
@@ -57,12 +57,6 @@ const question: Question = {
   },
 };
 export default question;
-
-function descriptorLimit(): number {
-  if (process.platform !== "linux") return 4096;
-  const hard = /^Max open files +\S+ +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
-  return Number(hard ?? 4096);
-}
 
 /** Opens connections, 100 at a time, until there are `count`; each has got an answer when this resolves. */
 async function openTo(count: number, sockets: Socket[], port: number): Promise<void> {
@@ -85,15 +79,4 @@ function answered(port: number): Promise<Socket> {
     socket.once("error", reject);
     socket.once("close", () => reject(new Error("idle: the server closed a connection before it had answered")));
   });
-}
-
-/** Waits until the server has done what it had to do: no CPU used in a tenth of a second, three seconds at most. */
-async function settled(pids: readonly number[]): Promise<void> {
-  let before = cpuSeconds(pids);
-  for (let i = 0; i < 30; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const after = cpuSeconds(pids);
-    if (after - before < 0.0002) return;
-    before = after;
-  }
 }

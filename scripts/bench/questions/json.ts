@@ -1,7 +1,7 @@
 // What an ordinary API does before its own work begins: read a dozen request
 // headers, answer with JSON. Every value goes into the answer, so none can be
 // left unread.
-import { loadQuestion } from "../load.ts";
+import { everyPeer, loadQuestion } from "../load-question.ts";
 
 export default loadQuestion({
   name: "json",
@@ -45,6 +45,7 @@ export default loadQuestion({
       response.end(body);
     },
     c: "json",
+    go: "json",
   },
   request: [
     "GET /orders/17?expand=items HTTP/1.1",
@@ -63,4 +64,5 @@ export default loadQuestion({
     "",
     "",
   ].join("\r\n"),
+  peers: everyPeer,
 });

@@ -1,5 +1,5 @@
 // The shortest way through a server: a small request, a constant answer.
-import { loadQuestion } from "../load.ts";
+import { everyPeer, loadQuestion, SMALL_REQUEST } from "../load-question.ts";
 
 export default loadQuestion({
   name: "plaintext",
@@ -11,6 +11,8 @@ export default loadQuestion({
       response.end("Hello, world!");
     },
     c: "plaintext",
+    go: "plaintext",
   },
-  request: "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n",
+  request: SMALL_REQUEST,
+  peers: everyPeer,
 });
