@@ -19,7 +19,7 @@ async function end(tasks: readonly Task[]): Promise<void> {
 }
 
 test("many tasks of a name are one row, sorted into ages", async () => {
-  const before = monotonicNow();
+  const before = Math.ceil(monotonicNow()); // whole milliseconds, as tasks count them
   let now = before;
   const restore = replaceClock(() => now);
   const running = [park("worker"), park("worker")];
