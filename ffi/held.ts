@@ -1,12 +1,11 @@
 /**
- * What a completion kernel delivered though its owner had paused, by handle, in order: bytes, accepted descriptors, and
- * how the connection ended. Only who is sent something while he does not listen has an entry.
+ * What a completion kernel delivered though its owner had paused, by handle, in order: bytes, and how the
+ * connection ended. Only who is sent something while he does not listen has an entry.
  */
 import type { Handle } from "./poller.ts";
 
 interface Entry {
   readonly bytes: Uint8Array[];
-  readonly descriptors: number[];
   /** An errno, 0 for FIN; undefined while it goes on. */
   end: number | undefined;
 }
@@ -18,19 +17,15 @@ export class Held {
     this.#entry(handle).bytes.push(bytes);
   }
 
-  descriptor(handle: Handle, fd: number): void {
-    this.#entry(handle).descriptors.push(fd);
-  }
-
   end(handle: Handle, errno: number): void {
     this.#entry(handle).end = errno;
   }
 
-  /** The oldest of what is held: bytes, else a descriptor, else the end; undefined for nothing. */
+  /** The oldest of what is held: bytes, else the end; undefined for nothing. */
   next(handle: Handle): Uint8Array | number | undefined {
     const entry = this.#entries.get(handle);
     if (entry === undefined) return undefined;
-    const next = entry.bytes.shift() ?? entry.descriptors.shift();
+    const next = entry.bytes.shift();
     if (next !== undefined) {
       if (this.isEmpty(handle)) this.#entries.delete(handle);
       return next;
@@ -41,21 +36,16 @@ export class Held {
 
   isEmpty(handle: Handle): boolean {
     const entry = this.#entries.get(handle);
-    return (
-      entry === undefined || (entry.bytes.length === 0 && entry.descriptors.length === 0 && entry.end === undefined)
-    );
+    return entry === undefined || (entry.bytes.length === 0 && entry.end === undefined);
   }
 
-  /** Forgets it; the descriptors are the caller's to close. */
-  drop(handle: Handle): readonly number[] {
-    const entry = this.#entries.get(handle);
+  drop(handle: Handle): void {
     this.#entries.delete(handle);
-    return entry?.descriptors ?? [];
   }
 
   #entry(handle: Handle): Entry {
     let entry = this.#entries.get(handle);
-    if (entry === undefined) this.#entries.set(handle, (entry = { bytes: [], descriptors: [], end: undefined }));
+    if (entry === undefined) this.#entries.set(handle, (entry = { bytes: [], end: undefined }));
     return entry;
   }
 }

@@ -109,6 +109,10 @@ export class ReadinessPoller extends SocketPoller {
     this.table.state[listener] |= LISTENER;
     this.#read(listener, ACCEPTING);
   }
+  /** Nothing is accepted that is not told of at once. */
+  takeAccepted(listener: Handle): void {
+    this.pause(listener);
+  }
   receive(handle: Handle): void {
     this.#read(handle, RECEIVING);
   }

@@ -80,6 +80,7 @@ export abstract class SocketPoller implements Poller {
   abstract dispose(): void;
   abstract receive(handle: Handle): void;
   abstract accept(listener: Handle): void;
+  abstract takeAccepted(listener: Handle): void;
   abstract receiveDatagrams(handle: Handle): void;
   abstract pause(handle: Handle): void;
   abstract sendOutgoing(handle: Handle, start: number, end: number): number;

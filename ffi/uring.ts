@@ -2,7 +2,7 @@
  * io_uring(7), the completion backend of Linux: the kernel is told what to do, does it, and says what came of it, for
  * all connections in one io_uring_enter(2) a turn.
  *
- * - Receiving and accepting are multishot: asked for once, told of until it ends. Bytes come in provided buffers.
+ * - Receiving is multishot: asked for once, told of until it ends. Bytes come in provided buffers.
  * - What `sendOutgoing` is given waits in an arena of ours until the turn's enter takes it. Sends never wait in the
  *   kernel (MSG_DONTWAIT), so each has ended when that enter returns; one that went whole is not even told of
  *   (CQE_SKIP_SUCCESS, MSG_WAITALL). What it left over is sent as on every other system, when there is room.
@@ -26,6 +26,7 @@ import {
   READING,
   RECEIVING,
   SocketPoller,
+  STALLED,
 } from "./socket-poller.ts";
 import type { System } from "./system.ts";
 import { BUFFER_BYTES, ProvidedBuffers } from "./uring-buffers.ts";
@@ -41,8 +42,8 @@ const OP_TIMEOUT = 11;
 const OP_CLOSE = 19;
 const OP_SEND = 26;
 const OP_RECV = 27;
-const ACCEPT_MULTISHOT = 1 << 0;
 const RECV_MULTISHOT = 1 << 1;
+const CANCEL_ALL = 1 << 0;
 const F_BUFFER = 1 << 0;
 const F_MORE = 1 << 1;
 // poll.h, sys/socket.h
@@ -72,7 +73,6 @@ const WAKE = 10;
  * Bits of a handle's state beside those of `socket-poller.ts`.
  *   *_ASKED    such a request is with the kernel, or on its way there
  *   SEND_ASKED bytes of it are in the arena
- *   CANCELLED  receiving, or accepting, is to end: nobody wants what comes
  *   HELD       something came during a pause
  *   LATE       what `unsent` holds was taken as sent: its rest is ours to deliver even if the handle is closed
  *   SHUTTING   FIN is due behind that
@@ -87,7 +87,6 @@ const ROOM_ASKED = 1 << 14;
 const INPUT_ASKED = 1 << 15;
 const HANGUP_ASKED = 1 << 16;
 const SEND_ASKED = 1 << 17;
-const CANCELLED = 1 << 18;
 const HELD = 1 << 19;
 const LATE = 1 << 20;
 const SHUTTING = 1 << 21;
@@ -101,6 +100,11 @@ const IN_KERNEL = RECV_ASKED | ACCEPT_ASKED | ROOM_ASKED | INPUT_ASKED | HANGUP_
 const BATCH = 512;
 /** Words of a completion. */
 const WORDS = 4;
+/**
+ * Connections that a listener asks for at a time. One multishot request would accept all that wait, past every limit on
+ * connections and descriptors.
+ */
+const ACCEPTS_ASKED = 8;
 /** How often a poll enters again for what its sinks have asked for meanwhile. */
 const ROUNDS = 4;
 /** Larger messages are given to the kernel at once: what a batch saves is nothing beside their copy. */
@@ -126,6 +130,9 @@ export class UringPoller extends SocketPoller {
   #polling = false;
   /** Handles whose receiving ended for lack of buffers, until some are back. */
   readonly #starved: number[] = [];
+  /** How many accepts are asked for, by listener; listeners that were paused in this turn. */
+  readonly #accepts = new Map<Handle, number>();
+  readonly #paused: Handle[] = [];
   /** Opened in this turn: whoever is neither receiving nor closed at its end is watched for a hang-up. */
   readonly #fresh: number[] = [];
   readonly #pause: { readonly address: number };
@@ -177,6 +184,7 @@ export class UringPoller extends SocketPoller {
         const delivered = this.#deliver() + this.workOff();
         count += delivered;
         if (this.#fresh.length > 0) this.#watchFresh();
+        while (this.#paused.length > 0) this.#stopAccepting(this.#paused.pop() as Handle);
         this.#buffers.tell();
         if (this.#starved.length > 0) this.#feedStarved();
         if (this.#ring.pending === 0) break;
@@ -290,7 +298,7 @@ export class UringPoller extends SocketPoller {
           this.#received(handle, result, flags, buffer);
           break;
         case ACCEPT:
-          this.#accepted(handle, result, flags);
+          this.#accepted(handle, result);
           break;
         case SEND_FAILED:
           this.table.sinks[handle]?.failed(handle, -result);
@@ -336,10 +344,8 @@ export class UringPoller extends SocketPoller {
     if (now & RECEIVING) {
       if (now & HELD) this.#deliverHeld(handle);
       else this.#askReceive(handle);
-    } else if (now & ACCEPTING) {
-      if (now & HELD) this.#deliverHeld(handle);
-      else this.#askAccept(handle);
-    } else if (now & DATAGRAMS && now & MORE) this.datagramsAll(handle, generation);
+    } else if (now & ACCEPTING) this.#askAccept(handle);
+    else if (now & DATAGRAMS && now & MORE) this.datagramsAll(handle, generation);
   }
 
   // ---- handles
@@ -358,7 +364,7 @@ export class UringPoller extends SocketPoller {
     this.table.sinks[handle] = undefined;
     this.#closing++;
     state[handle] = (before & ~(OPEN | READING | CONNECTING)) | CLOSING;
-    if (before & HELD) for (const fd of this.#held.drop(handle)) this.system.close(fd);
+    if (before & HELD) this.#held.drop(handle);
     if (before & LATE && !this.#resets(handle)) return this.#leaveBehind(handle);
     this.unsent.delete(handle);
     if (before & STREAM) this.#askClose(handle);
@@ -420,6 +426,7 @@ export class UringPoller extends SocketPoller {
     const { words } = this.#ring;
     words[at + 4] = handle;
     words[at + 5] = (generation << KIND_BITS) | kind;
+    words[at + OP_FLAGS] = CANCEL_ALL;
     this.#ring.flag(at, CQE_SKIP_SUCCESS);
   }
 
@@ -517,13 +524,12 @@ export class UringPoller extends SocketPoller {
     const { state, generations } = this.table;
     const generation = generations[handle];
     for (;;) {
-      if (generations[handle] !== generation || (state[handle] & (RECEIVING | ACCEPTING)) === 0) return;
+      if (generations[handle] !== generation || (state[handle] & RECEIVING) === 0) return;
       const sink = this.table.sinks[handle];
       const next = this.#held.next(handle);
       if (next === undefined) break;
       if (this.#held.isEmpty(handle)) state[handle] &= ~HELD;
       if (next instanceof Uint8Array) sink?.received(handle, next, 0, next.length);
-      else if (state[handle] & LISTENER) sink?.accepted(handle, next);
       else {
         state[handle] &= ~RECEIVING;
         if (next === 0) sink?.ended(handle);
@@ -532,8 +538,7 @@ export class UringPoller extends SocketPoller {
       }
     }
     state[handle] &= ~HELD;
-    if (state[handle] & RECEIVING) this.#askReceive(handle);
-    else if (state[handle] & ACCEPTING) this.#askAccept(handle);
+    this.#askReceive(handle);
   }
 
   #feedStarved(): void {
@@ -564,7 +569,12 @@ export class UringPoller extends SocketPoller {
   }
 
   pause(handle: Handle): void {
-    this.table.state[handle] &= ~READING;
+    const { state } = this.table;
+    state[handle] &= ~READING;
+    if ((state[handle] & ACCEPT_ASKED) === 0) return;
+    // Connections are to stay in the kernel's queue; whoever waits for them one by one goes on at once.
+    if (this.#polling) this.#paused.push(handle);
+    else this.#stopAccepting(handle);
   }
 
   // ---- accepting
@@ -573,52 +583,68 @@ export class UringPoller extends SocketPoller {
     const before = this.table.state[listener];
     if ((before & OPEN) === 0) return;
     this.table.state[listener] = before | ACCEPTING | LISTENER;
-    if (before & HELD) this.enqueue(listener);
-    else this.#askAccept(listener);
+    this.#askAccept(listener);
   }
 
   #askAccept(listener: Handle): void {
     const { state, fds } = this.table;
-    if (state[listener] & ACCEPT_ASKED) return;
+    let asked = this.#accepts.get(listener) ?? 0;
+    for (; asked < ACCEPTS_ASKED; asked++) {
+      const at = this.#request(OP_ACCEPT, fds[listener], listener, ACCEPT);
+      this.#ring.words[at + OP_FLAGS] = this.constants.SOCK_CLOEXEC | this.constants.SOCK_NONBLOCK;
+    }
+    this.#accepts.set(listener, asked);
     state[listener] |= ACCEPT_ASKED;
-    const at = this.#request(OP_ACCEPT, fds[listener], listener, ACCEPT);
-    this.#ring.priority(at, ACCEPT_MULTISHOT);
-    this.#ring.words[at + OP_FLAGS] = this.constants.SOCK_CLOEXEC | this.constants.SOCK_NONBLOCK;
   }
 
-  #accepted(listener: Handle, result: number, flags: number): void {
+  #accepted(listener: Handle, result: number): void {
     const { state } = this.table;
-    if ((flags & F_MORE) === 0) state[listener] &= ~(ACCEPT_ASKED | CANCELLED);
-    const now = state[listener];
-    if (now & CLOSING) {
+    const asked = (this.#accepts.get(listener) ?? 1) - 1;
+    if (asked > 0) this.#accepts.set(listener, asked);
+    else {
+      this.#accepts.delete(listener);
+      state[listener] &= ~ACCEPT_ASKED;
+    }
+    if (state[listener] & CLOSING) {
       if (result >= 0) this.system.close(result);
       return this.#freeIfDone(listener);
     }
-    if (result >= 0) {
-      if (now & ACCEPTING && (now & HELD) === 0) this.table.sinks[listener]?.accepted(listener, result);
-      else {
-        this.#held.descriptor(listener, result);
-        state[listener] |= HELD;
-        if (now & ACCEPTING) this.enqueue(listener);
-        else if (now & ACCEPT_ASKED && (now & CANCELLED) === 0) {
-          state[listener] |= CANCELLED;
-          this.#cancel(listener, ACCEPT);
-        }
-      }
-    } else if (this.waits(result)) {
+    const sink = this.table.sinks[listener];
+    const { EBADF, EINVAL, ENOTSOCK } = this.constants.errno;
+    if (result >= 0) sink?.accepted(listener, result);
+    else if (this.waits(result)) {
+      // All that were asked for fail alike: it is said once.
+      if (state[listener] & STALLED) return;
       this.stall(listener);
-      this.table.sinks[listener]?.failed(listener, -result);
-      return;
-    } else {
-      const { EBADF, EINVAL, ENOTSOCK } = this.constants.errno;
-      if (result === -EBADF || result === -EINVAL || result === -ENOTSOCK) {
-        state[listener] &= ~ACCEPTING;
-        this.table.sinks[listener]?.failed(listener, -result);
-        return;
-      }
-      // ECONNABORTED, EPROTO, … belong to the connection that is gone, not to us (man 2 accept).
+      return sink?.failed(listener, -result);
+    } else if (result === -EBADF || result === -EINVAL || result === -ENOTSOCK) {
+      if ((state[listener] & ACCEPTING) === 0) return;
+      state[listener] &= ~ACCEPTING;
+      return sink?.failed(listener, -result);
     }
-    if ((state[listener] & (ACCEPTING | HELD)) === ACCEPTING) this.#askAccept(listener);
+    // ECANCELED is our own; ECONNABORTED, EPROTO, … belong to the connection that is gone (man 2 accept).
+    if ((state[listener] & (ACCEPTING | STALLED)) === ACCEPTING) this.#askAccept(listener);
+  }
+
+  takeAccepted(listener: Handle): void {
+    this.pause(listener);
+    while (this.table.state[listener] & ACCEPT_ASKED) {
+      this.#stopAccepting(listener);
+      this.#enter(0);
+      // Out of their turn: the others wait for theirs.
+      for (let at = this.#delivered; at < this.#takenEnd; at += WORDS) {
+        const data = this.#taken[at + 1];
+        if (this.#taken[at] !== listener || (data & KIND) !== ACCEPT || !this.#is(listener, data >>> KIND_BITS))
+          continue;
+        this.#taken[at + 1] = IGNORED;
+        this.#accepted(listener, this.#taken[at + 2]);
+      }
+    }
+  }
+
+  #stopAccepting(listener: Handle): void {
+    const state = this.table.state[listener];
+    if ((state & (ACCEPT_ASKED | ACCEPTING)) === ACCEPT_ASKED) this.#cancel(listener, ACCEPT);
   }
 
   // ---- sending

@@ -106,7 +106,9 @@ export class Runtime {
   readonly schedule = (): void => {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#turn);
+    const immediate = setImmediate(this.#turn);
+    // A poller that looks again and again must not keep alive what nobody holds.
+    if (this.#holds === 0) immediate.unref();
   };
 
   readonly #turn = (): void => {
