@@ -13,7 +13,7 @@ import { announce } from "../runtime/log.ts";
 import { runtime } from "../runtime/turn.ts";
 import { takeFew } from "./guests.ts";
 import { Exposition } from "./metrics/exposition.ts";
-import { gauge } from "./metrics/family.ts";
+import { type Family, gauge } from "./metrics/family.ts";
 import { httpFamilies } from "./metrics/http.ts";
 import { LoopDelay } from "./metrics/loop-delay.ts";
 import { processFamilies } from "./metrics/process.ts";
@@ -37,6 +37,16 @@ export interface AdminSettings {
   readonly ready?: ReadyChecks;
   /** What `/config` shows. */
   readonly config: () => readonly ConfigEntry[];
+  /** With `--parallel`: the other threads' part in the metrics. */
+  readonly threads?: AdminThreads;
+}
+
+export interface AdminThreads {
+  /** Asks them for their numbers; whoever does not answer soon is shown as before. */
+  collect(): Promise<void>;
+  /** A family with their numbers in it; and what there is to say of the threads themselves. */
+  merged(family: Family): Family;
+  readonly families: readonly Family[];
 }
 
 export interface Admin {
@@ -72,15 +82,14 @@ const limits: Limits = {
  * Opens the admin port, says where, and switches on what only it reads. Throws an AdminError, whose message is one sentence, when
  * the address is refused or taken, or `ready` is none.
  */
-export async function openAdmin({ address, insecure, ready, config }: AdminSettings): Promise<Admin> {
+export async function openAdmin({ address, insecure, ready, config, threads }: AdminSettings): Promise<Admin> {
   const rt = runtime();
   const readiness = new Readiness(ready);
   const delay = new LoopDelay(() => rt.stats.turns);
   // Before anybody can ask: at the descriptor limit nothing can be loaded any more.
+  const families = [...httpFamilies(counters, servers), ...runtimeFamilies(), ...processFamilies(delay)];
   const exposition = new Exposition([
-    ...httpFamilies(counters, servers),
-    ...runtimeFamilies(),
-    ...processFamilies(delay),
+    ...(threads === undefined ? families : [...families.map(threads.merged), ...threads.families]),
     gauge("slipway_readiness_check_failing", "1 when the check failed when it last ran.", () =>
       readiness.states().map(({ name, ok }) => ({ labels: { check: name }, value: Number(!ok) })),
     ),
@@ -96,8 +105,9 @@ export async function openAdmin({ address, insecure, ready, config }: AdminSetti
     config,
     host: host !== undefined && parseIp(host) === undefined ? host : undefined,
     anyHost: transport === "unix",
-    scrape(read) {
+    async scrape(read) {
       delay.watch();
+      await threads?.collect();
       // Resident memory is read from a file: at the descriptor limit that needs a descriptor too.
       return reserve.lend(() => read());
     },

@@ -3,7 +3,7 @@
  * changes anything.
  */
 import { Response } from "../fetch/mod.ts";
-import { formatTaskTable, taskTable } from "../runtime/task-table.ts";
+import { allTasks, formatTaskTable } from "../runtime/task-table.ts";
 import { mayAsk } from "./address.ts";
 import { isDraining } from "./draining.ts";
 import type { Exposition } from "./metrics/exposition.ts";
@@ -77,7 +77,10 @@ function pageTable({ exposition, readiness, config, scrape }: PagesSettings): Re
       if (wantsJson(accept)) return json({ ready, draining: isDraining(), checks }, status);
       return answer(status, readyText(ready, isDraining(), checks));
     },
-    "/tasks": (accept) => (wantsJson(accept) ? json(taskTable().slice(0, MOST_TASKS)) : answer(200, formatTaskTable())),
+    async "/tasks"(accept) {
+      const rows = await allTasks();
+      return wantsJson(accept) ? json(rows.slice(0, MOST_TASKS)) : answer(200, formatTaskTable(rows));
+    },
     "/config"(accept) {
       const entries = config();
       return wantsJson(accept) ? json(entries) : answer(200, configText(entries));

@@ -49,7 +49,7 @@ interface Runs {
   nextAt: number;
 }
 
-interface Named {
+export interface Named {
   readonly name: string;
   readonly run: Check;
   readonly timeout: number;
@@ -120,7 +120,7 @@ export class Readiness {
       controller.abort(new DOMException(`readiness check "${name}" ${reason}`, "TimeoutError"));
       late.resolve(reason);
     }, timeout);
-    const done = settle(run, controller.signal).finally(() => {
+    const done = runCheck(run, controller.signal).finally(() => {
       clearTimeout(timer);
       runs.count--;
       // Whatever it waited for has answered.
@@ -137,7 +137,16 @@ function notEnded({ count, since }: Runs, now: number, full: boolean): string {
   return `${which} not ended: it should end when its signal aborts${then}`;
 }
 
-async function settle(run: Check, signal: AbortSignal): Promise<string | undefined> {
+/** A check that ran elsewhere, in another thread, gives one: why it failed, as it stands. */
+export class FailedElsewhere {
+  readonly reason: string;
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
+
+/** Why the check failed; undefined when it passed. Never rejects. */
+export async function runCheck(run: Check, signal: AbortSignal): Promise<string | undefined> {
   try {
     return verdict(await run(signal));
   } catch (error) {
@@ -149,6 +158,7 @@ async function settle(run: Check, signal: AbortSignal): Promise<string | undefin
 function verdict(given: unknown): string | undefined {
   if (given === undefined || given === true) return undefined;
   if (given === false) return "it gave false";
+  if (given instanceof FailedElsewhere) return given.reason;
   if (isResponse(given)) {
     // Nobody reads it: its connection is free again. Libraries' own have other bodies.
     if (given.body instanceof ReadableStream) given.body.cancel().catch(() => {});
@@ -173,7 +183,8 @@ function why(error: unknown): string {
   }
 }
 
-function readChecks(checks: unknown): Named[] {
+/** The checks by name. Throws an AdminError when they are none. */
+export function readChecks(checks: unknown): Named[] {
   if (checks === undefined) return [];
   if (typeof checks === "function") return [{ name: "ready", run: checks as Check, timeout: TIMEOUT_MS }];
   if (typeof checks !== "object" || checks === null || Array.isArray(checks)) {

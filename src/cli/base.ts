@@ -8,6 +8,7 @@ import { BASE_SCRIPT } from "../bundle/base-script.ts";
 import { ownPayload, type Payload } from "../bundle/executable.ts";
 import { loadProgram } from "../bundle/load.ts";
 import { mapStacks } from "../bundle/stack.ts";
+import { IN_THREAD } from "../parallel/executable-worker.ts";
 import { PROGRAM_ROOT, provideAssets } from "../runtime/assets.ts";
 import { installTaskSignal } from "../runtime/task-signal.ts";
 import { runApp } from "./app.ts";
@@ -27,14 +28,15 @@ export async function start(shared: Readonly<Record<string, () => unknown>>): Pr
   }
   if (payload === undefined)
     return fail(`${process.execPath}: this is only the base of executables, without a program in it`);
+  const program = payload;
   const argv = process.argv.slice(2);
   mapStacks(BASE_SCRIPT, "slipway:", ownMap);
+  if (IN_THREAD in globalThis) return (await import("./worker.ts")).runWorker(() => load(program, {}));
   reportUncaught();
   if (payload.kind === "cli") {
     await load(payload, shared);
   } else {
     outliveOutput();
-    const program = payload;
     const { entry, slipway } = payload.meta as { entry: string; slipway: string };
     await runApp(() => load(program, {}), argv, { file: entry, version: slipway });
   }

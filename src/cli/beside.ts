@@ -2,10 +2,11 @@
  * What stands beside a server: its log, its supervisor, the admin port, the monitors of tasks and stalls. Each is a
  * module of its own with one function to call; here is when, and each is imported when it is called.
  */
+import type { AdminThreads } from "../admin/mod.ts";
 import { handover } from "../net/handover.ts";
 import type { ConfigEntry, Resolved } from "../options/resolve.ts";
 import { optionTable } from "../options/table.ts";
-import type { Supervised } from "../supervisor/mod.ts";
+import type { InheritedSocket, Supervised } from "../supervisor/mod.ts";
 import { atEnd, endReplaced } from "./ending.ts";
 import { die, Failure } from "./errors.ts";
 import { failureAt, placeOf } from "./settings.ts";
@@ -14,7 +15,7 @@ export interface Beside {
   /** Absent in a child of `run --watch`. */
   readonly supervised: Supervised | undefined;
   /** With all options known, before anything is accepted. `ready` is the file's. */
-  open(resolved: Resolved, ready?: unknown): Promise<void>;
+  open(resolved: Resolved, ready?: unknown, threads?: AdminThreads): Promise<void>;
   /** Connections are accepted. */
   serving(shown?: string): Promise<void>;
 }
@@ -24,21 +25,16 @@ const LISTENS_MS = 1000;
 
 /** Before the program is loaded: what its first line may need already. `alone`: no process of ours looks after this one. */
 export async function standBeside(early: Resolved, alone: boolean): Promise<Beside> {
-  const [supervised] = await Promise.all([
-    alone ? supervisor() : undefined,
-    log(early),
-    early.settings.traceTasks &&
-      import("../runtime/tasks.ts").then(({ setTraceTasks }) => setTraceTasks(early.settings.traceTasks)),
-  ]);
+  const [supervised] = await Promise.all([alone ? supervisor() : undefined, log(early), traceTasks(early)]);
   let opened = false;
   let served = false;
   let watched = early;
   const beside: Beside = {
     supervised,
-    async open(resolved, ready) {
+    async open(resolved, ready, threads) {
       if (opened) return;
       opened = true;
-      await Promise.all([log(resolved), proxies(resolved), accessLog(resolved), admin(resolved, ready)]);
+      await Promise.all([log(resolved), proxies(resolved), accessLog(resolved), admin(resolved, ready, threads)]);
       watched = resolved;
     },
     async serving(shown) {
@@ -64,6 +60,31 @@ export async function standBeside(early: Resolved, alone: boolean): Promise<Besi
   return beside;
 }
 
+/** What stands beside a worker thread's server; supervisor, admin port and signals are the main thread's. */
+export async function standInThread(
+  early: Resolved,
+  sockets: readonly InheritedSocket[],
+  opening: (resolved: Resolved, ready: unknown) => Promise<void>,
+): Promise<Beside> {
+  await Promise.all([log(early), traceTasks(early)]);
+  let opened = false;
+  let watched = early;
+  return {
+    supervised: { sockets, descriptor: Number, loaded() {}, ready() {}, stopping() {} },
+    async open(resolved, ready) {
+      if (opened) return;
+      opened = true;
+      watched = resolved;
+      await Promise.all([log(resolved), proxies(resolved), accessLog(resolved)]);
+      await opening(resolved, ready);
+    },
+    async serving() {
+      const { watchRuntime } = await import("../runtime/watch-runtime.ts");
+      watchRuntime(watched.settings);
+    },
+  };
+}
+
 const loaded = new WeakSet<Beside>();
 
 /** The program's modules have been evaluated: whoever loaded it opens the rest. */
@@ -77,6 +98,10 @@ async function supervisor(): Promise<Supervised> {
   const supervised = await supervise({ drain: endReplaced });
   atEnd.began.push((withinMs) => supervised.stopping(withinMs));
   return supervised;
+}
+
+async function traceTasks({ settings }: Resolved): Promise<void> {
+  if (settings.traceTasks) (await import("../runtime/tasks.ts")).setTraceTasks(true);
 }
 
 async function log({ settings }: Resolved): Promise<void> {
@@ -135,7 +160,7 @@ async function adminAddress({ settings, entries }: Resolved): Promise<void> {
   }
 }
 
-async function admin(resolved: Resolved, ready: unknown): Promise<void> {
+async function admin(resolved: Resolved, ready: unknown, threads: AdminThreads | undefined): Promise<void> {
   const { settings, entries } = resolved;
   if (settings.admin === undefined) return;
   await adminAddress(resolved);
@@ -146,6 +171,7 @@ async function admin(resolved: Resolved, ready: unknown): Promise<void> {
       insecure: settings.adminInsecure,
       ready: ready as never,
       config: () => entries,
+      threads,
     });
   } catch (error) {
     throw error instanceof AdminError ? new Failure(error.message) : error;

@@ -11,6 +11,8 @@ import { tell } from "./output.ts";
 export interface Drained {
   /** Requests, or connections of a raw server, that were still at work when time ran out. */
   readonly cut: number;
+  /** Tasks of requests that were cut, of which a line has been said already. */
+  readonly tasks?: number;
 }
 
 export interface RunningApp {
@@ -69,8 +71,6 @@ export function endReplaced(): boolean {
 async function finish(program: string, signal: string): Promise<void> {
   const since = Date.now();
   const bound = Math.max(0, ...ending.map(({ app }) => app.drainTimeout ?? Number.POSITIVE_INFINITY));
-  // A plain program's servers know their own bound; its tasks get what is usual.
-  const taskBound = Math.max(0, ...ending.map(({ app }) => app.drainTimeout ?? defaultLimits.drainTimeout));
   for (const begin of atEnd.began) begin(bound);
   if (Number.isFinite(bound)) {
     setTimeout(() => {
@@ -78,16 +78,36 @@ async function finish(program: string, signal: string): Promise<void> {
       process.exit(1);
     }, bound + behindMs);
   }
+  const { cut, tasks, failed } = await drainAll(program, signal);
+  await Promise.allSettled(atEnd.over.map((over) => over()));
+  process.exit(cut > 0 || tasks > 0 || failed ? 1 : 0);
+}
+
+/** How everything ended. */
+export interface AllDrained extends Drained {
+  readonly tasks: number;
+  readonly failed: boolean;
+}
+
+/** Finishes what runs in this thread: servers, then tasks. Says what had to be cut; of requests only with `says`. */
+export async function drainAll(program: string, signal: string, says = true): Promise<AllDrained> {
+  const since = Date.now();
+  // A plain program's servers know their own bound; its tasks get what is usual.
+  const taskBound = Math.max(0, ...ending.map(({ app }) => app.drainTimeout ?? defaultLimits.drainTimeout));
   let cut = 0;
+  let tasks = 0;
   let failed = false;
   try {
-    for (const drained of await Promise.all(ending.map(({ app }) => app.drain()))) cut += drained.cut;
+    for (const drained of await Promise.all(ending.map(({ app }) => app.drain()))) {
+      cut += drained.cut;
+      tasks += drained.tasks ?? 0;
+    }
   } catch (error) {
     tell(`${errorText(error, program)}\n`);
     failed = true;
   }
   const left = await endTasks(taskBound - (Date.now() - since));
-  if (cut > 0) logEvent("warn", `${cut} still at work ${seconds(since)} after ${signal}: cut (drainTimeout)`);
+  if (cut > 0 && says) logEvent("warn", `${cut} still at work ${seconds(since)} after ${signal}: cut (drainTimeout)`);
   if (left.length > 0) {
     const names = [...new Set(left.map(({ name }) => name))].slice(0, 5).join(", ");
     logEvent("warn", `tasks of requests still ran ${seconds(since)} after ${signal}: cut (drainTimeout)`, {
@@ -95,9 +115,7 @@ async function finish(program: string, signal: string): Promise<void> {
       names,
     });
   }
-  cut += left.length;
-  await Promise.allSettled(atEnd.over.map((over) => over()));
-  process.exit(cut > 0 || failed ? 1 : 0);
+  return { cut, tasks: tasks + left.length, failed };
 }
 
 function seconds(since: number): string {

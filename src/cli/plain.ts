@@ -23,7 +23,12 @@ let defaultsUsed = false;
  * A program's server listens where flags and environment say, or on what systemd passed, if it names no address; keeps
  * to their limits where it names none; and ends gracefully.
  */
-export async function offerDefaults(early: Resolved, program: string, beside: Beside | undefined): Promise<void> {
+export async function offerDefaults(
+  early: Resolved,
+  program: string,
+  beside: Beside | undefined,
+  inThread = false,
+): Promise<void> {
   handover.serving ??= (server) => endOnSignals({ drain: () => server.drain() }, program, true);
   const { settings, entries } = early;
   const said = new Set<string>(entries.filter(({ source }) => source !== "default").map(({ name }) => name));
@@ -58,7 +63,8 @@ export async function offerDefaults(early: Resolved, program: string, beside: Be
       return address?.transport === "fd" ? use(inheritedPath(address.fd)) : undefined;
     },
   };
-  if (address?.transport === "fd" && beside !== undefined) await openInherited(beside);
+  // In a worker thread the main thread opens it.
+  if (address?.transport === "fd" && beside !== undefined && !inThread) await openInherited(beside);
 }
 
 /** `fd:3`, for a program that knows of it only as the default. */

@@ -36,6 +36,7 @@ export async function run(file: string, options: RunOptions, args: readonly stri
     program: "slipway",
     flags,
     print,
+    bundle: bundled,
   });
   if (app !== undefined) endOnSignals(app, "slipway");
 }

@@ -5,6 +5,8 @@
  * network are loaded when the module's shape is known, flags are read by node:util, and what an option turns on is
  * imported when it is on.
  */
+
+import type { Bundle } from "../bundle/mod.ts";
 import type { Listener } from "../net/mod.ts";
 import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { announce, logLine } from "../runtime/log.ts";
@@ -33,12 +35,18 @@ export interface StartSettings {
   readonly print?: PrintFormat;
   /** Takes the place of binding an address: `run --watch` hands over a listener that is open already. */
   readonly open?: (address: ListenAddress) => Listener | Promise<Listener>;
+  /** What worker threads load (`--parallel`). Absent in an executable, which has it in itself. */
+  readonly bundle?: Bundle;
+  /** This is a worker thread: what stands beside its server, and whether others say what is doubtful. */
+  readonly thread?: { readonly beside: (early: Resolved) => Promise<Beside>; readonly speaks: boolean };
+  /** Told of servers of node:http. */
+  readonly onNodeServer?: () => void;
   /** Told once connections are accepted; prints the addresses when absent. */
   readonly onReady?: (shown: readonly string[], app: RunningApp) => void;
 }
 
 /** What every step of a start needs to know. */
-interface Start extends StartSettings {
+export interface Start extends StartSettings {
   /** Command line and environment: known before the program is loaded. */
   readonly levels: readonly Level[];
   /** What they come to. */
@@ -61,13 +69,22 @@ export async function loadAndStart(
   const levels = [flags, environmentLevel()];
   const early = resolve(levels);
   // A child of `run --watch` has its parent for a supervisor.
-  const beside = print === undefined ? await standBeside(early, settings.open === undefined) : undefined;
+  const { thread } = settings;
+  const stand = thread?.beside ?? ((resolved: Resolved) => standBeside(resolved, settings.open === undefined));
+  const beside = print === undefined ? await stand(early) : undefined;
   if (print !== undefined) {
     await checkBeside(early);
     (await import("./print-config.ts")).printAtListening(early, print, program, file);
   }
-  await offerDefaults(early, program, settings.open === undefined ? beside : undefined);
+  const own = settings.open === undefined || thread !== undefined;
+  await offerDefaults(early, program, own ? beside : undefined, thread !== undefined);
+  if (beside !== undefined && thread === undefined && early.settings.parallel !== 1) {
+    const { startThreads, threadsOf } = await import("./threads.ts");
+    const count = threadsOf(early);
+    if (count > 1) return startThreads({ ...settings, early, beside }, count);
+  }
   const effects = watchEffects((server) => {
+    settings.onNodeServer?.();
     void import("./node-servers.ts").then(({ nodeServer }) => nodeServer(server, early.settings.drainTimeout));
   });
   let namespace: Namespace;
@@ -94,7 +111,7 @@ async function installGlobals(): Promise<void> {
 }
 
 /** Serves what the module exports. */
-async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start): Promise<RunningApp> {
+async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start): Promise<RunningApp | undefined> {
   const { file, print, beside } = start;
   const hooks = readHooks(offer.options, file);
   const fromFile = fileLevel(offer.options, file);
@@ -108,12 +125,22 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
     for (const line of warnings) tell(`${start.program}: warning: ${line}\n`);
     return (await import("./print-config.ts")).printAndEnd(resolved, print);
   }
+  if (
+    start.thread === undefined &&
+    beside !== undefined &&
+    resolved.settings.parallel !== start.early.settings.parallel
+  ) {
+    const { startThreads, threadsOf } = await import("./threads.ts");
+    // Only the file says so: here it is read and no more, there it serves.
+    const count = threadsOf(resolved);
+    if (count > 1) return startThreads({ ...start, beside }, count);
+  }
   const addresses = activated(start) ?? chooseAddresses(resolved);
   const open = start.open ?? ((address: ListenAddress) => openAddress(address, beside?.supervised?.descriptor));
   const listeners: Listener[] = [];
   for (const address of addresses) listeners.push(await open(address));
   await beside?.open(resolved, hooks.ready);
-  for (const line of warnings) logLine(line);
+  if (start.thread?.speaks !== false) for (const line of warnings) logLine(line);
   const drains = await serveOffer(offer, hooks, resolved, listeners);
   const app: RunningApp = {
     drainTimeout: resolved.settings.drainTimeout,
@@ -142,6 +169,6 @@ async function startProgram(exports: readonly string[], start: Start): Promise<v
   if (print !== undefined) return (await import("./print-config.ts")).printAndEnd(resolved, print);
   if (!(await expectListening({ ...start, exports }))) return;
   await beside?.open(ofProgram(resolved));
-  for (const line of await warningsOf(resolved, levels, {}, file)) logLine(line);
+  if (start.thread?.speaks !== false) for (const line of await warningsOf(resolved, levels, {}, file)) logLine(line);
   await beside?.serving();
 }

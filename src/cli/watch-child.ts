@@ -55,6 +55,7 @@ async function start(message: ToChild & { type: "load" }, inherited: Inherited):
     file,
     program: "slipway",
     flags,
+    bundle,
     open: (wanted) => {
       return inherited.claim(wanted);
     },

@@ -7,6 +7,7 @@ const titles: Readonly<Record<Group, string>> = {
   address: "Where it listens",
   limits: "Limits",
   drain: "Drain",
+  threads: "Threads",
   admin: "Admin port",
   logs: "Logs",
   proxy: "Behind a proxy",

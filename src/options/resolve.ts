@@ -14,6 +14,8 @@ export interface Settings extends Limits {
   hostname: string;
   unix: string | undefined;
   listen: readonly string[];
+  /** 0: "auto". */
+  parallel: number;
   admin: string | undefined;
   adminInsecure: boolean;
   logFormat: "auto" | "json" | "text";

@@ -7,7 +7,7 @@
  */
 import type { Bounds } from "./bounds.ts";
 
-export type Group = "address" | "limits" | "drain" | "admin" | "logs" | "proxy" | "tasks";
+export type Group = "address" | "limits" | "drain" | "admin" | "logs" | "proxy" | "tasks" | "threads";
 
 interface Common {
   readonly name: string;
@@ -232,6 +232,15 @@ const addressTable = [
 ] as const satisfies readonly Option[];
 
 const restTable = [
+  {
+    name: "parallel",
+    group: "threads",
+    kind: "count",
+    default: 1,
+    bounds: { min: 1, max: 250, auto: "one for each processor that it may use" },
+    says: "worker threads that serve; auto is one for each processor of the quota or affinity",
+    section: "2-run.md#more-than-one-core",
+  },
   {
     name: "admin",
     group: "admin",

@@ -53,8 +53,15 @@ export function logEvent(level: LogLevel, message: string, fields?: LogFields): 
 
 /** "Listening on …": what scripts wait for. */
 export function announce(line: string): void {
-  write({ level: "info", message: line, announcement: true });
+  if (announces) write({ level: "info", message: line, announcement: true });
 }
+
+/** Another thread says so already. */
+export function announceNothing(): void {
+  announces = false;
+}
+
+let announces = true;
 
 /** A table that was asked for: all of it, or in JSON one entry. */
 export function logTable(message: string, table: LogTable): void {

@@ -30,6 +30,12 @@ export const times = new Float64Array(memory, 32, 4);
 /** Turns, and events that they got from the kernel, since the process began. For metrics. */
 export const turnStats: { turns: number; events: number } = { turns: 0, events: 0 };
 
+/** How the log names this thread; only the main thread has a worker of the monitor's beside it. */
+export let threadName: string | undefined;
+export function nameThread(name: string): void {
+  threadName = name;
+}
+
 /** What was called: a request, a task, or a name. Shown only when it stalls. */
 export type Holder = { readonly name: string } | { readonly method: string; readonly head: string } | string;
 

@@ -26,6 +26,7 @@ import {
   REPORTED,
   showHolder,
   TURN_AT,
+  threadName,
   times,
   turnStats,
 } from "./stall-clock.ts";
@@ -183,8 +184,8 @@ class Monitor {
     const seen = takeSighting(since);
     // What was seen in the middle of it is more certain than what ended after it.
     const [at, ...callers] = seen?.frames ?? [];
-    const hint = at !== undefined || this.#trace ? "" : "; --trace-stalls shows the line";
-    logEvent("warn", `the main thread was blocked${hint}`, {
+    const hint = at !== undefined || this.#trace || threadName !== undefined ? "" : "; --trace-stalls shows the line";
+    logEvent("warn", `${threadName ?? "the main thread"} was blocked${hint}`, {
       ms: Math.round(ms),
       // Much less than the time: it waited in a system call, or the machine had no CPU for it.
       cpuMs: Number.isNaN(cpuMs) ? undefined : Math.round(Math.min(ms, cpuMs - this.#cpuAt)),
@@ -200,6 +201,7 @@ class Monitor {
     if (
       this.#worker !== undefined ||
       this.#workerFailed ||
+      threadName !== undefined ||
       ("Deno" in globalThis && process.versions["deno"] !== undefined)
     )
       return;

@@ -18,7 +18,7 @@ export function installTaskSignal(): void {
     if (process.listenerCount("SIGUSR1") > 1) return;
     try {
       const { logTaskTable } = await import("./task-table.ts");
-      logTaskTable();
+      await logTaskTable();
     } catch {
       // Nobody is left to tell.
     }

@@ -25,7 +25,15 @@ export interface TaskRow {
   readonly startedAt?: string;
 }
 
-/** Everything that runs, most numerous first. */
+/** What runs in other threads of this process: set by who starts them (`--parallel`). */
+export const otherThreads: { tasks?: () => Promise<readonly TaskRow[]> } = {};
+
+/** The table of all threads. */
+export async function allTasks(): Promise<readonly TaskRow[]> {
+  return (await otherThreads.tasks?.()) ?? taskTable();
+}
+
+/** Everything that runs in this thread, most numerous first. */
 export function taskTable(): TaskRow[] {
   const rows = new Map<string, { name: string; count: number; ages: Ages; oldestMs: number; startedAt?: string }>();
   visitTasks((name, ageMs, count, startedAt) => {
@@ -85,8 +93,8 @@ function taskTotal(rows: readonly TaskRow[]): string {
 }
 
 /** Writes the table to the log: text, or one entry where JSON was asked for. */
-export function logTaskTable(): void {
-  const rows = taskTable();
+export async function logTaskTable(): Promise<void> {
+  const rows = await allTasks();
   logTable(taskTotal(rows), { name: "tasks", rows: tellable(rows), text: formatTaskTable(rows) });
 }
 

@@ -1,0 +1,276 @@
+/**
+ * The main thread accepts, and gives each connection to the worker that has the fewest of that listener. Measured against
+ * sockets of their own (SO_REUSEPORT) and one socket that every worker watches, on two cores: those left one of two
+ * workers with 8 of 8, 7 of 8 and 54 of 64 connections, which then wait for it while the other has nothing to do; here
+ * it is always the half. It costs a new connection some 4 µs of CPU more than SO_REUSEPORT does, and a request on a
+ * kept one nothing.
+ *
+ * A worker that is held up, by a handler that computes, gets no more connections, and what it was given and has not
+ * come to goes to another.
+ */
+import { counters } from "../http/counters.ts";
+import { limitFired } from "../http/limit-log.ts";
+import { Admission, type SocketCount } from "../net/admission.ts";
+import type { Listener } from "../net/mod.ts";
+import { monotonicNow } from "../runtime/clock.ts";
+import { runtime } from "../runtime/turn.ts";
+import { MOST_LISTENERS, type Shared, SIGNALED, SOCKETS, TELL } from "./shared.ts";
+
+/** A worker that has not looked for so long is held up. */
+const STUCK_MS = 50;
+
+/** A worker as connections are given to it. */
+export interface Taker {
+  readonly shared: Shared;
+  wake(): void;
+  /** Connections that it was given, by listener. */
+  readonly given: number[];
+  /** When it was last given something that it had not come to. */
+  since: number;
+}
+
+/** A listening socket that workers take connections of. */
+export interface SharedListener {
+  readonly id: number;
+  readonly listener: Listener;
+  /** Who accepts; and who has it at all. */
+  readonly takers: Set<Taker>;
+  readonly holders: Set<Taker>;
+  admission: Admission | undefined;
+  /** Connections that the admission takes for open. */
+  seen: number;
+  taking: boolean;
+}
+
+export class Distribution {
+  readonly #listeners: SharedListener[] = [];
+  readonly #workers = new Set<Taker>();
+  readonly #counted: SocketCount;
+  /** Asked after each end of a connection, while some limit is met. */
+  readonly #closing = new Set<() => void>();
+  /** Nothing is accepted before: the first worker to be up would get it all. */
+  #begun = false;
+  #next = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    const { poller } = runtime();
+    const sockets = (): number => this.#sockets();
+    this.#counted = {
+      poller: {
+        system: poller.system,
+        get openCount() {
+          return poller.openCount + sockets();
+        },
+      },
+      closing: {
+        add: (closed) => {
+          this.#closing.add(closed);
+          this.#tell();
+          return this.#closing;
+        },
+        delete: (closed) => {
+          const known = this.#closing.delete(closed);
+          this.#tell();
+          return known;
+        },
+      },
+    };
+  }
+
+  begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    for (const shared of this.#listeners) this.#settle(shared);
+  }
+
+  add(worker: Taker): void {
+    this.#workers.add(worker);
+    worker.shared.set(TELL, this.#closing.size > 0 ? 1 : 0);
+  }
+
+  /** A worker is gone: what it had not come to goes to the others. */
+  remove(worker: Taker): void {
+    this.#workers.delete(worker);
+    for (const shared of this.#listeners) {
+      shared.takers.delete(worker);
+      shared.holders.delete(worker);
+    }
+    this.#takeBack(worker);
+    for (const shared of this.#listeners) this.#settle(shared);
+  }
+
+  /** Shares a listening socket, which the process owns from here on; undefined when there are too many. */
+  share(listener: Listener): SharedListener | undefined {
+    if (this.#listeners.length === MOST_LISTENERS) return undefined;
+    const id = this.#listeners.length;
+    const made: SharedListener = {
+      ...{ id, listener, takers: new Set<Taker>(), holders: new Set<Taker>() },
+      ...{ admission: undefined, seen: 0, taking: false },
+    };
+    this.#listeners.push(made);
+    return made;
+  }
+
+  get(id: number): SharedListener | undefined {
+    return this.#listeners[id];
+  }
+
+  /** A worker begins, or ceases, to wait for connections. */
+  accept(shared: SharedListener, worker: Taker, on: boolean): void {
+    if (on) shared.takers.add(worker);
+    else shared.takers.delete(worker);
+    this.#settle(shared);
+  }
+
+  limit(shared: SharedListener, most: number): void {
+    shared.admission ??= new Admission(this.#counted, shared.listener, most, () =>
+      limitFired(counters, "maxConnections", () => "", ""),
+    );
+  }
+
+  /** A worker closes its listener; the socket is closed with the last of them. */
+  close(shared: SharedListener, worker: Taker): void {
+    shared.takers.delete(worker);
+    shared.holders.delete(worker);
+    if (shared.holders.size === 0) this.end(shared);
+    else this.#settle(shared);
+  }
+
+  /**
+   * A worker takes no more of this listener's. When it is the last, or all end, those that have connected already are
+   * given to who still takes some. False when some still wait, for lack of descriptors.
+   */
+  stop(shared: SharedListener, worker: Taker, all: boolean): boolean {
+    const last = shared.takers.size === 1 && shared.takers.has(worker);
+    if ((all || last) && shared.taking && shared.listener.fd >= 0) {
+      if (!shared.listener.takeWaiting()) return false;
+      this.end(shared);
+    }
+    shared.takers.delete(worker);
+    if (!all) this.#settle(shared);
+    return true;
+  }
+
+  end(shared: SharedListener): void {
+    shared.admission?.end();
+    shared.taking = false;
+    shared.listener.close();
+  }
+
+  /** A worker tells that connections have ended. */
+  ended(): void {
+    for (const shared of this.#listeners) this.#count(shared);
+    for (const closed of [...this.#closing]) closed();
+  }
+
+  // ---- one connection
+
+  #take(shared: SharedListener, fd: number): void {
+    const worker = this.#choose(shared);
+    if (worker === undefined) {
+      // Nobody takes any, and yet one came: it was accepted as the last one left.
+      runtime().poller.system.close(fd);
+      return;
+    }
+    this.#count(shared);
+    if (shared.admission !== undefined) {
+      shared.admission.opened();
+      shared.seen++;
+    }
+    this.#give(worker, shared, fd);
+  }
+
+  #give(worker: Taker, shared: SharedListener, fd: number): void {
+    if (worker.shared.waiting === 0) worker.since = monotonicNow();
+    if (!worker.shared.give(fd, shared.id)) {
+      runtime().poller.system.close(fd);
+      return;
+    }
+    worker.given[shared.id] = (worker.given[shared.id] ?? 0) + 1;
+    if (Atomics.exchange(worker.shared.control, SIGNALED, 1) === 0) worker.wake();
+    this.#timer ??= setTimeout(this.#look, STUCK_MS).unref();
+  }
+
+  /** The one with the fewest, of those that get on; equals in turn. */
+  #choose(shared: SharedListener): Taker | undefined {
+    const takers = [...shared.takers];
+    const now = monotonicNow();
+    let chosen: Taker | undefined;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < takers.length; i++) {
+      const worker = takers[(this.#next + i) % takers.length];
+      // Of a listener whose program accepts by itself nobody tells when connections end: its workers take turns.
+      let has = shared.admission === undefined ? 0 : this.#open(shared, worker);
+      if (worker.shared.waiting > 0 && now - worker.since > STUCK_MS) has += 1e9;
+      if (has >= fewest) continue;
+      fewest = has;
+      chosen = worker;
+    }
+    this.#next++;
+    return chosen;
+  }
+
+  /** While something is on its way: whether its worker has come to it. */
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    const now = monotonicNow();
+    let waiting = false;
+    for (const worker of this.#workers) {
+      if (worker.shared.waiting === 0) continue;
+      waiting = true;
+      if (now - worker.since > STUCK_MS && this.#someoneElse(worker, now)) this.#takeBack(worker);
+    }
+    if (waiting) this.#timer = setTimeout(this.#look, STUCK_MS).unref();
+  };
+
+  #someoneElse(worker: Taker, now: number): boolean {
+    for (const other of this.#workers) {
+      if (other !== worker && (other.shared.waiting === 0 || now - other.since <= STUCK_MS)) return true;
+    }
+    return false;
+  }
+
+  #takeBack(worker: Taker): void {
+    worker.shared.takeBack((fd, id) => {
+      worker.given[id]--;
+      const shared = this.#listeners[id];
+      const other = this.#choose(shared);
+      if (other === undefined) runtime().poller.system.close(fd);
+      else this.#give(other, shared, fd);
+    });
+  }
+
+  // ---- how many
+
+  #settle(shared: SharedListener): void {
+    this.#count(shared);
+    const wanted = this.#begun && shared.takers.size > 0;
+    if (wanted === shared.taking || shared.listener.fd < 0) return;
+    shared.taking = wanted;
+    if (wanted) shared.listener.takeConnections((fd) => this.#take(shared, fd));
+    else shared.listener.stopAccepting();
+  }
+
+  /** Brings the admission up to date with what the workers' memory says. */
+  #count(shared: SharedListener): void {
+    let open = 0;
+    for (const worker of this.#workers) open += this.#open(shared, worker);
+    for (; shared.seen > open; shared.seen--) shared.admission?.closed();
+  }
+
+  #open({ id }: SharedListener, { given, shared }: Taker): number {
+    return (given[id] ?? 0) - shared.endings(id);
+  }
+
+  #sockets(): number {
+    let count = 0;
+    for (const worker of this.#workers) count += worker.shared.get(SOCKETS) + worker.shared.waiting;
+    return count;
+  }
+
+  #tell(): void {
+    const tell = this.#closing.size > 0 ? 1 : 0;
+    for (const worker of this.#workers) worker.shared.set(TELL, tell);
+  }
+}

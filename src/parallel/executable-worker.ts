@@ -1,0 +1,31 @@
+/**
+ * A worker's first script in an executable, as text: there is no file that a Worker could start from. It does what
+ * src/cli/boot.ts does for the main thread: evaluates the runtime, an asset, with its code cache.
+ */
+import { BASE_SCRIPT } from "../bundle/base-script.ts";
+
+/** Its name among the globals tells the runtime where it is. */
+export const IN_THREAD = "__slipwayThread";
+
+export const EXECUTABLE_WORKER: string = `"use strict";
+globalThis[${JSON.stringify(IN_THREAD)}] = true;
+const sea = process.getBuiltinModule("node:sea");
+const { Script } = process.getBuiltinModule("node:vm");
+const parts = {};
+function load(name) {
+  return process.getBuiltinModule(name) ?? (parts[name] ??= evaluate(name, unpacked(name)));
+}
+function evaluate(name, source, cachedData) {
+  const script = new Script(source, { filename: name, lineOffset: -1, cachedData });
+  const module = { exports: {} };
+  script.runInThisContext()(load, module, module.exports);
+  return module.exports;
+}
+function unpacked(name) {
+  const { zstdDecompressSync } = process.getBuiltinModule("node:zlib");
+  return zstdDecompressSync(new Uint8Array(sea.getRawAsset(name))).toString();
+}
+process.execArgv = [];
+const name = ${JSON.stringify(BASE_SCRIPT)};
+evaluate(name, sea.getAsset(name, "utf8"), new Uint8Array(sea.getRawAsset("code cache"))).start();
+`;

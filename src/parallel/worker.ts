@@ -1,0 +1,132 @@
+/**
+ * A worker thread's own side: how it is woken, how it asks the main thread for something, and how it ends.
+ *
+ * It never ends by `terminate()`: koffi's watch on the poller must be closed by the thread itself, or Node aborts the
+ * process when the watch fires into a thread whose JavaScript is gone. So the main thread sets STOP, wakes it, and waits
+ * for ENDED.
+ */
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import type { Sink } from "../../ffi/poller.ts";
+import { runtime } from "../runtime/turn.ts";
+import { Feeds, type Line } from "./feeds.ts";
+import type { Answer, Call, ToMain, ToWorker, WorkerData } from "./messages.ts";
+import { ANSWERED, ENDED, Owners, Shared, SIGNALED, SOCKETS, STOP } from "./shared.ts";
+import { ownOutput } from "./stdio.ts";
+
+/** How often a call that is not answered looks whether the process ends. */
+const LOOK_MS = 100;
+
+export class WorkerSide implements Line {
+  readonly data: WorkerData;
+  readonly shared: Shared;
+  readonly feeds: Feeds;
+  readonly #port: MessagePort;
+  readonly #exit = process.exit.bind(process);
+  /** What to do with messages; the last word is the program's loader's. */
+  told: (message: ToWorker) => void = () => {};
+
+  constructor() {
+    if (parentPort === null) throw new Error("this is for a worker thread of slipway --parallel");
+    this.#port = parentPort;
+    this.data = workerData as WorkerData;
+    this.shared = new Shared(this.data.shared);
+    ownOutput();
+    this.feeds = new Feeds(
+      this,
+      ownRuntime(this.data, () => this.#woken()),
+    );
+    this.#port.on("message", (message: ToWorker) => this.told(message));
+    // The program, not we, keeps the thread alive.
+    this.#port.unref();
+    this.#sayEnded();
+    this.#passExit();
+  }
+
+  post(message: ToMain): void {
+    this.#port.postMessage(message);
+  }
+
+  call(call: Call): Answer {
+    this.shared.set(ANSWERED, 0);
+    this.post({ type: "call", call });
+    for (;;) {
+      Atomics.wait(this.shared.control, ANSWERED, 0, LOOK_MS);
+      if (this.shared.get(STOP) === 1) this.leave(0);
+      const received = receiveMessageOnPort(this.data.answers);
+      if (received !== undefined) return received.message as Answer;
+    }
+  }
+
+  /** Ends this thread and nothing else. */
+  leave(code: number): never {
+    return this.#exit(code);
+  }
+
+  #woken(): void {
+    this.shared.set(SIGNALED, 0);
+    if (this.shared.get(STOP) === 1) this.leave(0);
+    this.feeds.look();
+    this.shared.set(SOCKETS, runtime().poller.openCount);
+  }
+
+  /** The end of the program is the end of the process: process.exit, Deno.exit. */
+  #passExit(): void {
+    process.exit = (code) => {
+      if (code !== undefined) process.exitCode = code;
+      this.post({ type: "exit", code: Number(process.exitCode ?? 0) });
+      return this.leave(Number(process.exitCode ?? 0));
+    };
+  }
+
+  /** Once every listener for "exit" has run, among them the one that closes the watch, nothing of ours is left. */
+  #sayEnded(): void {
+    const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
+    process.emit = ((...args: unknown[]) => {
+      const heard = emit(...args);
+      if (args[0] === "exit") {
+        this.shared.set(ENDED, 1);
+        Atomics.notify(this.shared.control, ENDED);
+      }
+      return heard;
+    }) as typeof process.emit;
+  }
+}
+
+/** This thread's runtime, which notes whose its descriptors are, and is woken by the main thread. */
+function ownRuntime({ number, owners, wake }: WorkerData, woken: () => void): ReturnType<typeof runtime> {
+  const rt = runtime();
+  const owned = new Owners(owners);
+  const open = rt.open.bind(rt);
+  const close = rt.close.bind(rt);
+  rt.open = (fd, sink) => {
+    const handle = open(fd, sink);
+    if (handle >= 0) owned.set(fd, number);
+    return handle;
+  };
+  rt.close = (handle) => {
+    // Before: as soon as it is closed another thread may get the same number.
+    if (rt.poller.sink(handle) !== undefined) owned.set(rt.poller.fd(handle), 0);
+    close(handle);
+  };
+  owned.set(rt.poller.descriptor, number);
+  const handle = rt.open(wake, wakeSink(woken));
+  if (handle < 0) throw new Error(`the worker's wake-up socket cannot be watched (errno ${-handle})`);
+  rt.release();
+  rt.poller.receive(handle);
+  return rt;
+}
+
+function wakeSink(woken: () => void): Sink {
+  const nothing = (): void => {};
+  return {
+    received: woken,
+    accepted: nothing,
+    connected: nothing,
+    datagram: nothing,
+    sent: nothing,
+    ended: nothing,
+    hungUp: nothing,
+    failed: nothing,
+    expired: nothing,
+  };
+}
