@@ -6,9 +6,10 @@
  *   poll(timeoutMs) → count     deliver what the kernel has; 0 looks and returns, -1 parks until something happens
  *   wake()                      make a parked poll return; the one call that any thread may make
  *
- * and the operations on a handle: accept, connect, receive/pause, receiveDatagrams, send, sendTo, sendFile, shutdown.
- * They are operations rather than readiness, so that completion kernels (io_uring, IOCP) and readiness kernels (epoll,
- * kqueue) meet the same contract: `readiness.ts` turns the three verbs of a readiness backend into them, once for all.
+ * and the operations on a handle: accept, connect, receive/pause, receiveDatagrams, send, sendSome, sendTo, sendFile,
+ * shutdown. They are operations rather than readiness, so that completion kernels (io_uring, IOCP) and readiness kernels
+ * (epoll, kqueue) meet the same contract: `readiness.ts` turns the three verbs of a readiness backend into them, once
+ * for all.
  *
  * Handles are small integers, indices into typed arrays. **The life of a handle:** open → closing → free. It is
  * closing from `close(handle)` until the kernel holds nothing of it (at once on readiness kernels, at the last
@@ -122,6 +123,12 @@ export interface Poller {
   sendOutgoing(handle: Handle, start: number, end: number): number;
   /** Sends one datagram whole. Returns its length or a negated errno; after -EAGAIN, `sent` says when to try again. */
   sendTo(handle: Handle, bytes: Uint8Array, to: Uint8Array): number;
+  /**
+   * Sends of `bytes[start, end)` what fits now: send(2), tried once, and nothing is kept. Returns how many bytes were
+   * taken, or a negated errno. After -EAGAIN the socket is full, or earlier bytes still wait, and `sent` says when to try
+   * again. For large bodies: what `send` keeps is a copy.
+   */
+  sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number): number;
   /**
    * Sends from `offset` of a regular file's descriptor, at most `length` bytes: sendfile(2), tried once. The file stays
    * the caller's, and its position where it is. Returns how many bytes were taken, 0 at the file's end, or a negated

@@ -17,7 +17,7 @@ import { Unsent } from "./unsent.ts";
  *   CONNECTING  from connect until it is writable
  *   MORE        the kernel may have more to read: it said so, and no call has found the bottom since
  *   HUNG_UP     FIN, reset, error or urgent data was reported: read on until the kernel says that there is no more
- *   BLOCKED     a send met a full buffer: `unsent` holds what is left, or sendTo or sendFile waits for room
+ *   BLOCKED     a send met a full buffer: `unsent` holds what is left, or sendTo, sendSome or sendFile waits for room
  *   QUEUED      it stands in `queue`; STALLED: it waits for descriptors or memory, in `#stalled`
  */
 export const OPEN = 1;
@@ -167,18 +167,32 @@ export abstract class SocketPoller implements Poller {
     }
   }
 
+  sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    const { EINTR, EAGAIN } = this.constants.errno;
+    if (this.table.state[handle] & BLOCKED) return -EAGAIN;
+    const whole = start === 0 && end === bytes.length;
+    const some = whole ? bytes : bytes.subarray(start, end);
+    let n: number;
+    do n = this.system.send(this.table.fds[handle], some);
+    while (n === -EINTR);
+    return n >= 0 ? n : this.#refused(handle, n);
+  }
+
   sendFile(handle: Handle, file: number, offset: number, length: number): number {
     const { EINTR, EAGAIN } = this.constants.errno;
     if (this.table.state[handle] & BLOCKED) return -EAGAIN;
-    for (;;) {
-      const n = this.system.sendFile(this.table.fds[handle], file, offset, length);
-      if (n >= 0) return n;
-      if (n === -EINTR) continue;
-      const wait = this.sendFailed(handle, n);
-      if (wait < 0) return wait;
-      this.table.state[handle] |= BLOCKED;
-      return -EAGAIN;
-    }
+    let n: number;
+    do n = this.system.sendFile(this.table.fds[handle], file, offset, length);
+    while (n === -EINTR);
+    return n >= 0 ? n : this.#refused(handle, n);
+  }
+
+  /** What was tried once, and of which nothing is kept, was not taken. */
+  #refused(handle: Handle, result: number): number {
+    const wait = this.sendFailed(handle, result);
+    if (wait < 0) return wait;
+    this.table.state[handle] |= BLOCKED;
+    return -this.constants.errno.EAGAIN;
   }
 
   outstanding(handle: Handle): number {

@@ -684,6 +684,11 @@ export class UringPoller extends SocketPoller {
     return this.#sendNow(handle, bytes, start, end);
   }
 
+  override sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    this.#settleSends(handle);
+    return super.sendSome(handle, bytes, start, end);
+  }
+
   override sendFile(handle: Handle, file: number, offset: number, length: number): number {
     this.#settleSends(handle);
     return super.sendFile(handle, file, offset, length);

@@ -1,4 +1,4 @@
-// The poller's `sendFile`: what it takes, what it says when the socket is full, and when to go on.
+// The poller's `sendFile` and `sendSome`: what it takes, what it says when the socket is full, and when to go on.
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -95,6 +95,27 @@ test("a full socket says EAGAIN, and `sent` when there is room; behind bytes of 
   while (joined(ends.told.got).length < bytes.length) ends.poller.poll(1000);
   assert.ok(joined(ends.told.got).equals(bytes));
   closeSync(fd);
+});
+
+test("sendSome takes what fits, keeps nothing, and says when there is room", () => {
+  using ends = pair();
+  const bytes = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i * 11 + (i >> 9)) & 255);
+  ends.poller.receive(ends.receiver);
+  let at = 0;
+  let full = 0;
+  while (at < bytes.length) {
+    const n = ends.poller.sendSome(ends.sender, bytes, at, Math.min(bytes.length, at + 1_000_000));
+    if (n >= 0) at += n;
+    else {
+      assert.is(n, -ends.EAGAIN);
+      full++;
+      const before = ends.told.sent;
+      while (ends.told.sent === before) ends.poller.poll(1000);
+    }
+  }
+  assert.ok(full > 0);
+  while (joined(ends.told.got).length < bytes.length) ends.poller.poll(1000);
+  assert.ok(joined(ends.told.got).equals(bytes));
 });
 
 test("what can't be sent from is an errno, and the connection is none the worse", () => {
