@@ -8,17 +8,35 @@ import { materialize } from "./embedded.ts";
 
 type Koffi = typeof import("koffi").default;
 
-/** The library, loaded once. */
-export const koffi: Koffi = load();
+/**
+ * Among a worker thread's globals (src/parallel): the path that the main thread loaded the addon by. dlopen(3) finds a
+ * library that is loaded under that name without opening anything. One of its own, from another memory file, would be a
+ * second copy, which goes when the thread does: a crash, where something of koffi's is still to be called.
+ */
+export const LOADED_BY = "__slipwayKoffi";
+
+/** Where an executable has loaded it from. */
+export let koffiPath: string | undefined;
 
 function load(): Koffi {
   const sea = process.getBuiltinModule("node:sea");
   if (sea?.isSea() !== true) return createRequire(import.meta.url)("koffi").default;
+  const known = (globalThis as Readonly<Record<string, unknown>>)[LOADED_BY];
+  if (typeof known === "string") return addon(known);
   const digest = sea.getAsset("koffi.digest", "utf8");
   const file = materialize("koffi.node", digest, new Uint8Array(sea.getRawAsset("koffi.node") as ArrayBuffer), "load");
-  // The addon itself, without the package's JavaScript: that only adds deprecated names.
-  const module = { exports: {} as Koffi };
-  process.dlopen(module, file.path);
+  const loaded = addon(file.path);
   file.release();
+  return loaded;
+}
+
+/** The addon itself, without the package's JavaScript: that only adds deprecated names. */
+function addon(path: string): Koffi {
+  const module = { exports: {} as Koffi };
+  process.dlopen(module, path);
+  koffiPath = path;
   return module.exports;
 }
+
+/** The library, loaded once. */
+export const koffi: Koffi = load();

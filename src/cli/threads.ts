@@ -101,7 +101,9 @@ function remote(ready: readonly CheckName[] | undefined, pool: Pool): object | u
 }
 
 function spawn(data: WorkerData): Worker {
-  const options = { workerData: data, transferList: [data.answers], name: `slipway ${data.number}` };
+  // Descriptors go from thread to thread: Node must not think that they are the worker's own.
+  const own = { trackUnmanagedFds: false, name: `slipway ${data.number}` };
+  const options = { workerData: data, transferList: [data.answers], ...own };
   if (process.getBuiltinModule("node:sea").isSea()) {
     return new Worker(EXECUTABLE_WORKER, { ...options, eval: true, execArgv: [] });
   }

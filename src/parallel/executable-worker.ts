@@ -2,6 +2,7 @@
  * A worker's first script in an executable, as text: there is no file that a Worker could start from. It does what
  * src/cli/boot.ts does for the main thread: evaluates the runtime, an asset, with its code cache.
  */
+import { LOADED_BY } from "../../ffi/koffi.ts";
 import { BASE_SCRIPT } from "../bundle/base-script.ts";
 
 /** Its name among the globals tells the runtime where it is. */
@@ -9,6 +10,7 @@ export const IN_THREAD = "__slipwayThread";
 
 export const EXECUTABLE_WORKER: string = `"use strict";
 globalThis[${JSON.stringify(IN_THREAD)}] = true;
+globalThis[${JSON.stringify(LOADED_BY)}] = process.getBuiltinModule("node:worker_threads").workerData.koffi;
 const sea = process.getBuiltinModule("node:sea");
 const { Script } = process.getBuiltinModule("node:vm");
 const parts = {};

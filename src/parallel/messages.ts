@@ -29,6 +29,8 @@ export interface WorkerData {
   readonly wake: number;
   /** Answers to calls come here, since they are waited for without a turn of the loop. */
   readonly answers: import("node:worker_threads").MessagePort;
+  /** What an executable has loaded koffi by. */
+  readonly koffi: string | undefined;
   /** How messages name the program, and us. */
   readonly file: string;
   readonly program: string;

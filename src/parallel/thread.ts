@@ -1,5 +1,6 @@
 /** One worker thread as the main thread sees it. */
 import type { MessageChannel, Worker } from "node:worker_threads";
+import { koffiPath } from "../../ffi/koffi.ts";
 import { runtime } from "../runtime/turn.ts";
 import type { Taker } from "./distribution.ts";
 import type { FamilySamples } from "./merge.ts";
@@ -62,6 +63,7 @@ export class Thread implements Taker {
     owners.set(pair[1], number);
     const data = {
       ...common,
+      koffi: koffiPath,
       number,
       speaks,
       shared,
