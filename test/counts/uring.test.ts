@@ -1,0 +1,29 @@
+/** What a request costs on io_uring: at most so many calls, turns and events, and so many bytes. */
+import { checkCosts } from "./check.ts";
+
+/**
+ * One enter takes what has come, one sends what is to go. A turn that finds nothing more parks, and the eventfd is read
+ * when it wakes; one that finds the next request does not.
+ */
+const once = { calls: { io_uring_enter: 2, read: 1 }, turns: 1, events: 1 };
+const later = { ...once, turns: 2 };
+
+checkCosts(
+  "uring",
+  {
+    plaintext: { ...once, bytes: 560 },
+    "pipelined 16": { ...once, bytes: 2350 },
+    "JSON, 12 headers read": { ...once, bytes: 3250 },
+    "async handler": { ...later, bytes: 2280 },
+    "body of 100 bytes echoed": { ...later, bytes: 4950 },
+    "new connection per request": { calls: { io_uring_enter: 6, read: 3 }, turns: 3, events: 3, bytes: 1850 },
+    "raw echo": { calls: { io_uring_enter: 2, read: 1, send: 1 }, turns: 2, events: 1, bytes: 1350 },
+    "raw echo, new connection each": {
+      calls: { getpeername: 1, getsockname: 1, io_uring_enter: 8, read: 3, send: 1 },
+      turns: 5,
+      events: 5,
+      bytes: 5700,
+    },
+  },
+  false,
+);
