@@ -4,14 +4,15 @@
 // `slipway run` with the same handlers. Two processes of one program differ by a
 // few percent for as long as they live (where memory lay, what was compiled when),
 // so more rounds of the same two processes make a wrong answer only more certain.
-// Therefore a round here starts both anew, warms them, samples each twice in turn
-// (who goes first alternates), and counts as one ratio.
+// Therefore a round here starts both anew, warms them, and counts as one ratio: the
+// median of short pairs of windows, one right after the other and who goes first in
+// turn, so that whatever else the machine does meets both.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inRoot, type Peer, root } from "./peer.ts";
 import { slipwayPeer } from "./peers-ours.ts";
-import type { Question, Sample, Settings } from "./question.ts";
+import type { Question, Settings } from "./question.ts";
 import { machine } from "./report.ts";
 import { settingsFor, startSubject, warm } from "./rounds.ts";
 import { type Interval, median, ratioInterval, type Verdict, verdict } from "./statistics.ts";
@@ -19,7 +20,8 @@ import { type Interval, median, ratioInterval, type Verdict, verdict } from "./s
 /** Of a dozen questions about two equal revisions, one is answered wrongly once in eight runs. */
 export const CONFIDENCE = 0.99;
 export const FEWEST_ROUNDS = 8;
-const SAMPLES_A_ROUND = 2;
+/** The windows that a round's seconds are cut into. */
+const WINDOW_SECONDS = 0.2;
 
 /** Asked when none is named: what every request passes, and one of each kind of body. */
 export const guarded: readonly string[] = [
@@ -67,7 +69,7 @@ export async function against(revision: string, questions: readonly Question[], 
     rmSync(join(worktree, "node_modules"), { recursive: true, force: true });
     symlinkSync(inRoot("node_modules"), join(worktree, "node_modules"));
     const sides: Sides = [slipwayPeer({ name: "here" }), slipwayPeer({ name: "there", root: worktree })];
-    const subject = git("log", "-1", "--format=%h %s", commit);
+    const subject = git("log", "-1", "--format=%h %s", commit).slice(0, 80);
     console.log(`here: what lies in this directory; there: ${subject}`);
     console.log(`${plan.rounds} rounds a question, each with both started anew\n`);
     const done: Comparison[] = [];
@@ -113,11 +115,10 @@ async function compare(question: Question, sides: Sides, plan: AgainstPlan): Pro
     });
     for (let round = 0; round < plan.rounds; round++) {
       plan.progress(`${question.name}: round ${round + 1} of ${plan.rounds}`);
-      const samples = await sampleRound(question, sides, commands, round, plan, settings);
-      const [here, there] = samples.map((each) => median(each.map(({ value }) => value)));
-      figures[0].push(here);
-      figures[1].push(there);
-      ratios.push(question.better === "higher" ? there / here : here / there);
+      const [here, there] = await sampleRound(question, sides, commands, round, plan, settings);
+      figures[0].push(median(here));
+      figures[1].push(median(there));
+      ratios.push(median(here.map((value, i) => (question.better === "higher" ? there[i] / value : value / there[i]))));
     }
   } finally {
     plan.progress("");
@@ -138,8 +139,8 @@ async function sampleRound(
   round: number,
   plan: AgainstPlan,
   settings: Settings,
-): Promise<[Sample[], Sample[]]> {
-  const samples: [Sample[], Sample[]] = [[], []];
+): Promise<[here: number[], there: number[]]> {
+  const figures: [number[], number[]] = [[], []];
   const subjects = [];
   try {
     for (const [index, side] of sides.entries()) {
@@ -148,15 +149,18 @@ async function sampleRound(
     for (const subject of question.cold || question.fresh ? [] : subjects) {
       await warm(question, subject, { ...settings, seconds: plan.warmup });
     }
-    for (let i = 0; i < SAMPLES_A_ROUND; i++) {
+    // A question that starts a server for each sample has no windows to cut.
+    const pairs = question.fresh ? 1 : Math.max(1, Math.round(settings.seconds / WINDOW_SECONDS));
+    const cut = { ...settings, seconds: settings.seconds / pairs };
+    for (let i = 0; i < pairs; i++) {
       for (const which of (round + i) % 2 ? [1, 0] : [0, 1]) {
-        samples[which].push(await question.measure(subjects[which], settings));
+        figures[which].push((await question.measure(subjects[which], cut)).value);
       }
     }
   } finally {
     await Promise.all(subjects.map(({ server }) => server?.stop()));
   }
-  return samples;
+  return figures;
 }
 
 export function line({ question, unit, here, there, interval, verdict }: Comparison): string {

@@ -50,7 +50,7 @@ const help = `npm run bench -- [question…] [options]
 
 const QUICK_ROUNDS = 2;
 const QUICK_SECONDS = 0.15;
-const AGAINST_SECONDS = 0.5;
+const AGAINST_SECONDS = 1;
 const kept = inRoot("docs/bench");
 
 function chooseCores(text: string | undefined): [number | null, number | null] {

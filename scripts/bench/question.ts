@@ -78,6 +78,8 @@ export interface Question {
   /** Decimals of the figure; 2 when not said. */
   readonly digits?: number;
   readonly extra: readonly Column[];
+  /** What is asked again and again, where it is one request. */
+  readonly asked?: { readonly request: string; readonly body: number };
   /** The column that the table compares as well: throughput, where CPU is not all that counts. */
   readonly ratioOf?: string;
   /** Makes what the handlers need, e.g. a file that an environment variable names; returns what takes it away. */
