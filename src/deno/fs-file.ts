@@ -4,6 +4,7 @@
  */
 import { isEmbedded } from "../runtime/assets.ts";
 import { BadResource } from "../runtime/errors.ts";
+import { type FileSource, noteFile } from "../runtime/file-source.ts";
 import { EmbeddedFile } from "./embedded-file.ts";
 import { toDenoError } from "./file-errors.ts";
 import { fileInfo } from "./files.ts";
@@ -167,18 +168,18 @@ export class FsFile implements Disposable {
     return this.lock;
   }
 
-  /** What is left; closes the file at its end. */
+  /** What is left; closes the file at its end. A response that is made of it is sent by the kernel (src/http). */
   get readable(): ReadableStream<Uint8Array> {
-    return (this.#readable ??= new ReadableStream({
-      pull: async (controller) => {
-        const chunk = new Uint8Array(CHUNK);
-        const count = await this.read(chunk);
-        if (count !== null) return controller.enqueue(chunk.subarray(0, count));
-        this[Symbol.dispose]();
-        controller.close();
-      },
+    if (this.#readable !== undefined) return this.#readable;
+    const source: UnderlyingByteSource = {
+      type: "bytes",
+      pull: (controller) => this.#pull(controller),
       cancel: () => this[Symbol.dispose](),
-    }));
+    };
+    // Nothing is read before somebody asks: the file may be sent as it is.
+    const stream = new ReadableStream(source, { highWaterMark: 0 });
+    if (this.#position !== undefined) noteFile(stream, this.#source());
+    return (this.#readable = stream);
   }
   /** Closes the file when it is closed. */
   get writable(): WritableStream<Uint8Array> {
@@ -198,6 +199,37 @@ export class FsFile implements Disposable {
   }
   [Symbol.dispose](): void {
     if (this.#fd >= 0) this.close();
+  }
+
+  async #pull(controller: ReadableByteStreamController): Promise<void> {
+    const view = controller.byobRequest?.view;
+    const lent = view && new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    const chunk = lent ?? new Uint8Array(CHUNK);
+    const count = await this.read(chunk);
+    if (count === null) {
+      this[Symbol.dispose]();
+      controller.close();
+      // A reader that lent its buffer gets it back only so (Streams, ReadableByteStreamControllerClose).
+      controller.byobRequest?.respond(0);
+    } else if (lent !== undefined) controller.byobRequest?.respond(count);
+    else controller.enqueue(chunk.subarray(0, count));
+  }
+
+  #source(): FileSource {
+    const file = this;
+    return {
+      get fd() {
+        return file.#fd;
+      },
+      get position() {
+        return file.#position ?? 0;
+      },
+      set position(position) {
+        file.#position = position;
+      },
+      left: () => (file.#fd < 0 ? -1 : fs().fstatSync(file.#fd).size - (file.#position ?? 0)),
+      read: (buffer) => file.read(buffer),
+    };
   }
 
   #open(): number {

@@ -1,0 +1,140 @@
+/**
+ * Bytes of a response's body on their way out, of any number: pieces are given to the kernel as it takes them, and
+ * nothing is copied for a client that is slow. Each call resolves when the last byte has left; when the connection
+ * ends meanwhile it resolves or rejects, and the connection has said why.
+ */
+import { SENDING } from "../../ffi/poller.ts";
+import { BadResource } from "../runtime/errors.ts";
+import type { FileSource } from "../runtime/file-source.ts";
+import type { HttpConnection } from "./connection.ts";
+import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
+
+/** Bytes given to the kernel at once. */
+const SLICE = 256 * 1024;
+/** Of a file, for which a call costs more. */
+const FILE_SLICE = 1024 * 1024;
+/** What one response may send before all others get their turn. */
+const BURST = 1024 * 1024;
+/** Bytes of a file that can't be sent directly, read at once. */
+const READ = 256 * 1024;
+
+type Bytes = Uint8Array<ArrayBufferLike>;
+
+const encoder = new TextEncoder();
+
+export class BodyOutput {
+  readonly connection: HttpConnection;
+  readonly out: Outgoing;
+  /** Since the others had their turn. */
+  #spent = 0;
+
+  constructor(connection: HttpConnection) {
+    this.connection = connection;
+    this.out = outgoingBuffer(connection.host.poller.outgoing);
+  }
+
+  /** Sends `out[0, end)`. What a full socket leaves over is kept by the poller, and is to be waited for. */
+  flush(end: number): Promise<void> | undefined {
+    const { connection } = this;
+    connection.sending(end);
+    const result = connection.host.poller.sendOutgoing(connection.handle, 0, end);
+    if (result < 0) connection.broken(result);
+    return result === SENDING ? connection.drained() : undefined;
+  }
+
+  /** Sends the head, which is `out[0, end)`, and the bytes behind it. */
+  async headAndBytes(end: number, bytes: Bytes): Promise<void> {
+    const first = Math.min(bytes.length, this.out.length - end);
+    this.out.set(first < bytes.length ? bytes.subarray(0, first) : bytes, end);
+    await this.flush(end + first);
+    await this.bytes(bytes, first);
+  }
+
+  async bytes(bytes: Bytes, at = 0): Promise<void> {
+    const { connection } = this;
+    const { poller } = connection.host;
+    while (at < bytes.length && !connection.closed) {
+      const n = poller.sendSome(connection.handle, bytes, at, Math.min(bytes.length, at + SLICE));
+      if (n < 0) {
+        if (!(await this.#room(n))) return;
+        continue;
+      }
+      at += n;
+      connection.sending(n);
+      const others = this.spend(n);
+      if (others !== undefined) await others;
+    }
+  }
+
+  /**
+   * Sends the head, which is `out[0, end)`, and a string, encoded as it leaves: a client that stalls does not make a copy
+   * of the whole wait with it.
+   */
+  async headAndText(end: number, text: string): Promise<void> {
+    const { out } = this;
+    for (let at = 0; at < text.length && !this.connection.closed; end = 0) {
+      let to = Math.min(text.length, at + out.length - end);
+      // A pair of surrogates is one character.
+      const last = text.charCodeAt(to - 1);
+      if (to < text.length && last >= 0xd800 && last < 0xdc00) to--;
+      const { read, written } = encoder.encodeInto(text.slice(at, to), end === 0 ? out : out.subarray(end));
+      at += read;
+      await this.flush(end + written);
+      const others = this.spend(end + written);
+      if (others !== undefined) await others;
+    }
+  }
+
+  /** Sends `length` bytes of a file: by sendfile(2) as long as that goes, else what is read from it. */
+  async file(source: FileSource, length: number): Promise<void> {
+    const { connection } = this;
+    const { poller } = connection.host;
+    const { EAGAIN } = poller.constants.errno;
+    let buffer: Uint8Array | undefined;
+    while (length > 0 && !connection.closed) {
+      const { fd } = source;
+      if (fd < 0) throw new BadResource("the file was closed while it was being sent");
+      let n: number;
+      if (buffer === undefined) {
+        n = poller.sendFile(connection.handle, fd, source.position, Math.min(length, FILE_SLICE));
+        if (n === -EAGAIN) {
+          await connection.drained();
+          continue;
+        }
+        if (n < 0) {
+          // Not from this file. If it is the connection that is broken, the next send says so.
+          buffer = new Uint8Array(Math.min(length, READ));
+          continue;
+        }
+        source.position += n;
+        connection.sending(n);
+      } else {
+        n = (await source.read(buffer.subarray(0, Math.min(length, buffer.length)))) ?? 0;
+        await this.bytes(buffer.subarray(0, n));
+      }
+      if (n === 0) throw new TypeError(`a file ended ${length} bytes before what the response's content-length says`);
+      length -= n;
+      const others = this.spend(n);
+      if (others !== undefined) await others;
+    }
+  }
+
+  /**
+   * A body that always has more, and a client that always takes it, would go on in microtasks for ever, and nobody else
+   * would be served (measured: 4 s, for as long as the client read). So the others get a turn now and then.
+   */
+  spend(cost: number): Promise<void> | undefined {
+    this.#spent += cost;
+    if (this.#spent < BURST) return undefined;
+    this.#spent = 0;
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** After a send that took nothing; false when the connection is broken. */
+  async #room(result: number): Promise<boolean> {
+    const { connection } = this;
+    if (result === -connection.host.poller.constants.errno.EAGAIN) await connection.drained();
+    else connection.broken(result);
+    return !connection.closed;
+  }
+}

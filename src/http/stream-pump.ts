@@ -1,0 +1,240 @@
+/**
+ * Sends a stream's chunks, one after the other: the next is asked for when the last has left, or lies in the batch.
+ *
+ * Small chunks gather in a batch. It leaves when it is full, and at the latest when the microtasks of this moment are
+ * done: then nothing more comes without somebody having waited for something. So events that are enqueued in one go,
+ * and a short stream with its head, cost one send (a send for each was 25 ms of CPU per MiB of events).
+ */
+import type { BodyOutput } from "./body-output.ts";
+import { CHUNKED } from "./response-head.ts";
+import { writeChunkSize } from "./simple-response.ts";
+
+/** Bytes that wait for more of them. */
+const BATCH = 32 * 1024;
+/** Chunks above this are not copied into a batch that they don't fit. */
+const LARGE = BATCH / 4;
+/** A chunk's size in hex (13 digits stay below 2^53) and two line ends. */
+const FRAMING = 17;
+/** What a chunk counts beside its bytes before others get their turn: reading it from the stream takes 0.5–1 µs. */
+const CHUNK_COST = 2 * 1024;
+/** Batches kept for whoever needs one next. Who waits for a chunk holds none. */
+const SPARES = 8;
+const CR = 0x0d;
+const LF = 0x0a;
+const LAST_CHUNK = "0\r\n\r\n";
+
+const spares: Batch[] = [];
+type Batch = Buffer & { latin1Write(text: string, at: number): number; utf8Write(text: string, at: number): number };
+type Result = ReadableStreamReadResult<Uint8Array>;
+
+export class StreamPump {
+  /** The stream is being waited for. */
+  waiting = false;
+  readonly #output: BodyOutput;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #chunked: boolean;
+  /** Bytes that the content-length still promises; -1 where it says nothing. */
+  #left: number;
+  #batch: Batch | undefined;
+  #end = 0;
+  #scheduled = false;
+  /** The socket is full. */
+  #full: Promise<void> | undefined;
+  #over = false;
+  readonly #done = Promise.withResolvers<void>();
+
+  constructor(output: BodyOutput, reader: ReadableStreamDefaultReader<Uint8Array>, framing: number) {
+    this.#output = output;
+    this.#reader = reader;
+    this.#chunked = framing === CHUNKED;
+    this.#left = framing >= 0 ? framing : -1;
+    this.#done.promise.catch(() => {});
+  }
+
+  /**
+   * Sends `out[0, head)`, and the stream behind it, of which `first` was read already. Resolves when all of it has
+   * left, or the pump was stopped.
+   */
+  run(head: number, first: Result | undefined): Promise<void> {
+    const { out } = this.#output;
+    if (head <= BATCH) {
+      this.#reserve().set(out.subarray(0, head));
+      this.#end = head;
+      this.#schedule();
+    } else this.#full = this.#output.flush(head);
+    if (first !== undefined) this.#took(first);
+    else this.#ask();
+    return this.#done.promise;
+  }
+
+  /** Nobody waits for it any more. */
+  stop(): void {
+    this.#over = true;
+    this.#release();
+    this.#done.resolve();
+  }
+
+  #ask(): void {
+    this.waiting = true;
+    this.#reader.read().then(this.#took, this.#failed);
+  }
+
+  readonly #took = (result: Result): void => {
+    this.waiting = false;
+    if (this.#over) return;
+    try {
+      const wait = this.#full === undefined ? this.#handle(result) : this.#whenThereIsRoom(() => this.#handle(result));
+      if (wait !== undefined) wait.then(this.#goOn, this.#failed);
+      else if (!this.#over) this.#ask();
+    } catch (error) {
+      this.#failed(error);
+    }
+  };
+
+  readonly #goOn = (): void => {
+    if (!this.#over) this.#ask();
+  };
+
+  readonly #failed = (error: unknown): void => {
+    this.waiting = false;
+    if (this.#over) return;
+    this.#over = true;
+    const end = (): void => this.#done.reject(error);
+    this.#leave().then(end, end);
+  };
+
+  /** What has come before an error still leaves: the client may make something of it. */
+  async #leave(): Promise<void> {
+    await this.#full;
+    this.#flush();
+    await this.#full;
+  }
+
+  /** One chunk, or the end. Returns what the next chunk has to wait for. */
+  #handle(result: Result): Promise<void> | undefined {
+    if (result.done) return this.#finish();
+    const chunk: unknown = result.value;
+    if (!(chunk instanceof Uint8Array)) {
+      throw this.#cancel(new TypeError("a response's stream must give Uint8Arrays"));
+    }
+    const { length } = chunk;
+    if (length === 0) return undefined;
+    if (this.#left >= 0 && (this.#left -= length) < 0) {
+      throw this.#cancel(new TypeError("a response's stream gave more bytes than its content-length"));
+    }
+    const room = BATCH - this.#end - FRAMING;
+    if (length > room && (length > LARGE || length > BATCH - FRAMING)) return this.#large(chunk);
+    if (length > room) {
+      this.#flush();
+      if (this.#full !== undefined) {
+        return this.#whenThereIsRoom(() => {
+          this.#append(chunk);
+          return undefined;
+        });
+      }
+    }
+    this.#append(chunk);
+    return this.#output.spend(length + CHUNK_COST);
+  }
+
+  #append(chunk: Uint8Array): void {
+    const batch = this.#reserve();
+    let at = this.#chunked ? writeChunkSize(batch, this.#end, chunk.length) : this.#end;
+    batch.set(chunk, at);
+    at += chunk.length;
+    if (this.#chunked) {
+      batch[at++] = CR;
+      batch[at++] = LF;
+    }
+    this.#end = at;
+    this.#schedule();
+  }
+
+  /** A chunk that goes by itself, behind the batch; the end of its line waits in the next one. */
+  async #large(chunk: Uint8Array): Promise<void> {
+    if (this.#chunked) {
+      if (this.#end + FRAMING > BATCH) {
+        this.#flush();
+        await this.#full;
+        if (this.#over) return;
+      }
+      this.#end = writeChunkSize(this.#reserve(), this.#end, chunk.length);
+    }
+    if (this.#end > 0) {
+      this.#flush();
+      await this.#full;
+    }
+    await this.#output.bytes(chunk);
+    if (this.#over || !this.#chunked) return;
+    const batch = this.#reserve();
+    batch[this.#end++] = CR;
+    batch[this.#end++] = LF;
+    this.#schedule();
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#left > 0) throw new TypeError("a response's stream gave fewer bytes than its content-length");
+    if (this.#chunked) {
+      if (this.#end + LAST_CHUNK.length > BATCH) {
+        this.#flush();
+        await this.#full;
+        if (this.#over) return;
+      }
+      this.#end += this.#reserve().latin1Write(LAST_CHUNK, this.#end);
+    }
+    this.#flush();
+    if (this.#full !== undefined) await this.#full;
+    this.stop();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    process.nextTick(this.#tick);
+  }
+
+  readonly #tick = (): void => {
+    this.#scheduled = false;
+    if (!this.#over && this.#full === undefined) this.#flush();
+  };
+
+  /** Sends the batch. If that fills the socket, `#full` is there until it has room. */
+  #flush(): void {
+    const batch = this.#batch;
+    const end = this.#end;
+    if (batch === undefined || end === 0) return;
+    const output = this.#output;
+    // Through the poller's own memory: io_uring sends what lies there together with everybody else's.
+    output.out.set(batch.subarray(0, end));
+    this.#release();
+    if (output.connection.closed) return;
+    const full = output.flush(end);
+    if (full === undefined) return;
+    this.#full = full.then(() => {
+      this.#full = undefined;
+      if (this.#end > 0) this.#schedule();
+    });
+    // Its end is told by the connection.
+    this.#full.catch(() => {});
+  }
+
+  async #whenThereIsRoom(then: () => Promise<void> | undefined): Promise<void> {
+    await this.#full;
+    if (!this.#over) await then();
+  }
+
+  #cancel(error: Error): Error {
+    this.#reader.cancel(error).catch(() => {});
+    return error;
+  }
+
+  #reserve(): Batch {
+    return (this.#batch ??= spares.pop() ?? (Buffer.allocUnsafeSlow(BATCH) as Batch));
+  }
+
+  #release(): void {
+    if (this.#batch !== undefined && spares.length < SPARES) spares.push(this.#batch);
+    this.#batch = undefined;
+    this.#end = 0;
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * Files behind streams: `Deno.open(…).readable` is a stream like any other, but who sends one that nobody has read from
+ * (src/http) may ask here for the file, and let the kernel send it.
+ */
+
+/** An open regular file that a stream would read from. */
+export interface FileSource {
+  /** -1 once the file is closed. To be asked anew before each use: a closed descriptor's number gets a new owner. */
+  readonly fd: number;
+  /** Where the stream would go on reading. */
+  position: number;
+  /** Bytes from there to the file's end, as it is now. */
+  left(): number;
+  /** Reads from the position, and moves it; null at the end. */
+  read(buffer: Uint8Array): Promise<number | null>;
+}
+
+const sources = new WeakMap<ReadableStream, FileSource>();
+
+/** Says that `stream` gives what is left of a file, and nothing else. Whoever cancels the stream closes the file. */
+export function noteFile(stream: ReadableStream, source: FileSource): void {
+  sources.set(stream, source);
+}
+
+/** The file that the stream would read, if it would. The caller knows that nobody has begun to. */
+export function fileBehind(stream: ReadableStream): FileSource | undefined {
+  return sources.get(stream);
+}
