@@ -22,3 +22,80 @@ export function stripElf(file: Buffer): Buffer {
   stripped.writeUInt16LE(0, 62); // e_shstrndx
   return stripped;
 }
+
+const PT_LOAD = 1;
+
+/**
+ * The program without `length` bytes at `from`, both whole pages inside one segment, which becomes two: addresses stay as
+ * they are, and those of the missing bytes lead nowhere. For files without section headers.
+ */
+export function removeFromElf(file: Buffer, from: number, length: number): Buffer {
+  const until = from + length;
+  const tableAt = Number(file.readBigUInt64LE(32));
+  const size = file.readUInt16LE(54);
+  const headers = Array.from({ length: file.readUInt16LE(56) }, (_, index) =>
+    Buffer.from(file.subarray(tableAt + index * size, tableAt + (index + 1) * size)),
+  );
+  const around = (header: Buffer) =>
+    header.readUInt32LE(0) === PT_LOAD &&
+    field(header, OFFSET) <= from &&
+    field(header, OFFSET) + field(header, FILE_SIZE) >= until;
+  const split = headers.findIndex(around);
+  if (split < 0) throw new Error("what is to be left out is not inside one segment");
+  const left = Buffer.concat([file.subarray(0, from), file.subarray(until)]);
+  const moved = (offset: number) => (offset >= until ? offset - length : offset);
+
+  const first = headers[split];
+  const second = Buffer.from(first);
+  const before = from - field(first, OFFSET);
+  const behind = field(first, FILE_SIZE) - before - length;
+  for (const header of headers) if (header !== first) put(header, OFFSET, moved(field(header, OFFSET)));
+  const address = field(first, ADDRESS) + before + length;
+  put(second, OFFSET, from);
+  put(second, ADDRESS, address);
+  put(second, PHYSICAL, address);
+  put(second, FILE_SIZE, behind);
+  put(second, MEMORY_SIZE, behind);
+  put(first, FILE_SIZE, before);
+  put(first, MEMORY_SIZE, before);
+  headers.splice(split + 1, 0, second);
+
+  writeHeaders(left, moved(tableAt), headers);
+  return left;
+}
+
+// Where a program header has what, and PT_PHDR, which describes the table itself.
+const OFFSET = 8;
+const ADDRESS = 16;
+const PHYSICAL = 24;
+const FILE_SIZE = 32;
+const MEMORY_SIZE = 40;
+const PT_PHDR = 6;
+
+function writeHeaders(file: Buffer, at: number, headers: readonly Buffer[]): void {
+  const bytes = headers.reduce((sum, header) => sum + header.length, 0);
+  const home = headers.find(
+    (header) =>
+      header.readUInt32LE(0) === PT_LOAD &&
+      field(header, OFFSET) <= at &&
+      field(header, OFFSET) + field(header, FILE_SIZE) >= at + bytes,
+  );
+  // Those that --build-sea wrote have a page of their own with room for 23; the original's stand before other things.
+  if (home === undefined || at < 4096 || field(home, OFFSET) !== at) throw new Error("no room for another segment");
+  for (const header of headers) {
+    if (header.readUInt32LE(0) !== PT_PHDR) continue;
+    put(header, FILE_SIZE, bytes);
+    put(header, MEMORY_SIZE, bytes);
+  }
+  Buffer.concat([...headers]).copy(file, at);
+  file.writeBigUInt64LE(BigInt(at), 32);
+  file.writeUInt16LE(headers.length, 56);
+}
+
+function field(header: Buffer, at: number): number {
+  return Number(header.readBigUInt64LE(at));
+}
+
+function put(header: Buffer, at: number, value: number): void {
+  header.writeBigUInt64LE(BigInt(value), at);
+}

@@ -15,6 +15,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { BundleError } from "../bundle/errors.ts";
 import { encodePayload, openPayload, ownPayload, type PartInput } from "../bundle/executable.ts";
 import { type IncludedFile, includeFiles } from "../bundle/include.ts";
+import { LocalesError, parseLocales, withLocales } from "../bundle/locales.ts";
 import { bundle, stopEsbuild } from "../bundle/mod.ts";
 import { mapPart, sha256 } from "../bundle/pack.ts";
 import { cannotServe } from "../bundle/serves.ts";
@@ -30,6 +31,8 @@ export interface CompileOptions {
   readonly include?: readonly string[];
   /** `linux-x64`; only this system's own base is there so far. */
   readonly target?: string;
+  /** Languages that the executable brings data of, `en,de`; all when absent. */
+  readonly locales?: string;
 }
 
 /** What came of it. */
@@ -51,7 +54,9 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
     throw new UsageError(`there is no base for ${options.target} here; this slipway compiles for ${here}`);
   }
   const path = destination(options.output, entry);
-  const base = await findBase();
+  const languages = told(() => parseLocales(options.locales ?? "all"));
+  const full = await findBase();
+  const base = languages === undefined ? full : reduced(full, languages);
   const include = options.include ?? [];
   const program = await bundle(entry, { also: include.map(placeOf) });
   await stopEsbuild();
@@ -119,6 +124,20 @@ export function writeExecutable(path: string, ...contents: readonly Iterable<Uin
 interface Base {
   readonly length: number;
   pieces(): Iterable<Uint8Array>;
+}
+
+/** The base without the data of other languages: what this takes in memory, a compile of all does not. */
+function reduced(base: Base, languages: readonly string[]): Base {
+  const bytes = told(() => withLocales(Buffer.concat([...base.pieces()]), languages));
+  return { length: bytes.length, pieces: () => [bytes] };
+}
+
+function told<T>(what: () => T): T {
+  try {
+    return what();
+  } catch (error) {
+    throw error instanceof LocalesError ? new UsageError(`--locales: ${error.message}`) : error;
+  }
 }
 
 /** The base: out of our own executable, or what `npm run build` left in dist when we run from source. */

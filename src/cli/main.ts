@@ -90,6 +90,7 @@ function commandLine(argv: readonly string[]): Command {
     .argument("<file>", "the program: TypeScript, JavaScript or JSX")
     .option("-o, --output <path>", "the executable to write (default: the file's name without its ending)")
     .option("--include <path>", "embed a file or a folder; may be given several times", collect)
+    .option("--locales <list>", "languages to bring data of, as en,de; without it all: 27 MB more")
     .option("--target <target>", "the system to compile for (default: this one)")
     .addHelpText(
       "after",
