@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 /** The source of each, and what it includes. */
 const sources = {
-  load: ["load.c"],
+  load: ["load.c", "measure.h"],
   epoll: ["peers/epoll.c", "peers/answer.h"],
   uring: ["peers/uring.c", "peers/answer.h"],
   bodies: ["peers/bodies.c"],

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { parseArgs } from "node:util";
-import { cpuSeconds } from "./cpu.ts";
+import { cpuSeconds, machineBusySeconds } from "./cpu.ts";
 import type { LoadResult } from "./load.ts";
 
 const { values } = parseArgs({
@@ -262,6 +262,7 @@ class Connection {
 
 let cpu = 0;
 let own = 0;
+let machine = 0;
 let start = 0;
 let finished = false;
 const all = new Set<Connection>();
@@ -270,6 +271,7 @@ function begin(): void {
   seen = { ...nothing, latencies: [] };
   cpu = cpuSeconds(pids);
   own = cpuSeconds([process.pid]);
+  machine = machineBusySeconds();
   start = performance.now();
   setTimeout(done, duration * 1000);
 }
@@ -287,6 +289,7 @@ function done(): void {
     seconds,
     cpuSeconds: cpuSeconds(pids) - cpu,
     loadCpuSeconds: cpuSeconds([process.pid]) - own,
+    machineSeconds: machineBusySeconds() - machine,
     latency: { p50: percentile(0.5), p90: percentile(0.9), p99: percentile(0.99), max: percentile(1) },
   };
   for (const connection of all) connection.destroy();

@@ -105,7 +105,8 @@ export async function sampleLoad(
         p50: result.requests > 0 ? result.latency.p50 : Number.NaN,
         p99: result.requests > 0 ? result.latency.p99 : Number.NaN,
         peak: peakBytes(pids) / 2 ** 20,
-        loadBusy: (result.loadCpuSeconds / result.seconds) * 100,
+        // Of one core, what neither the server nor the load generator used.
+        otherLoad: (result.machineSeconds - result.cpuSeconds - result.loadCpuSeconds) / result.seconds,
       },
     };
   }

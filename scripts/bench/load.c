@@ -21,6 +21,7 @@
  * counts.
  */
 #define _GNU_SOURCE
+#include "measure.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -35,7 +36,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MAX_DEPTH = 256, MAX_CONNECTIONS = 20000, BUFFER = 65536, MAX_PIDS = 64, FILLER = 262144, OPENING = 200 };
@@ -57,7 +57,7 @@ struct connection {
 
 static struct {
   uint64_t requests, status_errors, broken, reconnects, bytes, body, sent;
-  uint64_t latency[64 * 32], latency_max;
+  uint64_t latency[BUCKETS], latency_max;
 } seen;
 
 static struct connection *connections;
@@ -71,33 +71,6 @@ static uint64_t to_issue = UINT64_MAX, refused, idle_answered, idle_lost;
 static void fail(const char *what) {
   fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
   exit(1);
-}
-
-static uint64_t now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + t.tv_nsec;
-}
-
-/* Log-linear buckets, 32 to a power of two: within 3 % at any size. */
-static unsigned bucket_of(uint64_t ns) {
-  if (ns < 32) return ns;
-  unsigned exponent = 63 - __builtin_clzll(ns);
-  return (exponent - 4) * 32 + ((ns >> (exponent - 5)) & 31);
-}
-
-static uint64_t bucket_value(unsigned bucket) {
-  if (bucket < 32) return bucket;
-  unsigned exponent = bucket / 32 + 4;
-  return (1ull << exponent) + ((uint64_t)(bucket & 31) << (exponent - 5));
-}
-
-static uint64_t percentile(double part) {
-  uint64_t total = 0, sum = 0;
-  for (unsigned i = 0; i < 64 * 32; i++) total += seen.latency[i];
-  for (unsigned i = 0; i < 64 * 32; i++)
-    if ((sum += seen.latency[i]) > 0 && sum >= total * part) return bucket_value(i);
-  return 0;
 }
 
 static void watch(struct connection *c, int operation) {
@@ -345,17 +318,6 @@ static void ready(struct connection *c, uint32_t events) {
   }
 }
 
-static uint64_t cpu_of(const pid_t *pids, int count) {
-  uint64_t sum = 0;
-  for (int i = 0; i < count; i++) {
-    clockid_t clock;
-    struct timespec t;
-    if (clock_getcpuclockid(pids[i], &clock) != 0 || clock_gettime(clock, &t) != 0) continue; /* it has ended */
-    sum += (uint64_t)t.tv_sec * 1000000000u + t.tv_nsec;
-  }
-  return sum;
-}
-
 static void read_request(const char *path, size_t body) {
   static char text[BUFFER + 1];
   FILE *file = fopen(path, "rb");
@@ -478,18 +440,20 @@ int main(int argc, char **argv) {
     turn_until(now() + warmup * 1e9, count);
     memset(&seen, 0, sizeof seen);
   }
+  double machine = machine_busy();
   uint64_t cpu = cpu_of(pids, pid_count), start = now(), own = clock();
   turn_until(start + duration * 1e9, count);
   uint64_t cpu_ns = cpu_of(pids, pid_count) - cpu, took = now() - start;
   own = clock() - own;
+  machine = machine_busy() - machine;
   printf("{\"requests\":%llu,\"statusErrors\":%llu,\"broken\":%llu,\"reconnects\":%llu,\"bytes\":%llu,"
          "\"body\":%llu,\"sent\":%llu,"
-         "\"seconds\":%.6f,\"cpuSeconds\":%.9f,\"loadCpuSeconds\":%.6f,"
+         "\"seconds\":%.6f,\"cpuSeconds\":%.9f,\"loadCpuSeconds\":%.6f,\"machineSeconds\":%.2f,"
          "\"latency\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"max\":%.1f}}\n",
          (unsigned long long)seen.requests, (unsigned long long)seen.status_errors,
          (unsigned long long)(seen.broken + idle_lost), (unsigned long long)seen.reconnects, (unsigned long long)seen.bytes,
          (unsigned long long)seen.body, (unsigned long long)seen.sent, took / 1e9, cpu_ns / 1e9,
-         (double)own / CLOCKS_PER_SEC, percentile(0.5) / 1e3, percentile(0.9) / 1e3, percentile(0.99) / 1e3,
+         (double)own / CLOCKS_PER_SEC, machine, percentile(seen.latency, 0.5) / 1e3, percentile(seen.latency, 0.9) / 1e3, percentile(seen.latency, 0.99) / 1e3,
          seen.latency_max / 1e3);
   fflush(stdout);
   /* What is still owed may arrive for a moment, so that the server sees an orderly end and logs nothing. */

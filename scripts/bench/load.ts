@@ -44,6 +44,8 @@ export interface LoadResult {
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly loadCpuSeconds: number;
+  /** What all cores together were busy meanwhile, whoever with. */
+  readonly machineSeconds: number;
   /** Microseconds. */
   readonly latency: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number };
 }

@@ -4,7 +4,6 @@
 // taken within a round, so that drift of the machine cancels out.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { machineBusySeconds } from "./cpu.ts";
 import type { Peer } from "./peer.ts";
 import type { Question, Sample, Settings, Subject } from "./question.ts";
 import { freePort, ServerError, startServer } from "./server.ts";
@@ -132,13 +131,9 @@ export async function ask(question: Question, plan: Plan): Promise<Result> {
         const subject = subjects[index];
         plan.progress(`${question.name}: round ${round + 1} of ${plan.rounds}, ${subject.peer}`);
         await attempt(subject.peer, async () => {
-          const busy = machineBusySeconds();
-          const began = performance.now();
           const sample = await question.measure(subject, settings);
-          const seconds = (performance.now() - began) / 1000;
           samples.get(subject.peer)?.push(sample);
-          const ours = ((sample.extra.busy ?? 0) + (sample.extra.loadBusy ?? 0)) / 100;
-          if (ours > 0) otherLoad = Math.max(otherLoad, (machineBusySeconds() - busy) / seconds - ours);
+          otherLoad = Math.max(otherLoad, sample.extra.otherLoad ?? 0);
         });
       }
     }

@@ -1,6 +1,7 @@
 // The load generators against servers that count for themselves: a figure per
 // request is worth nothing if the requests are counted wrong. Every case runs
 // on the C generator (where a C compiler exists) and on the portable one.
+import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -43,6 +44,23 @@ async function against(
     return { result: await runLoad({ ...load, port: address.port }), seen };
   } finally {
     for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+function http(listener: RequestListener): Server {
+  return createHttpServer({ keepAliveTimeout: 60_000 }, listener);
+}
+
+/** Runs `load` against a server of node:http. */
+async function loaded(server: Server, load: Omit<LoadOptions, "port">): Promise<{ result: LoadResult }> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("the test server has no port");
+    return { result: await runLoad({ ...load, port: address.port }) };
+  } finally {
+    server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   }
 }
@@ -189,6 +207,70 @@ function cases(name: string, portable: boolean): void {
       assert.is(result.requests, 0, JSON.stringify(nonsense));
       assert.is(result.broken, 10, JSON.stringify(nonsense));
     }
+  });
+
+  test("sends bodies whole, however large, and counts what it sent", async () => {
+    const lengths: number[] = [];
+    const server = http((request, response) => {
+      let length = 0;
+      request.on("data", (chunk: Buffer) => {
+        length += chunk.length;
+      });
+      request.on("end", () => {
+        lengths.push(length);
+        response.end("ok");
+      });
+    });
+    const BODY = 700_001; // no multiple of any buffer
+    const head = `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${BODY}\r\n\r\n`;
+    const { result } = await loaded(server, { request: head, body: BODY, requests: 12, connections: 3, portable });
+    assert.is(result.requests, 12);
+    assert.is(result.broken + result.statusErrors, 0);
+    assert.equal(
+      lengths,
+      Array.from({ length: 12 }, () => BODY),
+    );
+    assert.ok(result.sent >= 12 * BODY, `${result.sent} bytes`);
+    assert.is(result.body, 12 * 2);
+  });
+
+  test("counts the bytes of a body without its head and its chunks' framing", async () => {
+    const server = http((_request, response) => {
+      response.write("a".repeat(1000));
+      response.end("b".repeat(300_000));
+    });
+    const { result } = await loaded(server, { request: GET, requests: 10, connections: 2, portable });
+    assert.is(result.requests, 10);
+    assert.is(result.body, 10 * 301_000);
+    assert.ok(result.bytes > result.body);
+  });
+
+  test("idle connections have one answer each, stay open, and are not counted", async () => {
+    let seen = 0;
+    const sockets = new Set<Socket>();
+    const server = http((request, response) => {
+      seen++;
+      sockets.add(request.socket);
+      response.end("ok");
+    });
+    const { result } = await loaded(server, { request: GET, requests: 50, connections: 3, idle: 250, portable });
+    assert.is(result.requests, 50);
+    assert.is(result.broken + result.statusErrors + result.reconnects, 0);
+    assert.is(seen, 300);
+    assert.is(sockets.size, 253);
+  });
+
+  test("an idle connection that the server ends is an error", async () => {
+    const sockets = new Set<Socket>();
+    const server = http((request, response) => {
+      sockets.add(request.socket);
+      response.end("ok");
+      // The eleventh connection is the first busy one: from then on one idle one is missing.
+      if (sockets.size === 11) [...sockets][4].destroy();
+    });
+    const { result } = await loaded(server, { request: GET, seconds: 0.3, connections: 2, idle: 10, portable });
+    assert.ok(result.requests > 0);
+    assert.is(result.broken, 1);
   });
 
   test("a server that never answers ends with the time, not later", async () => {
