@@ -12,7 +12,7 @@ import type { Ring } from "./uring-ring.ts";
 
 const REGISTER_PBUF_RING = 22;
 /** Of one buffer. What arrives in larger pieces is received buffer by buffer. */
-export const BUFFER_BYTES = 16 * 1024;
+export const BUFFER_BYTES = 64 * 1024;
 const MOST = 512;
 const FIRST = 64;
 

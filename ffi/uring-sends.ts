@@ -23,6 +23,8 @@ export class Arena {
   /** Where each one's request stands, and the running number behind it. */
   readonly #requests = new Int32Array(SENDS);
   readonly #serials = new Int32Array(SENDS);
+  /** Whether the request behind it waits for it. */
+  readonly #linked = new Uint8Array(SENDS);
   #end = 0;
 
   constructor(system: System) {
@@ -42,6 +44,7 @@ export class Arena {
   /** Copies `bytes[start, end)`; the send's number. It must fit. */
   put(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
     const number = this.last++;
+    this.#linked[number] = 0;
     this.#handles[number] = handle;
     this.#starts[number] = this.#end;
     this.#lengths[number] = end - start;
@@ -70,9 +73,13 @@ export class Arena {
     if (number < this.first || this.#handles[number] !== handle || this.#serials[number] !== ring.next) return false;
     if (!ring.hasRoom || this.wasTaken(number, ring.taken)) return false;
     ring.flag(this.#requests[number], IO_LINK);
+    this.#linked[number] = 1;
     return true;
   }
 
+  isLinked(number: number): boolean {
+    return this.#linked[number] === 1;
+  }
   handleOf(number: number): Handle {
     return this.#handles[number];
   }

@@ -94,7 +94,7 @@ const BULK = 1 << 22;
 const CLOSING = 1 << 23;
 const LEAVING = 1 << 24;
 const STREAM = 1 << 25;
-const IN_KERNEL = RECV_ASKED | ACCEPT_ASKED | ROOM_ASKED | INPUT_ASKED | HANGUP_ASKED;
+const IN_KERNEL = RECV_ASKED | ACCEPT_ASKED | ROOM_ASKED | INPUT_ASKED | HANGUP_ASKED | SEND_ASKED;
 
 /** Completions that one poll delivers before everybody else gets a turn. */
 const BATCH = 512;
@@ -104,7 +104,9 @@ const WORDS = 4;
  * Connections that a listener asks for at a time. One multishot request would accept all that wait, past every limit on
  * connections and descriptors.
  */
-const ACCEPTS_ASKED = 8;
+const ACCEPTS_ASKED = 16;
+/** And at most one for so many descriptors: what comes after a pause uses up those that are kept for other things. */
+const DESCRIPTORS_AN_ACCEPT = 64;
 /** How often a poll enters again for what its sinks have asked for meanwhile. */
 const ROUNDS = 4;
 /** Larger messages are given to the kernel at once: what a batch saves is nothing beside their copy. */
@@ -130,9 +132,10 @@ export class UringPoller extends SocketPoller {
   #polling = false;
   /** Handles whose receiving ended for lack of buffers, until some are back. */
   readonly #starved: number[] = [];
-  /** How many accepts are asked for, by listener; listeners that were paused in this turn. */
+  /** How many accepts are asked for, by listener; and listeners that accepted, or were paused, in this round. */
   readonly #accepts = new Map<Handle, number>();
-  readonly #paused: Handle[] = [];
+  readonly #acceptsAsked: number;
+  readonly #touched = new Set<Handle>();
   /** Opened in this turn: whoever is neither receiving nor closed at its end is watched for a hang-up. */
   readonly #fresh: number[] = [];
   readonly #pause: { readonly address: number };
@@ -152,6 +155,8 @@ export class UringPoller extends SocketPoller {
     this.#ring = ring;
     this.descriptor = ring.eventfd;
     this.#arena = new Arena(system);
+    const descriptors = system.descriptorLimit() / DESCRIPTORS_AN_ACCEPT;
+    this.#acceptsAsked = Math.max(1, Math.min(ACCEPTS_ASKED, Math.floor(descriptors)));
     const pause = system.allocate(16);
     new BigInt64Array(pause.buffer)[0] = BigInt(LEFT_BEHIND_MS / 1000);
     this.#pause = pause;
@@ -184,7 +189,7 @@ export class UringPoller extends SocketPoller {
         const delivered = this.#deliver() + this.workOff();
         count += delivered;
         if (this.#fresh.length > 0) this.#watchFresh();
-        while (this.#paused.length > 0) this.#stopAccepting(this.#paused.pop() as Handle);
+        if (this.#touched.size > 0) this.#seeToListeners();
         this.#buffers.tell();
         if (this.#starved.length > 0) this.#feedStarved();
         if (this.#ring.pending === 0) break;
@@ -573,7 +578,7 @@ export class UringPoller extends SocketPoller {
     state[handle] &= ~READING;
     if ((state[handle] & ACCEPT_ASKED) === 0) return;
     // Connections are to stay in the kernel's queue; whoever waits for them one by one goes on at once.
-    if (this.#polling) this.#paused.push(handle);
+    if (this.#polling) this.#touched.add(handle);
     else this.#stopAccepting(handle);
   }
 
@@ -589,7 +594,7 @@ export class UringPoller extends SocketPoller {
   #askAccept(listener: Handle): void {
     const { state, fds } = this.table;
     let asked = this.#accepts.get(listener) ?? 0;
-    for (; asked < ACCEPTS_ASKED; asked++) {
+    for (; asked < this.#acceptsAsked; asked++) {
       const at = this.#request(OP_ACCEPT, fds[listener], listener, ACCEPT);
       this.#ring.words[at + OP_FLAGS] = this.constants.SOCK_CLOEXEC | this.constants.SOCK_NONBLOCK;
     }
@@ -623,7 +628,7 @@ export class UringPoller extends SocketPoller {
       return sink?.failed(listener, -result);
     }
     // ECANCELED is our own; ECONNABORTED, EPROTO, … belong to the connection that is gone (man 2 accept).
-    if ((state[listener] & (ACCEPTING | STALLED)) === ACCEPTING) this.#askAccept(listener);
+    if (state[listener] & ACCEPTING) this.#touched.add(listener);
   }
 
   takeAccepted(listener: Handle): void {
@@ -640,6 +645,15 @@ export class UringPoller extends SocketPoller {
         this.#accepted(listener, this.#taken[at + 2]);
       }
     }
+  }
+
+  /** At the end of a round, when it is known whether more connections are wanted. */
+  #seeToListeners(): void {
+    for (const listener of this.#touched) {
+      if ((this.table.state[listener] & (ACCEPTING | STALLED)) === ACCEPTING) this.#askAccept(listener);
+      else this.#stopAccepting(listener);
+    }
+    this.#touched.clear();
   }
 
   #stopAccepting(listener: Handle): void {
@@ -754,8 +768,8 @@ export class UringPoller extends SocketPoller {
       return;
     }
     if (state[handle] & CLOSING) {
-      // The link is broken: the descriptor is still open.
-      this.system.close(this.table.fds[handle]);
+      // With a broken link the descriptor is still open; else whoever closes it is at it.
+      if (arena.isLinked(number)) this.system.close(this.table.fds[handle]);
       return;
     }
     // Told in its turn, behind what came before.
@@ -772,7 +786,9 @@ export class UringPoller extends SocketPoller {
     const arena = this.#arena;
     for (let number = arena.first; number < arena.last; number++) {
       if (!arena.wasTaken(number, this.#ring.taken)) break;
-      this.table.state[arena.handleOf(number)] &= ~SEND_ASKED;
+      const handle = arena.handleOf(number);
+      this.table.state[handle] &= ~SEND_ASKED;
+      if (this.table.state[handle] & CLOSING) this.#freeIfDone(handle);
       arena.first = number + 1;
     }
     arena.rest();

@@ -27,7 +27,9 @@ export class Runtime {
   readonly #watch: Watch;
   #now: number;
   #turning = false;
+  /** A turn is on its way; and the immediate of it is queued. */
   #scheduled = false;
+  #queued = false;
   #disposed = false;
   #holds = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -51,7 +53,7 @@ export class Runtime {
     };
     this.#watch = watch(poller.descriptor, () => {
       poller.woken();
-      this.schedule();
+      this.#queueTurn();
     });
   }
 
@@ -106,13 +108,21 @@ export class Runtime {
   readonly schedule = (): void => {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const immediate = setImmediate(this.#turn);
-    // A poller that looks again and again must not keep alive what nobody holds.
-    if (this.#holds === 0) immediate.unref();
+    // A poller that looks again and again must not keep alive what nobody holds: then the watch has to ask for it.
+    if (this.#holds === 0) this.poller.wake();
+    else this.#queueTurn();
   };
+
+  #queueTurn(): void {
+    this.#scheduled = true;
+    if (this.#queued) return;
+    this.#queued = true;
+    setImmediate(this.#turn);
+  }
 
   readonly #turn = (): void => {
     this.#scheduled = false;
+    this.#queued = false;
     if (this.#disposed) return;
     this.#now = monotonicNow();
     this.#turning = true;

@@ -341,7 +341,8 @@ test("10,000 connections, reset or closed at random moments: nothing stays", asy
     await many(200);
     const before = descriptors();
     await many(10_000);
-    assert.ok(descriptors() <= before, `${descriptors()} descriptors, ${before} before`);
+    // A completion kernel closes the last ones a moment after their handles.
+    await eventually(() => descriptors() <= before, `${descriptors()} descriptors, ${before} before`);
     assert.is(taskCount(), 0);
   });
   assert.equal(lines, []);
