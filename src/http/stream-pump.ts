@@ -60,7 +60,8 @@ export class StreamPump {
     if (head <= BATCH) {
       this.#reserve().set(out.subarray(0, head));
       this.#end = head;
-      this.#schedule();
+      // Not from here: a tick that is queued outside of a microtask comes before all of those.
+      queueMicrotask(this.#schedule);
     } else this.#full = this.#output.flush(head);
     if (first !== undefined) this.#took(first);
     else this.#ask();
@@ -187,11 +188,11 @@ export class StreamPump {
     this.stop();
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return;
+  readonly #schedule = (): void => {
+    if (this.#scheduled || this.#over) return;
     this.#scheduled = true;
     process.nextTick(this.#tick);
-  }
+  };
 
   readonly #tick = (): void => {
     this.#scheduled = false;
