@@ -1,0 +1,28 @@
+// The kinds of connections that do nothing, and how each comes to that.
+
+export interface Kind {
+  readonly title: string;
+  /** What the client sends, once. */
+  readonly sends: string;
+  /** Whether something comes back; the client waits for it. */
+  readonly answered: boolean;
+}
+
+const head = (method: string, path: string, ...fields: string[]): string =>
+  [`${method} ${path} HTTP/1.1`, "Host: localhost", ...fields, "", ""].join("\r\n");
+
+export const kinds: Readonly<Record<string, Kind>> = {
+  http: { title: "HTTP, after a request", sends: head("GET", "/"), answered: true },
+  head: { title: "HTTP, half a head (40 bytes) has come", sends: head("GET", "/").slice(0, 40), answered: false },
+  body: {
+    title: "HTTP, a handler awaits the rest of a body",
+    sends: `${head("POST", "/", "Content-Length: 1000")}${"x".repeat(100)}`,
+    answered: false,
+  },
+  events: { title: "HTTP, an event stream that is silent", sends: head("GET", "/events"), answered: true },
+  raw: { title: "raw, a task in `await conn.read(p)`", sends: "hello", answered: true },
+  readable: { title: "raw, a task in `for await (… of conn.readable)`", sends: "hello", answered: true },
+};
+
+/** What is measured when nobody says otherwise. */
+export const usual: readonly string[] = ["http", "raw", "head"];
