@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import { against, FEWEST_ROUNDS, guarded } from "./against.ts";
 import { compiled } from "./compiler.ts";
 import { allowedCores } from "./cpu.ts";
-import { inRoot } from "./peer.ts";
+import { inRoot, type Peer } from "./peer.ts";
 import { choosePeers, commandPeer, peers, quickPeers, usualPeers } from "./peers.ts";
 import { loadQuestions, questionNames } from "./questions.ts";
 import { table, writeResult } from "./report.ts";
@@ -120,7 +120,8 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     for (const question of questions) {
       const usual = question.peers ?? usualPeers;
-      const chosen = asked ?? choosePeers(quick ? quickPeers(usual, question.against) : usual);
+      const applies = (peer: Peer): boolean => peer.applies?.(question.handlers) ?? true;
+      const chosen = asked ?? choosePeers(quick ? quickPeers(usual, question.against) : usual).filter(applies);
       const plan = {
         peers: [...chosen, ...extra],
         rounds: rounds || (quick ? QUICK_ROUNDS : (question.rounds ?? 5)),

@@ -11,6 +11,8 @@ export interface Peer {
   readonly name: string;
   /** A start that fails is a part of ours that is refused here, or not built yet: left out, no failure. */
   readonly optional?: boolean;
+  /** Whether it has a program for the question at all; who has none is not asked unless by name. */
+  applies?(handlers: Handlers): boolean;
   /** What it is, for a table that is kept. */
   version?(): string;
   launch(handlers: Handlers, directory: string): Launch;

@@ -126,6 +126,7 @@ function goPeer(name: string, threads: number | null): Peer {
   return {
     name,
     version: threads === null ? goVersion : undefined,
+    applies: ({ go }) => go !== undefined,
     launch(handlers) {
       const { go } = handlers;
       if (!go) return { missing: "its server has no mode for this question" };
@@ -152,6 +153,7 @@ const ringModes: readonly CMode[] = ["plaintext", "json", "close"];
 function cPeer(name: string, ring: boolean): Peer {
   return {
     name,
+    applies: ({ c }) => c !== null && (!ring || ringModes.includes(c)),
     optional: ring, // containers often forbid io_uring
     launch(handlers) {
       const mode = handlers.c;

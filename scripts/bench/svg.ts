@@ -55,15 +55,19 @@ const marks: Readonly<Record<string, string>> = {
   "c-uring": "#111827",
 };
 
+/** What lies further out than 1/16 or 16 is drawn there: an idle connection that costs nothing would squeeze the rest. */
+const EDGE = 4;
+
 /** All questions at once, on a scale where half and double are equally far from even. */
 export function overviewPlot(title: string, rows: readonly Row[]): string {
   const all = rows
     .flatMap(({ ratios }) => Object.values(ratios))
     .filter((ratio) => ratio > 0 && Number.isFinite(ratio));
-  const from = Math.floor(Math.log2(Math.min(0.5, ...all)));
-  const to = Math.ceil(Math.log2(Math.max(2, ...all)));
+  const from = Math.max(-EDGE, Math.floor(Math.log2(Math.min(0.5, ...all))));
+  const to = Math.min(EDGE, Math.ceil(Math.log2(Math.max(2, ...all))));
   const left = 140;
-  const x = (ratio: number): number => left + ((Math.log2(ratio) - from) / (to - from)) * (WIDTH - left - 30);
+  const inside = (power: number): number => Math.min(to, Math.max(from, power));
+  const x = (ratio: number): number => left + ((inside(Math.log2(ratio)) - from) / (to - from)) * (WIDTH - left - 30);
   const top = 84;
   const bottom = top + rows.length * ROW;
   const parts: string[] = [text(16, 26, title, { size: 15, weight: 600 })];
@@ -87,6 +91,9 @@ export function overviewPlot(title: string, rows: readonly Row[]): string {
       if (!(ratio > 0) || !(name in marks)) continue;
       parts.push(`<circle cx="${round(x(ratio))}" cy="${y}" r="5" fill="${marks[name]}" fill-opacity="0.85"/>`);
     }
+  }
+  if (all.some((ratio) => Math.abs(Math.log2(ratio)) > EDGE)) {
+    parts.push(text(16, bottom + 18, "on an edge: beyond it", { fill: GREY }));
   }
   parts.push(text(x(1) - 8, bottom + 18, "← ours costs less", { anchor: "end", fill: GREY }));
   parts.push(text(x(1) + 8, bottom + 18, "ours costs more →", { fill: GREY }));
