@@ -37,6 +37,15 @@ const PORT = 16;
 /** A larger write goes to the poller in pieces: what it must copy when the socket is full stays small. */
 const PIECE = 256 * 1024;
 
+/** What fits is copied byte by byte: a view to copy it from, of 104 bytes, would cost more. */
+const SMALL = 64;
+
+// A promise's executor runs at once, so one serves all reads: a closure for each would be 96 bytes of garbage.
+let keptEnd: EndRead;
+const keepEnd = (end: (result: never) => void): void => {
+  keptEnd = end as EndRead;
+};
+
 // For src/net only: what other modules here need of a connection that is nobody else's business.
 /** Ends a connection whose bytes should arrive: see linger.ts. */
 export let closeGently: (conn: Conn) => void;
@@ -95,7 +104,9 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     if (p.length === 0) return Promise.resolve(0);
     if (this.#rare.kept !== undefined) return Promise.resolve(this.#takeKept(p));
     if (this.#state & ENDED) return this.#rare.errno === 0 ? Promise.resolve(null) : Promise.reject(this.#readError());
-    return new Promise((resolve) => this.#waitRead(p, resolve as EndRead));
+    const read = new Promise<number | null>(keepEnd);
+    this.#waitRead(p, keptEnd);
+    return read;
   }
 
   /**
@@ -221,7 +232,9 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     if (refused !== undefined) return Promise.reject(refused);
     if (this.#rare.kept !== undefined) return Promise.resolve(this.#own().takeAll() ?? null);
     if (this.#state & ENDED) return this.#rare.errno === 0 ? Promise.resolve(null) : Promise.reject(this.#readError());
-    return new Promise((resolve) => this.#waitRead(CHUNK, resolve as EndRead));
+    const read = new Promise<Uint8Array<ArrayBuffer> | null>(keepEnd);
+    this.#waitRead(CHUNK, keptEnd);
+    return read;
   }
 
   #readRefused(): Error | undefined {
@@ -317,7 +330,8 @@ export class Conn<A extends Addr = Addr> implements Disposable {
       } else {
         // A buffer that was transferred away meanwhile has length 0, and setting even nothing in it throws.
         const n = Math.min(buffer.length, end - start);
-        if (n > 0) buffer.set(bytes.subarray(start, start + n));
+        if (n > SMALL) buffer.set(bytes.subarray(start, start + n));
+        else for (let i = 0; i < n; i++) buffer[i] = bytes[start + i];
         endRead(n);
         start += n;
       }
