@@ -6,6 +6,7 @@
  * its 2.6 µs and 2.3 KB; ours takes 96 bytes.)
  */
 import { isArrayBuffer } from "node:util/types";
+import { copyOf } from "./copies.ts";
 import { formBody } from "./form.ts";
 
 /** A body as it waits to be read or sent. */
@@ -57,7 +58,7 @@ function text(body: unknown): TypedBody {
 }
 
 function copied(buffer: ArrayBuffer, start: number, length: number): TypedBody {
-  return { source: buffer.detached ? new Uint8Array(0) : new Uint8Array(buffer, start, length).slice(), type: null };
+  return { source: buffer.detached ? new Uint8Array(0) : copyOf(new Uint8Array(buffer, start, length)), type: null };
 }
 
 function usableStream(stream: ReadableStream<Uint8Array>, keepalive: boolean): ReadableStream<Uint8Array> {
@@ -101,7 +102,8 @@ export function bufferOf(view: Uint8Array<ArrayBuffer>): ArrayBuffer {
 
 /** Not a Buffer (whose memory others share), not of another length than its memory. */
 function plain(view: Uint8Array): Uint8Array<ArrayBuffer> {
-  return view.constructor === Uint8Array ? (view as Uint8Array<ArrayBuffer>) : Uint8Array.from(view);
+  const whole = view.constructor === Uint8Array && view.byteLength === view.buffer.byteLength;
+  return whole ? (view as Uint8Array<ArrayBuffer>) : new Uint8Array(view);
 }
 
 /** "Fully read" (the stream stays locked): its chunks must be Uint8Arrays. */

@@ -11,6 +11,7 @@ export {
   isLightResponse,
   markBodyUsed,
   Response,
+  recycleBody,
   responseBody,
   responseBodyUsed,
   responseContentType,

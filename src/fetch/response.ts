@@ -20,6 +20,7 @@ import {
   tee,
   textStreamOf,
 } from "./body.ts";
+import { giveBack } from "./copies.ts";
 import { dropDecodedFields } from "./decoded.ts";
 import { parseForm } from "./form.ts";
 import { reasonPhrase } from "./header-syntax.ts";
@@ -29,6 +30,8 @@ import { exposeInterface, required } from "./interface.ts";
 import { mimeTypeOf } from "./mime.ts";
 import { isForeign } from "./native.ts";
 
+/** In the place of bytes that were sent. */
+const NOTHING = new Uint8Array(0);
 const USED = 1;
 const IMMUTABLE = 2;
 const ERROR = 4;
@@ -45,6 +48,8 @@ export let responseBody: (response: globalThis.Response) => LightBody;
 export let responseBodyUsed: (response: globalThis.Response) => boolean;
 /** The server took the body. */
 export let markBodyUsed: (response: globalThis.Response) => void;
+/** The server has sent the body: memory that nobody else has seen is used again. */
+export let recycleBody: (response: globalThis.Response) => void;
 /** The content type that the body implies; null where the headers say it, or nobody does. */
 export let responseContentType: (response: globalThis.Response) => string | null;
 /** The explicit fields: name, value, name, value …; names in lower case, each set-cookie by itself. Not a copy. */
@@ -137,6 +142,14 @@ export class Response implements globalThis.Response {
     responseBodyUsed = (r) => (r as Response).#unusable();
     markBodyUsed = (r) => {
       (r as Response).#flags |= USED;
+    };
+    recycleBody = (r) => {
+      const response = r as Response;
+      const source = response.#source;
+      // A stream that was shown reads a copy of its own, but another response may have been made of it (`sourceOf`).
+      if (!(source instanceof Uint8Array) || response.#stream !== null || (response.#flags & USED) === 0) return;
+      response.#source = NOTHING;
+      giveBack(source as Uint8Array<ArrayBuffer>);
     };
     responseContentType = (r) => (r as Response).#type;
     responseFields = (r) => {

@@ -8,6 +8,7 @@ import {
   isForeignResponse,
   isLightResponse,
   markBodyUsed,
+  recycleBody,
   responseBody,
   responseBodyUsed,
   responseContentType,
@@ -167,8 +168,11 @@ export class ResponseSender {
     connection.responding(status);
     if (none || body === null) await output.flush(end);
     else if (typeof body === "string") await output.headAndText(end, body);
-    else if (body instanceof Uint8Array) await output.headAndBytes(end, body);
-    else if (file !== undefined && stream !== undefined) await this.#file(end, stream, file, framing);
+    else if (body instanceof Uint8Array) {
+      await output.headAndBytes(end, body);
+      if (!connection.closed) recycleBody(response);
+    } else if (file !== undefined && stream !== undefined) await this.#file(end, stream, file, framing);
+    // Its parts, read one by one, cost more: each is two pieces of memory for the garbage collector.
     else await this.#stream(end, stream ?? (body as Blob).stream(), framing, first);
   }
 
