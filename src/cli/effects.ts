@@ -37,8 +37,10 @@ export function watchEffects(onNodeServer: (server: Server) => void): Effects {
       clearImmediate(turn);
     },
     look() {
-      // Standard streams, watch mode's channel and the bundler's process, which is ending, are not the program's.
-      waited ||= process.getActiveResourcesInfo().some((name) => !/^(?:Pipe|TTY|Process|Signal)Wrap$/.test(name));
+      // Standard streams, watch mode's channel, the bundler's process, which is ending, and what joins a worker thread to
+      // the main thread are not the program's.
+      const ours = /^(?:(?:Pipe|TTY|Process|Signal)Wrap|MessagePort)$/;
+      waited ||= process.getActiveResourcesInfo().some((name) => !ours.test(name));
     },
     end() {
       // Runs only if something else keeps the process alive.

@@ -10,6 +10,7 @@ import type { Resolved } from "../options/resolve.ts";
 import { unwrap } from "../parallel/feeds.ts";
 import { type FamilySamples, samplesOf } from "../parallel/merge.ts";
 import type { Ask, CheckName, Told, ToWorker } from "../parallel/messages.ts";
+import { ownOutput } from "../parallel/stdio.ts";
 import { WorkerSide } from "../parallel/worker.ts";
 import { announceNothing } from "../runtime/log.ts";
 import { nameThread } from "../runtime/stall-clock.ts";
@@ -18,13 +19,14 @@ import { standInThread } from "./beside.ts";
 import { drainAll, endOnSignals } from "./ending.ts";
 import { errorText, Failure, stackOf } from "./errors.ts";
 import { networkUse } from "./listening.ts";
-import { outliveOutput, tell } from "./output.ts";
+import { noteWrites, outliveOutput, tell } from "./output.ts";
 import { loadAndStart, type Namespace } from "./start.ts";
 
 type Checks = ReadonlyMap<string, (signal: AbortSignal) => Promise<string | undefined>>;
 
 /** `load` gives the program of an executable; else it comes with the worker's data. */
 export async function runWorker(load?: () => Promise<Namespace>): Promise<void> {
+  ownOutput(noteWrites());
   const side = new WorkerSide();
   const { data, feeds } = side;
   const { file, program, flags, bundle, activated, speaks } = data;
@@ -187,5 +189,9 @@ async function families(): Promise<readonly Family[]> {
   ];
   // Somebody scrapes: from here on, and for a minute after each time.
   const [first, ...rest] = all;
-  return [{ ...first, read: () => (late.watch(), first.read()) }, ...rest];
+  const read = (): ReturnType<Family["read"]> => {
+    late.watch();
+    return first.read();
+  };
+  return [{ ...first, read }, ...rest];
 }

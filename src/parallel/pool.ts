@@ -75,6 +75,7 @@ export class Pool {
   #ending: Promise<Drained> | undefined;
   #gaveUp = false;
   #served = false;
+  #others: Promise<unknown> | undefined;
   #everUp = false;
   /** Node's own servers can't be shared. */
   #alone = false;
@@ -99,12 +100,14 @@ export class Pool {
   async start(): Promise<Up> {
     this.#start(1, true);
     const up = await this.#up.promise;
-    if (!this.#alone) {
-      const others = Array.from({ length: this.#settings.count - 1 }, (_, i) => this.#start(i + 2, false));
-      await Promise.all(others);
-    }
+    if (up.listening && !this.#alone) await this.#startOthers();
     this.#distribution.begin();
     return up;
+  }
+
+  #startOthers(): Promise<unknown> {
+    const start = (_: unknown, i: number): Promise<void> => this.#start(i + 2, false);
+    return (this.#others ??= Promise.all(Array.from({ length: this.#settings.count - 1 }, start)));
   }
 
   // ---- one worker
@@ -121,6 +124,15 @@ export class Pool {
     this.#threads.add(thread);
     this.#distribution.add(thread);
     return new Promise((resolve) => this.#waiting.set(thread, resolve));
+  }
+
+  /** Its program listens: nothing stands in the way of the others any more, and it is as good as up. */
+  #listens(thread: Thread): void {
+    void this.#startOthers();
+    setTimeout(() => {
+      this.#isUp(thread, { shown: undefined, drainTimeout: undefined, listening: true });
+      this.#distribution.begin();
+    }, LISTENS_MS).unref();
   }
 
   #isUp(thread: Thread, up: Up): void {
@@ -145,10 +157,7 @@ export class Pool {
       case "accept": {
         const shared = this.#distribution.get(message.listener);
         if (shared !== undefined) this.#distribution.accept(shared, thread, message.on);
-        setTimeout(() => {
-          this.#isUp(thread, { shown: undefined, drainTimeout: undefined, listening: true });
-          this.#distribution.begin();
-        }, LISTENS_MS).unref();
+        if (thread.state === "starting") this.#listens(thread);
         return;
       }
       case "limit": {

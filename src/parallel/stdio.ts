@@ -9,14 +9,16 @@ import type { Writable } from "node:stream";
 /** A pipe that is full is tried again so often. */
 const AGAIN_MS = 1;
 
-export function ownOutput(): void {
-  writeHere(process.stdout, 1);
-  writeHere(process.stderr, 2);
+/** `wrote` is told of each write. */
+export function ownOutput(wrote: () => void): void {
+  writeHere(process.stdout, 1, wrote);
+  writeHere(process.stderr, 2, wrote);
 }
 
 /** Node's stream stays in its place, since the main thread calls it by a symbol of its own; only its way out changes. */
-function writeHere(stream: Writable, fd: number): void {
+function writeHere(stream: Writable, fd: number, wrote: () => void): void {
   stream._write = (chunk: Uint8Array | string, encoding, done) => {
+    wrote();
     try {
       writeAll(fd, typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk);
     } catch {

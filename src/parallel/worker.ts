@@ -11,7 +11,6 @@ import { runtime } from "../runtime/turn.ts";
 import { Feeds, type Line } from "./feeds.ts";
 import type { Answer, Call, ToMain, ToWorker, WorkerData } from "./messages.ts";
 import { ANSWERED, ENDED, Owners, Shared, SIGNALED, SOCKETS, STOP } from "./shared.ts";
-import { ownOutput } from "./stdio.ts";
 
 /** How often a call that is not answered looks whether the process ends. */
 const LOOK_MS = 100;
@@ -30,7 +29,6 @@ export class WorkerSide implements Line {
     this.#port = parentPort;
     this.data = workerData as WorkerData;
     this.shared = new Shared(this.data.shared);
-    ownOutput();
     this.feeds = new Feeds(
       this,
       ownRuntime(this.data, () => this.#woken()),
