@@ -103,11 +103,6 @@ export interface Poller {
 
   /** Keeps accepting until `pause`. */
   accept(listener: Handle): void;
-  /**
-   * Pauses a listener, and tells of the connections that the kernel has accepted for it already: none of them is lost by
-   * a close that follows, or kept from whoever accepts from the same queue.
-   */
-  takeAccepted(listener: Handle): void;
   /** Starts to connect to a socket address; `connected` or `failed` follows unless an errno is returned. */
   connect(handle: Handle, address: Uint8Array): number;
   /** Keeps receiving until `pause`. Calling it again while receiving changes nothing. */

@@ -44,8 +44,6 @@ export const HANGUP = 4;
 /** TCP urgent data (RFC 6093; telnet's Ctrl-C): recv(2) stops at its mark, so a short read has not emptied the socket. */
 export const URGENT = 8;
 
-const ACCEPTS_A_TURN = 64;
-
 export class ReadinessPoller extends SocketPoller {
   readonly name: string;
   readonly descriptor: number;
@@ -109,10 +107,6 @@ export class ReadinessPoller extends SocketPoller {
     this.table.state[listener] |= LISTENER;
     this.#read(listener, ACCEPTING);
   }
-  /** Nothing is accepted that is not told of at once. */
-  takeAccepted(listener: Handle): void {
-    this.pause(listener);
-  }
   receive(handle: Handle): void {
     this.#read(handle, RECEIVING);
   }
@@ -160,7 +154,7 @@ export class ReadinessPoller extends SocketPoller {
     const state = this.table.state[handle];
     if ((state & MORE) === 0) return;
     if (state & RECEIVING) this.#receiveAll(handle, generation);
-    else if (state & ACCEPTING) this.#acceptAll(handle, generation);
+    else if (state & ACCEPTING) this.acceptAll(handle, generation);
     else if (state & DATAGRAMS) this.datagramsAll(handle, generation);
     else if (events & HANGUP && (state & CONNECTING) === 0) this.table.sinks[handle]?.hungUp(handle);
   }
@@ -201,35 +195,5 @@ export class ReadinessPoller extends SocketPoller {
       }
     }
     this.enqueue(handle);
-  }
-
-  #acceptAll(listener: Handle, generation: number): void {
-    const { EINTR, EAGAIN, EBADF, EINVAL, ENOTSOCK } = this.constants.errno;
-    const sink = this.table.sinks[listener];
-    if (sink === undefined) return;
-    for (let accepts = 0; accepts < ACCEPTS_A_TURN; accepts++) {
-      const fd = this.system.accept(this.table.fds[listener]);
-      if (fd >= 0) {
-        sink.accepted(listener, fd);
-        if (this.table.generations[listener] !== generation || (this.table.state[listener] & ACCEPTING) === 0) return;
-      } else if (fd === -EAGAIN) {
-        this.table.state[listener] &= ~MORE;
-        return;
-      } else if (fd !== -EINTR) {
-        if (this.waits(fd)) {
-          // Accepting stops, without a spin, until something closes or the runtime's retry comes.
-          this.stall(listener);
-          sink.failed(listener, -fd);
-          return;
-        }
-        if (fd === -EBADF || fd === -EINVAL || fd === -ENOTSOCK) {
-          this.table.state[listener] &= ~(MORE | ACCEPTING);
-          sink.failed(listener, -fd);
-          return;
-        }
-        // ECONNABORTED, EPROTO, EOPNOTSUPP, ENETDOWN, … belong to the connection that is gone, not to us (man 2 accept).
-      }
-    }
-    this.enqueue(listener);
   }
 }

@@ -37,6 +37,8 @@ export const READING = ACCEPTING | RECEIVING | DATAGRAMS;
 export const SCRATCH = 64 * 1024;
 /** Reads of one handle before the others get their turn. */
 export const READS_A_TURN = 4;
+/** Connections of one listener, likewise. */
+const ACCEPTS_A_TURN = 64;
 
 export abstract class SocketPoller implements Poller {
   abstract readonly name: string;
@@ -80,7 +82,6 @@ export abstract class SocketPoller implements Poller {
   abstract dispose(): void;
   abstract receive(handle: Handle): void;
   abstract accept(listener: Handle): void;
-  abstract takeAccepted(listener: Handle): void;
   abstract receiveDatagrams(handle: Handle): void;
   abstract pause(handle: Handle): void;
   abstract sendOutgoing(handle: Handle, start: number, end: number): number;
@@ -220,6 +221,36 @@ export abstract class SocketPoller implements Poller {
       }
     }
     return queued.length / 2;
+  }
+
+  protected acceptAll(listener: Handle, generation: number): void {
+    const { EINTR, EAGAIN, EBADF, EINVAL, ENOTSOCK } = this.constants.errno;
+    const sink = this.table.sinks[listener];
+    if (sink === undefined) return;
+    for (let accepts = 0; accepts < ACCEPTS_A_TURN; accepts++) {
+      const fd = this.system.accept(this.table.fds[listener]);
+      if (fd >= 0) {
+        sink.accepted(listener, fd);
+        if (this.table.generations[listener] !== generation || (this.table.state[listener] & ACCEPTING) === 0) return;
+      } else if (fd === -EAGAIN) {
+        this.table.state[listener] &= ~MORE;
+        return this.wantsMore(listener);
+      } else if (fd !== -EINTR) {
+        if (this.waits(fd)) {
+          // Accepting stops, without a spin, until something closes or the runtime's retry comes.
+          this.stall(listener);
+          sink.failed(listener, -fd);
+          return;
+        }
+        if (fd === -EBADF || fd === -EINVAL || fd === -ENOTSOCK) {
+          this.table.state[listener] &= ~(MORE | ACCEPTING);
+          sink.failed(listener, -fd);
+          return;
+        }
+        // ECONNABORTED, EPROTO, EOPNOTSUPP, ENETDOWN, … belong to the connection that is gone, not to us (man 2 accept).
+      }
+    }
+    this.enqueue(listener);
   }
 
   protected datagramsAll(handle: Handle, generation: number): void {

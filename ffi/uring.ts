@@ -26,7 +26,6 @@ import {
   READING,
   RECEIVING,
   SocketPoller,
-  STALLED,
 } from "./socket-poller.ts";
 import type { System } from "./system.ts";
 import { BUFFER_BYTES, ProvidedBuffers } from "./uring-buffers.ts";
@@ -36,7 +35,6 @@ import { Arena } from "./uring-sends.ts";
 
 // linux/io_uring.h: operations
 const OP_POLL_ADD = 6;
-const OP_ACCEPT = 13;
 const OP_ASYNC_CANCEL = 14;
 const OP_TIMEOUT = 11;
 const OP_CLOSE = 19;
@@ -59,9 +57,8 @@ const MSG_WAITALL = 0x100;
 const KIND_BITS = 4;
 const KIND = (1 << KIND_BITS) - 1;
 const RECV = 1;
-const ACCEPT = 2;
 const ROOM = 3; // POLLOUT
-const INPUT = 4; // POLLIN, for datagrams
+const INPUT = 4; // POLLIN, for listeners and datagrams
 const HANGUP = 5; // POLLRDHUP, while nothing is received
 const SEND = 6;
 const LEFT_BEHIND = 7; // the time that a closed connection's last bytes have
@@ -82,7 +79,6 @@ const WAKE = 10;
  *   LEAVING    and its last bytes are still on their way
  */
 const RECV_ASKED = 1 << 12;
-const ACCEPT_ASKED = 1 << 13;
 const ROOM_ASKED = 1 << 14;
 const INPUT_ASKED = 1 << 15;
 const HANGUP_ASKED = 1 << 16;
@@ -94,19 +90,12 @@ const BULK = 1 << 22;
 const CLOSING = 1 << 23;
 const LEAVING = 1 << 24;
 const STREAM = 1 << 25;
-const IN_KERNEL = RECV_ASKED | ACCEPT_ASKED | ROOM_ASKED | INPUT_ASKED | HANGUP_ASKED | SEND_ASKED;
+const IN_KERNEL = RECV_ASKED | ROOM_ASKED | INPUT_ASKED | HANGUP_ASKED | SEND_ASKED;
 
 /** Completions that one poll delivers before everybody else gets a turn. */
 const BATCH = 512;
 /** Words of a completion. */
 const WORDS = 4;
-/**
- * Connections that a listener asks for at a time. One multishot request would accept all that wait, past every limit on
- * connections and descriptors.
- */
-const ACCEPTS_ASKED = 16;
-/** And at most one for so many descriptors: what comes after a pause uses up those that are kept for other things. */
-const DESCRIPTORS_AN_ACCEPT = 64;
 /** How often a poll enters again for what its sinks have asked for meanwhile. */
 const ROUNDS = 4;
 /** Larger messages are given to the kernel at once: what a batch saves is nothing beside their copy. */
@@ -132,10 +121,6 @@ export class UringPoller extends SocketPoller {
   #polling = false;
   /** Handles whose receiving ended for lack of buffers, until some are back. */
   readonly #starved: number[] = [];
-  /** How many accepts are asked for, by listener; and listeners that accepted, or were paused, in this round. */
-  readonly #accepts = new Map<Handle, number>();
-  readonly #acceptsAsked: number;
-  readonly #touched = new Set<Handle>();
   /** Opened in this turn: whoever is neither receiving nor closed at its end is watched for a hang-up. */
   readonly #fresh: number[] = [];
   readonly #pause: { readonly address: number };
@@ -155,8 +140,6 @@ export class UringPoller extends SocketPoller {
     this.#ring = ring;
     this.descriptor = ring.eventfd;
     this.#arena = new Arena(system);
-    const descriptors = system.descriptorLimit() / DESCRIPTORS_AN_ACCEPT;
-    this.#acceptsAsked = Math.max(1, Math.min(ACCEPTS_ASKED, Math.floor(descriptors)));
     const pause = system.allocate(16);
     new BigInt64Array(pause.buffer)[0] = BigInt(LEFT_BEHIND_MS / 1000);
     this.#pause = pause;
@@ -189,7 +172,6 @@ export class UringPoller extends SocketPoller {
         const delivered = this.#deliver() + this.workOff();
         count += delivered;
         if (this.#fresh.length > 0) this.#watchFresh();
-        if (this.#touched.size > 0) this.#seeToListeners();
         this.#buffers.tell();
         if (this.#starved.length > 0) this.#feedStarved();
         if (this.#ring.pending === 0) break;
@@ -302,16 +284,13 @@ export class UringPoller extends SocketPoller {
         case RECV:
           this.#received(handle, result, flags, buffer);
           break;
-        case ACCEPT:
-          this.#accepted(handle, result);
-          break;
         case SEND_FAILED:
           this.table.sinks[handle]?.failed(handle, -result);
           break;
         default:
           this.#ready(handle, kind, result);
       }
-    } else if (kind === ACCEPT && result >= 0) this.system.close(result);
+    }
     if (buffer >= 0) this.#buffers.give(buffer);
   }
 
@@ -349,8 +328,10 @@ export class UringPoller extends SocketPoller {
     if (now & RECEIVING) {
       if (now & HELD) this.#deliverHeld(handle);
       else this.#askReceive(handle);
-    } else if (now & ACCEPTING) this.#askAccept(handle);
-    else if (now & DATAGRAMS && now & MORE) this.datagramsAll(handle, generation);
+    } else if (now & MORE) {
+      if (now & ACCEPTING) this.acceptAll(handle, generation);
+      else if (now & DATAGRAMS) this.datagramsAll(handle, generation);
+    }
   }
 
   // ---- handles
@@ -403,7 +384,6 @@ export class UringPoller extends SocketPoller {
   #cancelAll(handle: Handle): void {
     const state = this.table.state[handle];
     if (state & RECV_ASKED) this.#cancel(handle, RECV);
-    if (state & ACCEPT_ASKED) this.#cancel(handle, ACCEPT);
     if (state & ROOM_ASKED) this.#cancel(handle, ROOM);
     if (state & INPUT_ASKED) this.#cancel(handle, INPUT);
     if (state & HANGUP_ASKED) this.#cancel(handle, HANGUP);
@@ -569,96 +549,27 @@ export class UringPoller extends SocketPoller {
 
   receiveDatagrams(handle: Handle): void {
     this.table.state[handle] |= DATAGRAMS;
+    this.#readLater(handle);
+  }
+
+  #readLater(handle: Handle): void {
     if (this.table.state[handle] & MORE) this.enqueue(handle);
     else this.wantsMore(handle);
   }
 
   pause(handle: Handle): void {
-    const { state } = this.table;
-    state[handle] &= ~READING;
-    if ((state[handle] & ACCEPT_ASKED) === 0) return;
-    // Connections are to stay in the kernel's queue; whoever waits for them one by one goes on at once.
-    if (this.#polling) this.#touched.add(handle);
-    else this.#stopAccepting(handle);
+    this.table.state[handle] &= ~READING;
   }
 
-  // ---- accepting
-
+  /**
+   * A request of its own for each connection would be cheaper by a system call, but it takes from the queue what a pause
+   * wants left there, past every limit; and when it is cancelled while a wake-up is on its way, the connection waits in a
+   * shared queue of which nobody is told (io_uring's accepts wait exclusively).
+   */
   accept(listener: Handle): void {
-    const before = this.table.state[listener];
-    if ((before & OPEN) === 0) return;
-    this.table.state[listener] = before | ACCEPTING | LISTENER;
-    this.#askAccept(listener);
-  }
-
-  #askAccept(listener: Handle): void {
-    const { state, fds } = this.table;
-    let asked = this.#accepts.get(listener) ?? 0;
-    for (; asked < this.#acceptsAsked; asked++) {
-      const at = this.#request(OP_ACCEPT, fds[listener], listener, ACCEPT);
-      this.#ring.words[at + OP_FLAGS] = this.constants.SOCK_CLOEXEC | this.constants.SOCK_NONBLOCK;
-    }
-    this.#accepts.set(listener, asked);
-    state[listener] |= ACCEPT_ASKED;
-  }
-
-  #accepted(listener: Handle, result: number): void {
-    const { state } = this.table;
-    const asked = (this.#accepts.get(listener) ?? 1) - 1;
-    if (asked > 0) this.#accepts.set(listener, asked);
-    else {
-      this.#accepts.delete(listener);
-      state[listener] &= ~ACCEPT_ASKED;
-    }
-    if (state[listener] & CLOSING) {
-      if (result >= 0) this.system.close(result);
-      return this.#freeIfDone(listener);
-    }
-    const sink = this.table.sinks[listener];
-    const { EBADF, EINVAL, ENOTSOCK } = this.constants.errno;
-    if (result >= 0) sink?.accepted(listener, result);
-    else if (this.waits(result)) {
-      // All that were asked for fail alike: it is said once.
-      if (state[listener] & STALLED) return;
-      this.stall(listener);
-      return sink?.failed(listener, -result);
-    } else if (result === -EBADF || result === -EINVAL || result === -ENOTSOCK) {
-      if ((state[listener] & ACCEPTING) === 0) return;
-      state[listener] &= ~ACCEPTING;
-      return sink?.failed(listener, -result);
-    }
-    // ECANCELED is our own; ECONNABORTED, EPROTO, … belong to the connection that is gone (man 2 accept).
-    if (state[listener] & ACCEPTING) this.#touched.add(listener);
-  }
-
-  takeAccepted(listener: Handle): void {
-    this.pause(listener);
-    while (this.table.state[listener] & ACCEPT_ASKED) {
-      this.#stopAccepting(listener);
-      this.#enter(0);
-      // Out of their turn: the others wait for theirs.
-      for (let at = this.#delivered; at < this.#takenEnd; at += WORDS) {
-        const data = this.#taken[at + 1];
-        if (this.#taken[at] !== listener || (data & KIND) !== ACCEPT || !this.#is(listener, data >>> KIND_BITS))
-          continue;
-        this.#taken[at + 1] = IGNORED;
-        this.#accepted(listener, this.#taken[at + 2]);
-      }
-    }
-  }
-
-  /** At the end of a round, when it is known whether more connections are wanted. */
-  #seeToListeners(): void {
-    for (const listener of this.#touched) {
-      if ((this.table.state[listener] & (ACCEPTING | STALLED)) === ACCEPTING) this.#askAccept(listener);
-      else this.#stopAccepting(listener);
-    }
-    this.#touched.clear();
-  }
-
-  #stopAccepting(listener: Handle): void {
-    const state = this.table.state[listener];
-    if ((state & (ACCEPT_ASKED | ACCEPTING)) === ACCEPT_ASKED) this.#cancel(listener, ACCEPT);
+    if ((this.table.state[listener] & OPEN) === 0) return;
+    this.table.state[listener] |= ACCEPTING | LISTENER;
+    this.#readLater(listener);
   }
 
   // ---- sending

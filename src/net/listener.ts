@@ -47,8 +47,6 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   #waiters: Waiter[] = [];
   /** Accepted though nobody waited any more: what a completion kernel had been asked for before a pause. */
   #early: number[] = [];
-  /** Connections are not to be begun now. */
-  #paused = false;
   #take: ((fd: number) => void) | undefined;
   #closed: (() => void) | undefined;
   /** What the user wants; and whether the process is held now: only while somebody waits for a connection. */
@@ -177,9 +175,8 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     }
     this.#take = take;
     this.#closed = closed;
-    this.#paused = false;
-    this.#giveEarly();
-    if (!this.#paused && this.#handle >= 0) this.#begin();
+    for (const fd of this.#early.splice(0)) take(fd);
+    this.#begin();
     this.#hold();
   }
 
@@ -199,32 +196,10 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
 
   /** Between the two, connections wait in the kernel's queue; `takeConnections` goes on behind. @internal */
   pauseConnections(): void {
-    this.#paused = true;
     if (this.#handle >= 0) this.#pause();
   }
   resumeConnections(): void {
-    this.#paused = false;
-    this.#giveEarly();
-    if (!this.#paused && this.#handle >= 0 && this.#take !== undefined) this.#begin();
-  }
-
-  /** Connections wait for whoever accepts from the same queue from here on; none that is ours already is lost. @internal */
-  stepBack(): void {
-    if (this.#handle < 0) return;
-    if (this.feed !== undefined) return this.feed.pause();
-    this.#paused = false;
-    this.#giveEarly();
-    if (this.#handle >= 0) this.#runtime.poller.takeAccepted(this.#handle);
-    this.#paused = true;
-  }
-
-  /** Those that came during a pause, as long as there is no other. */
-  #giveEarly(): void {
-    while (!this.#paused && this.#take !== undefined && this.#handle >= 0) {
-      const fd = this.#early.shift();
-      if (fd === undefined) return;
-      this.#accepted(fd);
-    }
+    if (this.#handle >= 0 && this.#take !== undefined) this.#begin();
   }
 
   /** Takes what waits now, `most` at the most: for who has descriptors only for this moment. @internal */
@@ -248,11 +223,8 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     const { system, constants } = this.#runtime.poller;
     const { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } = constants.errno;
     // Who waits in the queue of a socket that lives on is the next version's: ours must not answer after it has begun to.
-    if (this.#handle < 0) return true;
-    if (this.feed === undefined) this.stepBack();
     if (this.#handle < 0 || socketsLiveOn()) return true;
     if (this.feed !== undefined) return this.feed.takeWaiting();
-    this.#paused = false;
     if (this.#tcp && this.#sole) turnAway(system, this.#runtime.poller.fd(this.#handle));
     for (let taken = 0, empty = 0; taken < MAX_QUEUE && this.#handle >= 0 && this.#take !== undefined; ) {
       const fd = system.accept(this.#runtime.poller.fd(this.#handle));
@@ -291,9 +263,7 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
 
   #accepted(fd: number): void {
     this.#lacking = false;
-    if (this.#paused) {
-      this.#early.push(fd);
-    } else if (this.#take !== undefined) {
+    if (this.#take !== undefined) {
       try {
         this.#take(fd);
       } catch (error) {

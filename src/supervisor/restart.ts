@@ -195,5 +195,5 @@ export function endWithoutSignal(sockets: OpenSockets, withinMs: number): void {
 
 /** From here on the sockets are another's: no more is accepted, be it that a drain still waits. */
 export function stepBack(sockets: OpenSockets): void {
-  for (const [listener] of [...sockets]) listener.stepBack();
+  for (const [listener] of [...sockets]) listener.pauseConnections();
 }
