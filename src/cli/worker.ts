@@ -17,7 +17,7 @@ import { nameThread } from "../runtime/stall-clock.ts";
 import { taskTable } from "../runtime/task-table.ts";
 import { standInThread } from "./beside.ts";
 import { drainAll, endOnSignals } from "./ending.ts";
-import { errorText, Failure, stackOf } from "./errors.ts";
+import { errorText, Failure, stackOf, UsageError } from "./errors.ts";
 import { networkUse } from "./listening.ts";
 import { noteWrites, outliveOutput, tell } from "./output.ts";
 import { loadAndStart, type Namespace } from "./start.ts";
@@ -54,7 +54,7 @@ export async function runWorker(load?: () => Promise<Namespace>): Promise<void> 
           beside: (early) =>
             standInThread(early, activated.map(unnamed), (resolved, ready) => thread.opening(resolved, ready)),
         },
-        open: (address) => feeds.listen({ by: "options", address }),
+        open: (address) => orFailure(() => feeds.listen({ by: "options", address })),
         onNodeServer: () => {
           alone = true;
         },
@@ -68,6 +68,17 @@ export async function runWorker(load?: () => Promise<Namespace>): Promise<void> 
   } catch (error) {
     side.post({ type: "failed", text: errorText(error, program), code: error instanceof Failure ? error.exitCode : 1 });
     side.leave(1);
+  }
+}
+
+/** What people can mend is so here as well, though it was the main thread that failed. */
+function orFailure<T>(open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (name === "UsageError") throw new UsageError(message);
+    throw name === "Failure" ? new Failure(message) : error;
   }
 }
 

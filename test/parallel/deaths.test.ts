@@ -1,0 +1,94 @@
+// A worker that dies is replaced; nobody else's connection is lost, and what it had is closed.
+import { readdirSync, readlinkSync } from "node:fs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { endProcesses, fromSource, startServer } from "../support/process.ts";
+import { project } from "../support/project.ts";
+import { begin, Client, countBy, folder, openMany, serve, until } from "./support.ts";
+
+test("an uncaught error ends one worker with its connections, and another takes its place", async () => {
+  const server = await serve();
+  const many = await openMany(server.port, 10);
+  const [{ client, thread }] = many;
+  await client.get("/throw");
+  const lost = many.filter((one) => one.thread === thread);
+  const kept = many.filter((one) => one.thread !== thread);
+  await Promise.all(lost.map((one) => one.client.closed));
+  assert.equal(countBy(await Promise.all(kept.map((one) => one.client.get()))), [5]);
+  await server.saw(/a worker thread died/);
+  assert.match(server.stderr(), /Uncaught Error: thrown on purpose\n +at .*server\.ts:\d+/);
+  // The new one has none yet, so it gets the next ones.
+  const next = await until(
+    () => new Client(server.port).get(),
+    (answer) => answer !== kept[0].thread,
+  );
+  assert.is.not(next, thread);
+  const { code } = await server.stop();
+  assert.is(code, 0);
+});
+
+test("one that runs out of memory is replaced, and its descriptors are closed", async () => {
+  const env = { NODE_OPTIONS: "--max-old-space-size=64" };
+  const server = await serve([], { env });
+  const many = await openMany(server.port, 20);
+  const [{ client, thread }] = many;
+  const before = sockets(server.child.pid);
+  client.get("/memory").catch(() => {});
+  await Promise.all(many.filter((one) => one.thread === thread).map((one) => one.client.closed));
+  await server.saw(/"reason":"it ran out of memory"/);
+  await until(
+    () => new Client(server.port).get(),
+    (answer) => many.every((one) => one.thread !== answer),
+  );
+  for (const one of many) one.client.close();
+  await until(
+    async () => sockets(server.child.pid),
+    (now) => now <= before - 20,
+  );
+  const { code } = await server.stop();
+  assert.is(code, 0);
+});
+
+test("a program that dies again and again is not started for ever: exit code 1", async () => {
+  const cwd = project({
+    "dies.ts": `export default { fetch: () => new Response("x") }; setTimeout(() => { throw new Error("again"); }, 300);`,
+  });
+  const server = await startServer([...fromSource, "run", "dies.ts", "--port", "0", "--parallel", "2"], { cwd });
+  const { code, stderr } = await server.finished;
+  assert.is(code, 1);
+  assert.match(stderr, /worker threads die again and again: the process ends/);
+  assert.ok((stderr.match(/Uncaught Error: again/g) ?? []).length <= 12);
+});
+
+test("a program that can't be loaded ends the process as without workers, and is told once", async () => {
+  const cwd = project({ "bad.ts": `throw new Error("at load");`, "none.ts": "const x = 1;" });
+  const bad = await begin("bad.ts", cwd).finished;
+  assert.is(bad.code, 1);
+  assert.match(bad.stderr, /^slipway: bad\.ts failed as it was loaded: Error: at load\n +at .*bad\.ts:1:7\n$/);
+  const none = await begin("none.ts", cwd).finished;
+  assert.is(none.code, 1);
+  assert.match(none.stderr, /^slipway: none\.ts exports nothing and listens on nothing/);
+});
+
+test("a port that is taken is told as without workers", async () => {
+  const server = await serve();
+  const { code, stderr } = await begin("server.ts", folder, "--port", String(server.port)).finished;
+  assert.is(code, 1);
+  assert.match(stderr, /^slipway: port \d+ on 0\.0\.0\.0 is taken by /);
+  await server.stop();
+});
+
+function sockets(pid = 0): number {
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => linkOf(`/proc/${pid}/fd/${fd}`).startsWith("socket:")).length;
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
+test.after(endProcesses);
+test.run();
