@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { endProcesses, fromSource, startServer } from "../support/process.ts";
 import { project } from "../support/project.ts";
-import { begin, Client, countBy, folder, openMany, serve, until } from "./support.ts";
+import { begin, countBy, folder, openMany, serve, until, whoAnswers } from "./support.ts";
 
 test("an uncaught error ends one worker with its connections, and another takes its place", async () => {
   const server = await serve();
@@ -19,7 +19,7 @@ test("an uncaught error ends one worker with its connections, and another takes 
   assert.match(server.stderr(), /Uncaught Error: thrown on purpose\n +at .*server\.ts:\d+/);
   // The new one has none yet, so it gets the next ones.
   const next = await until(
-    () => new Client(server.port).get(),
+    () => whoAnswers(server.port),
     (answer) => answer !== kept[0].thread,
   );
   assert.is.not(next, thread);
@@ -37,7 +37,7 @@ test("one that runs out of memory is replaced, and its descriptors are closed", 
   await Promise.all(many.filter((one) => one.thread === thread).map((one) => one.client.closed));
   await server.saw(/"reason":"it ran out of memory"/);
   await until(
-    () => new Client(server.port).get(),
+    () => whoAnswers(server.port),
     (answer) => many.every((one) => one.thread !== answer),
   );
   for (const one of many) one.client.close();

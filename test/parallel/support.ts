@@ -101,6 +101,16 @@ export async function openMany(port: number, count: number): Promise<{ client: C
   return Promise.all(clients.map(async (client) => ({ client, thread: await client.get() })));
 }
 
+/** Who answers on a new connection. */
+export async function whoAnswers(port: number): Promise<string> {
+  const client = new Client(port);
+  try {
+    return await client.get();
+  } finally {
+    client.close();
+  }
+}
+
 export function countBy(threads: readonly string[]): number[] {
   const counts = new Map<string, number>();
   for (const thread of threads) counts.set(thread, (counts.get(thread) ?? 0) + 1);
