@@ -60,7 +60,8 @@ export function makeBase(kit: BaseKit, place: string): Buffer {
     put("warm", Buffer.concat([node, encodePayload(node.length, "program", meta, sample, sha256)]));
     put("warm.mjs", kit.warm);
     execute(join(work, "warm"), ...HEAP, "warm.mjs");
-    assets["code cache"] = "code cache";
+    const cache = readFileSync(join(work, "code cache"));
+    asset("code cache", Buffer.concat([Buffer.from([1]), cache, Buffer.alloc(7)]));
 
     put("node", node);
     put("boot.cjs", kit.boot);
@@ -81,10 +82,24 @@ export function makeBase(kit: BaseKit, place: string): Buffer {
     put("sea.json", JSON.stringify(config));
     execute(process.execPath, "--build-sea", "sea.json");
     // Again, for the writer added section headers behind everything.
-    return strip(readFileSync(join(work, "base")));
+    return align(strip(readFileSync(join(work, "base"))), cache);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/**
+ * Moves the code cache to the next multiple of 8 in its asset, whose first byte says how far that is: V8 would copy one
+ * that lies askew, half a megabyte. What is at a multiple in the file is at one in memory.
+ */
+function align(base: Buffer, cache: Buffer): Buffer {
+  const asset = base.indexOf(cache) - 1;
+  if (asset < 0) throw new Error("the code cache is not in the executable that --build-sea wrote");
+  const distance = 8 - (asset % 8);
+  base.fill(0, asset, asset + cache.length + 8);
+  base[asset] = distance;
+  cache.copy(base, asset + distance);
+  return base;
 }
 
 /** With SLIPWAY_BUILD_SYMBOLS=1 symbols stay, for perf(1) and gdb(1). */

@@ -28,6 +28,11 @@ function evaluate(name: string, source: string, cachedData?: Uint8Array): Export
   return module.exports;
 }
 
+/** ASCII, as esbuild prints: copied, where decoding UTF-8 would look at all of it first. */
+function text(name: string): string {
+  return Buffer.from(sea.getRawAsset(name) as ArrayBuffer).toString("latin1");
+}
+
 function unpacked(name: string): string {
   const { zstdDecompressSync } = process.getBuiltinModule("node:zlib");
   return zstdDecompressSync(new Uint8Array(sea.getRawAsset(name) as ArrayBuffer)).toString();
@@ -35,8 +40,10 @@ function unpacked(name: string): string {
 
 // What make-base.ts put there is V8's, and nothing for the processes that a program forks.
 process.execArgv = [];
-const cache = new Uint8Array(sea.getRawAsset("code cache") as ArrayBuffer);
-const runtime = evaluate(BASE_SCRIPT, sea.getAsset(BASE_SCRIPT, "utf8"), cache) as unknown as {
+// Behind a byte that says where it begins (make-base.ts).
+const asset = sea.getRawAsset("code cache") as ArrayBuffer;
+const cache = new Uint8Array(asset, new Uint8Array(asset)[0], asset.byteLength - 8);
+const runtime = evaluate(BASE_SCRIPT, text(BASE_SCRIPT), cache) as unknown as {
   start(): Promise<void>;
 };
 runtime.start();
