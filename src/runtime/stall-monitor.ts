@@ -8,6 +8,7 @@
  * without a turn the beats stop and the worker sleeps in the kernel until the next turn wakes it: an idle process uses
  * no CPU. So a block that begins while there is no traffic at all, in a timer of the program's own, is not seen.
  */
+import { monotonicNow } from "./clock.ts";
 import { logEvent, logIsJson } from "./log.ts";
 import { trackRequests } from "./request-context.ts";
 import { answerStalls, takeSighting } from "./stall-ask.ts";
@@ -82,7 +83,7 @@ class Monitor {
   readonly #warningMs: number;
   readonly #trace: boolean;
   readonly #hungMs: number;
-  readonly #startedAt: number = performance.now();
+  readonly #startedAt: number = monotonicNow();
   #timer: ReturnType<typeof setInterval> | undefined;
   #worker: { terminate(): unknown } | undefined;
   #workerFailed = false;
@@ -117,7 +118,7 @@ class Monitor {
 
   /** A turn began after a while without any. */
   unpark(): void {
-    const now = performance.now();
+    const now = monotonicNow();
     times[BEAT_AT] = now;
     this.#cpuAt = threadCpuMs();
     this.#quiet = 0;
@@ -133,7 +134,7 @@ class Monitor {
   over(by: Holder | undefined, how: "call" | "turn" | "await" | "between"): void {
     const held = clock[HELD];
     Atomics.store(clock, HELD, 0);
-    const now = performance.now();
+    const now = monotonicNow();
     const since = Math.max(times[TURN_AT], times[BEAT_AT], this.#reportedAt);
     // The worker may have marked what was over by then.
     if (now - since < this.#warningMs) return;
@@ -146,7 +147,7 @@ class Monitor {
   }
 
   #beat(): void {
-    const now = performance.now();
+    const now = monotonicNow();
     const due = Math.max(times[BEAT_AT], this.#reportedAt) + BEAT_MS;
     if (now - due >= this.#warningMs) this.#late(now);
     clock[HELD] = 0;
