@@ -3,8 +3,7 @@
  * npm package, and inside our own executable otherwise, where its addon is an asset of the single executable
  * (scripts/build.ts puts it there).
  */
-import { createRequire } from "node:module";
-import { materialize } from "./embedded.ts";
+import { type EmbeddedFile, materialize, unnamedFile } from "./embedded.ts";
 
 type Koffi = typeof import("koffi").default;
 
@@ -20,14 +19,26 @@ export let koffiPath: string | undefined;
 
 function load(): Koffi {
   const sea = process.getBuiltinModule("node:sea");
-  if (sea?.isSea() !== true) return createRequire(import.meta.url)("koffi").default;
+  if (sea?.isSea() !== true)
+    return process.getBuiltinModule("node:module").createRequire(import.meta.url)("koffi").default;
   const known = (globalThis as Readonly<Record<string, unknown>>)[LOADED_BY];
   if (typeof known === "string") return addon(known);
-  const digest = sea.getAsset("koffi.digest", "utf8");
-  const file = materialize("koffi.node", digest, new Uint8Array(sea.getRawAsset("koffi.node") as ArrayBuffer), "load");
-  const loaded = addon(file.path);
-  file.release();
-  return loaded;
+  const bytes = new Uint8Array(sea.getRawAsset("koffi.node") as ArrayBuffer);
+  try {
+    const file = unnamedFile(bytes);
+    if (file !== undefined) return addonIn(file);
+  } catch {
+    // A policy may forbid to execute what lies there.
+  }
+  return addonIn(materialize("koffi.node", sea.getAsset("koffi.digest", "utf8"), bytes, "load"));
+}
+
+function addonIn(file: EmbeddedFile): Koffi {
+  try {
+    return addon(file.path);
+  } finally {
+    file.release();
+  }
 }
 
 /** The addon itself, without the package's JavaScript: that only adds deprecated names. */

@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { cachedFile, memoryFile } from "../../ffi/embedded.ts";
+import { cachedFile, memoryFile, unnamedFile } from "../../ffi/embedded.ts";
 import { temporaryFolder } from "../support/process.ts";
 
 const test = suite("embedded native code");
@@ -27,6 +27,18 @@ linux("a memory file is read by its path, by other processes too, and is gone on
   assert.is(readFileSync(file.path).toString(), bytes.toString());
   assert.is(execFileSync("/bin/cat", [file.path]).toString(), bytes.toString());
   assert.match(readlinkSync(file.path), /memfd:some name/);
+  file.release();
+  assert.not(existsSync(file.path));
+});
+
+linux("a file in shared memory has no name there, and is gone once released", () => {
+  const before = existsSync("/dev/shm") ? readdirSync("/dev/shm").length : 0;
+  const file = unnamedFile(bytes);
+  // Absent where nothing in shared memory may be executed.
+  if (file === undefined) return;
+  assert.is(readFileSync(file.path).toString(), bytes.toString());
+  assert.match(readlinkSync(file.path), /^\/dev\/shm\/#\d+ \(deleted\)$/);
+  assert.is(readdirSync("/dev/shm").length, before);
   file.release();
   assert.not(existsSync(file.path));
 });
