@@ -1,6 +1,5 @@
 /** Evaluates a bundled program: from memory, in this process, with the runtime's own modules for what it imports of ours. */
 import { readFileSync } from "node:fs";
-import { createRequire, registerHooks } from "node:module";
 import { posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Script } from "node:vm";
@@ -64,7 +63,7 @@ export async function loadProgram(
     if (options.sealed) throw notBundled(specifier, load);
     loadModulesAsSuch();
     const path = specifier.startsWith("file:") ? fileURLToPath(specifier) : specifier;
-    const require = createRequire(entryFile);
+    const require = requireFrom(entryFile);
     try {
       return require(path);
     } catch (error) {
@@ -78,7 +77,7 @@ export async function loadProgram(
   function resolve(specifier: string): string {
     if (provided.has(specifier) || process.getBuiltinModule(specifier) !== undefined) return specifier;
     if (options.sealed) throw notBundled(specifier, resolve);
-    return createRequire(entryFile).resolve(specifier);
+    return requireFrom(entryFile).resolve(specifier);
   }
 
   function metaOf(name: string, main = false): object {
@@ -96,7 +95,7 @@ export async function loadProgram(
         if (process.getBuiltinModule(specifier) !== undefined) return specifier.replace(/^(node:)?/, "node:");
         if (/^([./]|[a-z]+:)/i.test(specifier)) return new URL(specifier, url).href;
         if (options.sealed) throw notBundled(specifier);
-        return pathToFileURL(createRequire(path).resolve(specifier)).href;
+        return pathToFileURL(requireFrom(path).resolve(specifier)).href;
       },
     };
   }
@@ -113,6 +112,11 @@ function ofCommonJs(namespace: Record<string, unknown>): Record<string, unknown>
   return "fetch" in exported || "connect" in exported ? namespace : named;
 }
 
+/** Loaded when asked for: no compiled program needs Node's loader. */
+function requireFrom(file: string): NodeJS.Require {
+  return process.getBuiltinModule("node:module").createRequire(file);
+}
+
 let hooked = false;
 
 /**
@@ -122,7 +126,7 @@ let hooked = false;
 function loadModulesAsSuch(): void {
   if (hooked) return;
   hooked = true;
-  registerHooks({
+  process.getBuiltinModule("node:module").registerHooks({
     load(url, context, next) {
       const typed = context.format === "commonjs-typescript";
       if (!typed && context.format !== "commonjs") return next(url, context);

@@ -3,7 +3,6 @@
  * of its members is touched (20 to 40 ms that not every start should pay), and each of its functions is called through a wrapper that
  * turns Node's errors and the shim's own into the classes and sentences of Deno's.
  */
-import { createRequire } from "node:module";
 import { isEmbedded, listAssets } from "../runtime/assets.ts";
 import { type Callable, toDenoError, withDenoErrors } from "./file-errors.ts";
 
@@ -36,7 +35,9 @@ export function fromShim(name: (typeof shimMembers)[number]): unknown {
 function load(): Shim {
   // The bundler of our executable understands only the first form, Node's ES modules only the second.
   const { Deno } = (
-    typeof require === "function" ? require("@deno/shim-deno") : createRequire(import.meta.url)("@deno/shim-deno")
+    typeof require === "function"
+      ? require("@deno/shim-deno")
+      : process.getBuiltinModule("node:module").createRequire(import.meta.url)("@deno/shim-deno")
   ) as typeof import("@deno/shim-deno");
   return Deno as unknown as Shim;
 }

@@ -2,7 +2,6 @@
  * The log as JSON lines, written by pino: `{"level":"warn","time":"…","pid":1,…fields,"message":"…"}`. Pino is loaded by
  * the first line, not by a start: that is 4 ms.
  */
-import { createRequire } from "node:module";
 import type { Logger } from "pino";
 import { describeError } from "../runtime/error-text.ts";
 import type { LogEntry, LogFields, LogLevel } from "../runtime/log.ts";
@@ -43,7 +42,9 @@ export function plainJsonLine(
 function openPino(write: (line: string) => void): Logger<never> {
   // The bundler of our executable understands only the first form, Node's ES modules only the second.
   const { pino } = (
-    typeof require === "function" ? require("pino") : createRequire(import.meta.url)("pino")
+    typeof require === "function"
+      ? require("pino")
+      : process.getBuiltinModule("node:module").createRequire(import.meta.url)("pino")
   ) as typeof import("pino");
   return pino(
     {
