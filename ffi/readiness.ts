@@ -120,7 +120,7 @@ export class ReadinessPoller extends SocketPoller {
   sendOutgoing(handle: Handle, start: number, end: number): number {
     if (this.table.state[handle] & BLOCKED) return this.keep(handle, this.outgoing, start, end);
     while (start < end) {
-      const n = this.system.sendAt(this.table.fds[handle], this.outgoingAddress + start, end - start);
+      const n = this.system.sendAt(this.table.fds[handle], this.outgoingMemory.address + start, end - start);
       if (n < 0) {
         const wait = this.sendFailed(handle, n);
         if (wait < 0) return wait;

@@ -6,7 +6,7 @@
 import type { Constants } from "./constants.ts";
 import { HandleTable } from "./handles.ts";
 import { type Handle, type Poller, SENDING, SENT, type Sink } from "./poller.ts";
-import type { System } from "./system.ts";
+import type { KernelMemory, System } from "./system.ts";
 import { Unsent } from "./unsent.ts";
 
 /*
@@ -53,7 +53,7 @@ export abstract class SocketPoller implements Poller {
   protected readonly unsent = new Unsent();
   protected readonly scratch: Uint8Array<ArrayBuffer>;
   protected readonly scratchAddress: number;
-  protected readonly outgoingAddress: number;
+  protected readonly outgoingMemory: KernelMemory;
   /** Handles with work that no event will announce, as handle and generation. */
   protected queue: number[] = [];
   /** Handles that wait for descriptors or memory, likewise. */
@@ -62,15 +62,15 @@ export abstract class SocketPoller implements Poller {
   readonly #fromLength = new Uint32Array(1);
   readonly #int = new Int32Array(1);
 
-  constructor(system: System) {
+  /** `outgoingBytes`: of the memory that begins with what `outgoing` lends. */
+  constructor(system: System, outgoingBytes = SCRATCH) {
     this.system = system;
     this.constants = system.constants;
     const scratch = system.allocate(SCRATCH);
     this.scratch = new Uint8Array(scratch.buffer);
     this.scratchAddress = scratch.address;
-    const outgoing = system.allocate(SCRATCH);
-    this.outgoing = new Uint8Array(outgoing.buffer);
-    this.outgoingAddress = outgoing.address;
+    this.outgoingMemory = system.allocate(outgoingBytes);
+    this.outgoing = new Uint8Array(this.outgoingMemory.buffer, 0, SCRATCH);
   }
 
   abstract open(fd: number, sink: Sink): Handle;

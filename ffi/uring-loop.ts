@@ -1,0 +1,292 @@
+/**
+ * io_uring's side of a turn: one enter for everything that was asked for, the completions it brings, when to park, and
+ * the requests that every part of the poller makes. What completions mean is for `uring-sending.ts` and `uring.ts`.
+ */
+import type { Handle } from "./poller.ts";
+import { SCRATCH, SocketPoller } from "./socket-poller.ts";
+import type { System } from "./system.ts";
+import type { UringCalls } from "./uring-calls.ts";
+import { CQE_SKIP_SUCCESS, OP_FLAGS, Ring } from "./uring-ring.ts";
+
+// linux/io_uring.h: operations
+const OP_POLL_ADD = 6;
+const OP_ASYNC_CANCEL = 14;
+const OP_CLOSE = 19;
+const CANCEL_ALL = 1 << 0;
+// poll.h
+const POLLIN = 0x001;
+const POLLOUT = 0x004;
+
+/*
+ * Kinds of requests: the low bits of the second word of their data. Above stands the handle's generation, or for sends
+ * their number in the arena.
+ */
+export const KIND_BITS = 4;
+const KIND = (1 << KIND_BITS) - 1;
+const GENERATION = (1 << (32 - KIND_BITS)) - 1;
+export const RECV = 1;
+export const ROOM = 2; // POLLOUT
+export const INPUT = 3; // POLLIN, for listeners and datagrams
+export const HANGUP = 4; // POLLRDHUP, while nothing is received
+export const SEND = 5;
+export const LEFT_BEHIND = 6; // the time that a closed connection's last bytes have
+export const IGNORED = 7; // cancellations, closes
+export const SEND_FAILED = 8; // ours: a send broke after the caller had been told that all is well
+const WAKE = 9;
+
+/*
+ * Bits of a handle's state beside those of `socket-poller.ts`.
+ *   *_ASKED    such a request is with the kernel, or on its way there
+ *   SEND_ASKED bytes of it are in the arena
+ *   CLOSING    the owner has let go of it
+ *   LEAVING    and its last bytes are still on their way
+ */
+export const RECV_ASKED = 1 << 12;
+export const ROOM_ASKED = 1 << 13;
+export const INPUT_ASKED = 1 << 14;
+export const HANGUP_ASKED = 1 << 15;
+export const SEND_ASKED = 1 << 16;
+export const CLOSING = 1 << 17;
+export const LEAVING = 1 << 18;
+const IN_KERNEL = RECV_ASKED | ROOM_ASKED | INPUT_ASKED | HANGUP_ASKED | SEND_ASKED;
+
+/** Completions that one poll delivers before everybody else gets a turn. */
+const BATCH = 512;
+/** Words of a completion. */
+const WORDS = 4;
+/** How often a poll enters again for what its sinks have asked for meanwhile. */
+const ROUNDS = 4;
+
+export abstract class UringLoop extends SocketPoller {
+  readonly name = "uring";
+  readonly descriptor: number;
+  protected readonly ring: Ring;
+  /** Handles that are closing. */
+  protected closing = 0;
+  protected polling = false;
+  /** Completions that were taken from the kernel's queue, and how many of them have been delivered. */
+  #taken = new Int32Array(BATCH * WORDS * 2);
+  #takenEnd = 0;
+  #delivered = 0;
+  #parked = true;
+  #wakeWatched = false;
+  readonly #onExit = (): void => this.ring.submit();
+
+  /** `room`: bytes behind the outgoing memory. Throws one sentence when the kernel refuses. */
+  constructor(system: System, calls: UringCalls, room: number) {
+    super(system, SCRATCH + room);
+    this.ring = new Ring(system, calls);
+    this.descriptor = this.ring.eventfd;
+    // What was sent must not be lost with the process.
+    process.on("exit", this.#onExit);
+  }
+
+  /** One of the kinds above, for a handle that is still the one that asked. */
+  protected abstract completed(handle: Handle, kind: number, result: number, flags: number): void;
+  /** Completions of a handle's former life: what they carry must go back. */
+  protected abstract outlived(kind: number, flags: number): void;
+  /** Every send that was asked for has ended; this one was not taken whole. */
+  protected abstract sendEnded(handle: Handle, number: number, result: number): void;
+  /** Behind `sendEnded`, once for all that the kernel has taken. */
+  protected abstract clearSends(): void;
+  /** At the end of a round, before what it asked for is given to the kernel. */
+  protected abstract roundEnded(): void;
+
+  override get openCount(): number {
+    return this.table.count - this.closing;
+  }
+  override get pending(): boolean {
+    return this.queue.length > 0 || this.ring.pending > 0 || this.#delivered < this.#takenEnd;
+  }
+
+  poll(timeoutMs: number): number {
+    if (this.polling) return 0;
+    this.polling = true;
+    if (this.#parked) {
+      this.#parked = false;
+      this.ring.watch(false);
+    }
+    let count = 0;
+    try {
+      for (let round = 0; round < ROUNDS; round++) {
+        const wait = round > 0 || this.pending ? 0 : timeoutMs;
+        if (wait !== 0) this.#watchWake();
+        if (wait !== 0 || this.ring.worthEntering) this.enter(wait);
+        count += this.#deliver() + this.workOff();
+        this.roundEnded();
+        if (this.ring.pending === 0) break;
+      }
+    } finally {
+      this.polling = false;
+    }
+    return count;
+  }
+
+  park(): boolean {
+    const ring = this.ring;
+    // After an enter that brought something another may, and no flag tells of it.
+    if (this.pending || ring.worthEntering) return false;
+    ring.watch(true);
+    if (ring.worthEntering) {
+      // It came before the eventfd was to tell of it.
+      ring.watch(false);
+      return false;
+    }
+    this.#parked = true;
+    return true;
+  }
+
+  woken(): void {
+    this.system.eventfdRead(this.ring.eventfd);
+  }
+
+  wake(): void {
+    while (this.system.eventfdWrite(this.ring.eventfd) === -this.constants.errno.EINTR);
+  }
+
+  dispose(): void {
+    process.off("exit", this.#onExit);
+    // Whatever is still under way ends before the memory does: the kernel may write to it until then.
+    for (let looks = 0; this.closing > 0 && looks < 100; looks++) this.poll(10);
+    this.ring.enter(0);
+    // Else its memory stays, rather than be written to when it is somebody else's.
+    if (this.table.count === 0) this.freeMemory();
+  }
+
+  protected freeMemory(): void {
+    this.ring.dispose();
+  }
+
+  /** Lets the kernel take what is pending and work; what came of it is in `#taken` then, and every send has ended. */
+  protected enter(waitMs: number): void {
+    this.ring.enter(waitMs);
+    this.take();
+  }
+
+  protected take(): void {
+    const ring = this.ring;
+    if (this.#delivered > this.#takenEnd >> 1) {
+      this.#taken.copyWithin(0, this.#delivered, this.#takenEnd);
+      this.#takenEnd -= this.#delivered;
+      this.#delivered = 0;
+    }
+    const before = this.#takenEnd;
+    for (;;) {
+      this.#takenEnd = ring.take(this.#taken, this.#takenEnd);
+      if (ring.waiting !== 0) this.#growTaken();
+      else if (ring.overflowed) ring.enter(0);
+      else break;
+    }
+    // Sends that failed come first: what is sent next must stand behind what they left over.
+    for (let at = before; at < this.#takenEnd; at += WORDS) {
+      const data = this.#taken[at + 1];
+      if ((data & KIND) === SEND) this.sendEnded(this.#taken[at], data >>> KIND_BITS, this.#taken[at + 2]);
+    }
+    this.clearSends();
+  }
+
+  /** A completion of our own, told in its turn behind those that came before. */
+  protected tell(handle: Handle, kind: number, result: number): void {
+    if (this.#takenEnd + WORDS > this.#taken.length) this.#growTaken();
+    const end = this.#takenEnd;
+    this.#taken[end] = handle;
+    this.#taken[end + 1] = ((this.table.generations[handle] & GENERATION) << KIND_BITS) | kind;
+    this.#taken[end + 2] = result;
+    this.#taken[end + 3] = 0;
+    this.#takenEnd = end + WORDS;
+  }
+
+  #growTaken(): void {
+    const larger = new Int32Array(this.#taken.length * 2);
+    larger.set(this.#taken);
+    this.#taken = larger;
+  }
+
+  #deliver(): number {
+    let count = 0;
+    while (this.#delivered < this.#takenEnd && count < BATCH) {
+      const at = this.#delivered;
+      this.#delivered += WORDS;
+      const handle = this.#taken[at];
+      const data = this.#taken[at + 1];
+      const result = this.#taken[at + 2];
+      const flags = this.#taken[at + 3];
+      const kind = data & KIND;
+      if (kind === SEND || kind === IGNORED) continue;
+      if (kind === WAKE) {
+        this.#wakeWatched = false;
+        this.woken();
+        continue;
+      }
+      count++;
+      try {
+        if ((this.table.generations[handle] & GENERATION) === data >>> KIND_BITS) {
+          this.completed(handle, kind, result, flags);
+        } else this.outlived(kind, flags);
+      } catch (error) {
+        this.onSinkError(handle, error);
+      }
+    }
+    return count;
+  }
+
+  protected request(op: number, fd: number, handle: Handle, kind: number): number {
+    const generation = this.table.generations[handle] & GENERATION;
+    const at = this.ring.request(op, fd, handle, (generation << KIND_BITS) | kind);
+    if (!this.polling && this.ring.pending === 1) this.onPending();
+    return at;
+  }
+
+  protected cancel(handle: Handle, kind: number): void {
+    const generation = this.table.generations[handle] & GENERATION;
+    const at = this.request(OP_ASYNC_CANCEL, -1, handle, IGNORED);
+    const { words } = this.ring;
+    words[at + 4] = handle;
+    words[at + 5] = (generation << KIND_BITS) | kind;
+    words[at + OP_FLAGS] = CANCEL_ALL;
+    this.ring.flag(at, CQE_SKIP_SUCCESS);
+  }
+
+  protected askPoll(handle: Handle, events: number, kind: number, asked: number): void {
+    if (this.table.state[handle] & asked) return;
+    this.table.state[handle] |= asked;
+    const at = this.request(OP_POLL_ADD, this.table.fds[handle], handle, kind);
+    this.ring.words[at + OP_FLAGS] = events;
+  }
+
+  protected wantsRoom(handle: Handle): void {
+    this.askPoll(handle, POLLOUT, ROOM, ROOM_ASKED);
+  }
+  protected wantsMore(handle: Handle): void {
+    this.askPoll(handle, POLLIN, INPUT, INPUT_ASKED);
+  }
+
+  /** Closes the descriptor once the kernel has come to it. */
+  protected requestClose(handle: Handle): void {
+    const at = this.request(OP_CLOSE, this.table.fds[handle], handle, IGNORED);
+    this.ring.flag(at, CQE_SKIP_SUCCESS);
+  }
+
+  protected cancelAll(handle: Handle): void {
+    const state = this.table.state[handle];
+    if (state & RECV_ASKED) this.cancel(handle, RECV);
+    if (state & ROOM_ASKED) this.cancel(handle, ROOM);
+    if (state & INPUT_ASKED) this.cancel(handle, INPUT);
+    if (state & HANGUP_ASKED) this.cancel(handle, HANGUP);
+  }
+
+  protected freeIfDone(handle: Handle): void {
+    const state = this.table.state[handle];
+    if ((state & CLOSING) === 0 || state & (IN_KERNEL | LEAVING)) return;
+    this.closing--;
+    this.table.release(handle);
+  }
+
+  /** A parked `poll` must hear of `wake`. */
+  #watchWake(): void {
+    if (this.#wakeWatched) return;
+    this.#wakeWatched = true;
+    const at = this.ring.request(OP_POLL_ADD, this.ring.eventfd, 0, WAKE);
+    this.ring.words[at + OP_FLAGS] = POLLIN;
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * Sending through io_uring. What `sendOutgoing` is given waits in an arena until the turn's enter takes it. Sends never
+ * wait in the kernel (MSG_DONTWAIT), so each has ended when that enter returns; one that went whole is not even told of
+ * (MSG_WAITALL, CQE_SKIP_SUCCESS). What it left over is sent as on every other system, when there is room.
+ *
+ * Larger messages are sent at once, by a call of their own.
+ */
+import { type Handle, SENDING, SENT } from "./poller.ts";
+import { BLOCKED, SCRATCH } from "./socket-poller.ts";
+import type { System } from "./system.ts";
+import { Arena } from "./uring-arena.ts";
+import type { UringCalls } from "./uring-calls.ts";
+import {
+  CLOSING,
+  HANGUP,
+  HANGUP_ASKED,
+  KIND_BITS,
+  LEAVING,
+  LEFT_BEHIND,
+  RECV,
+  RECV_ASKED,
+  SEND,
+  SEND_ASKED,
+  SEND_FAILED,
+  UringLoop,
+} from "./uring-loop.ts";
+import { CQE_SKIP_SUCCESS, LENGTH, OP_FLAGS } from "./uring-ring.ts";
+
+// linux/io_uring.h, sys/socket.h
+const OP_TIMEOUT = 11;
+const OP_SEND = 26;
+const MSG_WAITALL = 0x100;
+
+/*
+ * Bits of a handle's state beside those of `uring-loop.ts`.
+ *   LATE       what `unsent` holds was taken as sent: its rest is ours to deliver even if the handle is closed
+ *   SHUTTING   FIN is due behind that
+ */
+export const LATE = 1 << 19;
+const SHUTTING = 1 << 20;
+
+const ARENA_BYTES = 256 * 1024;
+/** What a batch saves is nothing beside the copy of a larger message. */
+const LARGEST_BATCHED = 16 * 1024;
+/** How long a connection that was closed may take to read what had been taken as sent: as long as a lingering one. */
+const LEFT_BEHIND_MS = 30_000;
+/** A handler that takes its time must not hold up the answers before its own: looked at every so many sends. */
+const LOOK_EVERY = 4;
+const HELD_UP_MS = 1;
+
+export abstract class UringSending extends UringLoop {
+  protected readonly arena: Arena;
+  /** A struct __kernel_timespec of LEFT_BEHIND_MS. */
+  readonly #leftBehind: number;
+  #submittedAt = 0;
+
+  constructor(system: System, calls: UringCalls) {
+    super(system, calls, ARENA_BYTES);
+    this.arena = new Arena(this.outgoingMemory, SCRATCH);
+    const time = system.allocate(16);
+    new BigInt64Array(time.buffer)[0] = BigInt(LEFT_BEHIND_MS / 1000);
+    this.#leftBehind = time.address;
+  }
+
+  sendOutgoing(handle: Handle, start: number, end: number): number {
+    const length = end - start;
+    const { arena, ring } = this;
+    const { state } = this.table;
+    if (length > LARGEST_BATCHED) return this.send(handle, this.outgoing, start, end);
+    if (state[handle] & SEND_ASKED && arena.append(handle, start, end, ring)) return SENT;
+    if (state[handle] & (BLOCKED | SEND_ASKED)) return this.send(handle, this.outgoing, start, end);
+    if (!arena.fits(length)) this.#submit();
+    const number = arena.put(handle, start, end);
+    state[handle] |= SEND_ASKED;
+    if (!this.polling && ring.pending === 0) this.onPending();
+    const at = ring.request(OP_SEND, this.table.fds[handle], handle, (number << KIND_BITS) | SEND);
+    ring.address(at, arena.addressOf(number));
+    ring.words[at + LENGTH] = length;
+    ring.words[at + OP_FLAGS] = this.constants.MSG_NOSIGNAL | this.constants.MSG_DONTWAIT | MSG_WAITALL;
+    ring.flag(at, CQE_SKIP_SUCCESS);
+    arena.asked(number, at, ring.next);
+    if (number % LOOK_EVERY === LOOK_EVERY - 1) this.#submitIfHeldUp();
+    return SENT;
+  }
+
+  #submitIfHeldUp(): void {
+    const now = performance.now();
+    if (this.arena.count < LOOK_EVERY) this.#submittedAt = now;
+    else if (now - this.#submittedAt > HELD_UP_MS) {
+      this.#submittedAt = now;
+      this.#submit();
+    }
+  }
+
+  #submit(): void {
+    this.ring.submit();
+    this.take();
+  }
+
+  override send(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    if (this.table.state[handle] & BLOCKED) return this.#keepBehind(handle, bytes, start, end);
+    return this.#sendNow(handle, bytes, start, end);
+  }
+
+  override sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    this.settleSends(handle);
+    return super.sendSome(handle, bytes, start, end);
+  }
+
+  override sendFile(handle: Handle, file: number, offset: number, length: number): number {
+    this.settleSends(handle);
+    return super.sendFile(handle, file, offset, length);
+  }
+
+  /** Behind what waits already, and the caller is told: it is his to wait for. */
+  #keepBehind(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    this.unsent.add(handle, bytes, start, end);
+    return SENDING;
+  }
+
+  #sendNow(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    this.settleSends(handle);
+    if (this.table.state[handle] & BLOCKED) return this.#keepBehind(handle, bytes, start, end);
+    return super.send(handle, bytes, start, end);
+  }
+
+  /** Nothing of this handle waits for the turn's end after this. */
+  protected settleSends(handle: Handle): void {
+    if ((this.table.state[handle] & SEND_ASKED) === 0) return;
+    this.#submit();
+  }
+
+  override shutdown(handle: Handle): number {
+    this.settleSends(handle);
+    if (this.table.state[handle] & LATE) {
+      this.table.state[handle] |= SHUTTING;
+      return 0;
+    }
+    return super.shutdown(handle);
+  }
+
+  protected override flush(handle: Handle): void {
+    const { state, generations } = this.table;
+    const late = state[handle] & LATE;
+    const generation = generations[handle];
+    super.flush(handle);
+    if (late === 0 || generations[handle] !== generation || state[handle] & (BLOCKED | CLOSING)) return;
+    const shutting = state[handle] & SHUTTING;
+    state[handle] &= ~(LATE | SHUTTING);
+    if (shutting) super.shutdown(handle);
+  }
+
+  /** A send that was not taken whole: what is left waits for room, as on every other system. */
+  protected sendEnded(handle: Handle, number: number, result: number): void {
+    const { arena } = this;
+    const length = arena.lengthOf(number);
+    if (result >= length) return;
+    const { EAGAIN, EINTR } = this.constants.errno;
+    const { state } = this.table;
+    if (result >= 0 || result === -EAGAIN || result === -EINTR || this.waits(result)) {
+      const sent = Math.max(0, result);
+      const start = arena.startOf(number) + sent;
+      this.unsent.add(handle, arena.bytes, start, start + length - sent);
+      state[handle] |= BLOCKED | LATE;
+      if (result < 0 && this.waits(result) && (state[handle] & CLOSING) === 0) this.stall(handle);
+      else this.wantsRoom(handle);
+      if (state[handle] & CLOSING) this.startLeaving(handle);
+    } else if ((state[handle] & CLOSING) === 0) this.tell(handle, SEND_FAILED, result);
+    // With a broken link the descriptor is still open; else whoever closes it is at it.
+    else if (arena.isLinked(number)) this.system.close(this.table.fds[handle]);
+  }
+
+  protected clearSends(): void {
+    const arena = this.arena;
+    for (let number = arena.first; number < arena.last; number++) {
+      if (!arena.wasTaken(number, this.ring.taken)) break;
+      const handle = arena.handleOf(number);
+      this.table.state[handle] &= ~SEND_ASKED;
+      if (this.table.state[handle] & CLOSING) this.freeIfDone(handle);
+      arena.first = number + 1;
+    }
+    arena.rest();
+  }
+
+  // ---- closed with bytes left
+
+  /** The kernel would deliver what it had taken after a close: so do we, for a while. */
+  protected leaveBehind(handle: Handle): void {
+    this.#cancelReceiving(handle);
+    this.startLeaving(handle);
+    this.wantsRoom(handle);
+  }
+
+  #cancelReceiving(handle: Handle): void {
+    const state = this.table.state[handle];
+    if (state & RECV_ASKED) this.cancel(handle, RECV);
+    if (state & HANGUP_ASKED) this.cancel(handle, HANGUP);
+  }
+
+  protected startLeaving(handle: Handle): void {
+    if (this.table.state[handle] & LEAVING) return;
+    this.table.state[handle] |= LEAVING;
+    const at = this.request(OP_TIMEOUT, -1, handle, LEFT_BEHIND);
+    this.ring.address(at, this.#leftBehind);
+    this.ring.words[at + LENGTH] = 1;
+  }
+
+  protected flushLeaving(handle: Handle): void {
+    const { EINTR, EAGAIN } = this.constants.errno;
+    for (let rest = this.unsent.get(handle); rest !== undefined; rest = this.unsent.get(handle)) {
+      const n = this.system.send(this.table.fds[handle], rest);
+      if (n >= 0) this.unsent.took(handle, n);
+      else if (n === -EAGAIN) return this.wantsRoom(handle);
+      else if (n !== -EINTR) break;
+    }
+    this.#left(handle);
+  }
+
+  protected leftBehindTooLong(handle: Handle): void {
+    if (this.table.state[handle] & LEAVING) this.#left(handle);
+  }
+
+  #left(handle: Handle): void {
+    this.unsent.delete(handle);
+    this.cancelAll(handle);
+    this.table.state[handle] &= ~LEAVING;
+    this.requestClose(handle);
+    this.freeIfDone(handle);
+  }
+
+  /** SO_LINGER of 0 s: the owner wants a reset, and nothing delivered. */
+  protected resets(handle: Handle): boolean {
+    const linger = new Int32Array(2);
+    const { SOL_SOCKET, SO_LINGER } = this.constants;
+    const asked = this.system.getsockopt(this.table.fds[handle], SOL_SOCKET, SO_LINGER, linger);
+    return asked >= 0 && linger[0] !== 0;
+  }
+}
