@@ -2,7 +2,16 @@
 //
 // A buffer of its own would be the handler's memory, not ours: all tasks read into one, and use what came before they
 // wait again.
+import { getHeapStatistics } from "node:v8";
 import type { Conn } from "../../src/net/mod.ts";
+
+// What V8 does by itself some time after a major collection, whenever that is: it collects, and gives back the memory
+// that it has for young objects (up to 32 MiB, whatever the number of connections).
+process.on("SIGUSR2", () => {
+  const collect = globalThis.gc as ((options: object) => void) | undefined;
+  collect?.({ type: "major", execution: "sync", flavor: "last-resort" });
+  console.error(`heap ${getHeapStatistics().used_heap_size}`);
+});
 
 const buffer = new Uint8Array(4096);
 

@@ -9,8 +9,8 @@ import { readdirSync, readFileSync } from "node:fs";
 const SOCKET = ["TCP", "filp", "sock_inode_cache", "dentry", "lsm_inode_cache", "lsm_file_cache"];
 /** An item of the set, its place in the socket's wait queue, and the socket's list of such items. */
 const EPOLL = ["eventpoll_epi", "eventpoll_pwq", "ep_head"];
-/** A multishot receive and its place in the wait queue: struct async_poll, 72 bytes. */
-const URING = ["io_kiocb", "kmalloc-96"];
+/** A multishot receive, its place in the wait queue (struct async_poll), and what recvmsg wants (struct io_async_msghdr). */
+const URING = ["io_kiocb", "kmalloc-96", "kmalloc-512"];
 
 export interface KernelCost {
   /** Bytes of a socket. */

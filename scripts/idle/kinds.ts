@@ -13,7 +13,7 @@ const head = (method: string, path: string, ...fields: string[]): string =>
 
 export const kinds: Readonly<Record<string, Kind>> = {
   http: { title: "HTTP, after a request", sends: head("GET", "/"), answered: true },
-  head: { title: "HTTP, half a head (40 bytes) has come", sends: head("GET", "/").slice(0, 40), answered: false },
+  head: { title: "HTTP, 25 bytes of a head have come", sends: head("GET", "/").slice(0, 25), answered: false },
   body: {
     title: "HTTP, a handler awaits the rest of a body",
     sends: `${head("POST", "/", "Content-Length: 1000")}${"x".repeat(100)}`,

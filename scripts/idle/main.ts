@@ -1,13 +1,12 @@
 // npm run idle: what a connection costs that does nothing, in user space and in the kernel, and whether it grows.
 //
-//   npm run idle                            HTTP, raw connections and half heads; about two minutes each
+//   npm run idle                            HTTP, raw connections and half heads; some 15 seconds each
 //   npm run idle -- raw readable --poller epoll
 //   npm run idle -- http --hold 600         ten minutes idle: no memory, no wake-up, nobody lost
 //
 // The figure is a slope, from 2,000 to 15,000 connections, so that what the process costs anyhow is not in it. It is
-// taken twice: right after the connections have opened, and when the process has been idle for a while: by then V8 has
-// given back what it had for young objects. docs/performance.md says how to read it. The exit code is 1 if something
-// grew or was lost.
+// taken at rest, when V8 has collected and given back what it had for young objects. docs/performance.md says how to
+// read it. The exit code is 1 if something grew or was lost.
 import { parseArgs } from "node:util";
 import { cpuSeconds, descriptorLimit, residentBytes, settled } from "../bench/cpu.ts";
 import { Client } from "./client.ts";
@@ -16,8 +15,6 @@ import { type Kind, kinds, usual } from "./kinds.ts";
 import { type Server, startServer } from "./server.ts";
 
 const FEW = 2000;
-/** V8 gives back half a minute after its last collection (--gc-memory-reducer-start-delay-ms). */
-const REST_SECONDS = 40;
 const WATCH_SECONDS = 5;
 /** A collection of V8's that comes late may move resident memory; a leak goes on and on. */
 const MAY_GROW = 512 * 1024;
@@ -31,15 +28,16 @@ const help = `npm run idle -- [kind…] [options]
 
   --poller epoll|uring  the server's (SLIPWAY_POLLER)
   --to N                connections (15000, or what the descriptor limit leaves); the slope begins at ${FEW}
-  --rest S              seconds that the server rests before it is measured (${REST_SECONDS})
   --hold S              goes on for so long with all of them open, and sees to it that nothing grows
 `;
 
 interface Measured {
   readonly title: string;
   readonly poller: string;
-  readonly atOnce: number;
+  readonly heap: number;
   readonly atRest: number;
+  /** Bytes, of all together. */
+  readonly givenBack: number;
   readonly kernel: KernelCost | undefined;
   /** Times that any thread was put on a core in `WATCH_SECONDS`, and CPU milliseconds. */
   readonly slices: number;
@@ -47,10 +45,16 @@ interface Measured {
   readonly failed: readonly string[];
 }
 
+interface Sample {
+  readonly atOnce: number;
+  readonly heap: number;
+  readonly atRest: number;
+  readonly sockets: number | undefined;
+}
+
 interface Plan {
   readonly poller: string;
   readonly to: number;
-  readonly rest: number;
   readonly hold: number;
 }
 
@@ -60,12 +64,13 @@ async function measure(name: string, kind: Kind, plan: Plan): Promise<Measured> 
   const server = await startServer(name, plan.poller);
   const client = new Client(server.port);
   try {
-    const at = async (count: number): Promise<{ atOnce: number; atRest: number; sockets: number | undefined }> => {
+    const at = async (count: number): Promise<Sample> => {
       await client.openTo(count, kind);
       await settled(server.pids);
       const atOnce = residentBytes(server.pids);
-      await seconds(plan.rest);
-      return { atOnce, atRest: residentBytes(server.pids), sockets: tcpSockets() };
+      const heap = await server.collect();
+      await settled(server.pids);
+      return { atOnce, heap, atRest: residentBytes(server.pids), sockets: tcpSockets() };
     };
     const few = await at(FEW);
     const many = await at(plan.to);
@@ -84,8 +89,9 @@ async function measure(name: string, kind: Kind, plan: Plan): Promise<Measured> 
     return {
       title: kind.title,
       poller: plan.poller,
-      atOnce: (many.atOnce - few.atOnce) / more,
+      heap: (many.heap - few.heap) / more,
       atRest: (many.atRest - few.atRest) / more,
+      givenBack: many.atOnce - many.atRest,
       kernel: kernelCost(plan.poller === "uring"),
       slices,
       cpuMs,
@@ -121,17 +127,18 @@ async function hold({ pids }: Server, forSeconds: number): Promise<string[]> {
 
 const bytes = (count: number): string => Math.round(count).toLocaleString("en");
 
-function row({ title, poller, atOnce, atRest, kernel, slices, cpuMs }: Measured): string {
+function row({ title, poller, heap, atRest, givenBack, kernel, slices, cpuMs }: Measured): string {
   const [socket, entry] = kernel ? [bytes(kernel.socket), bytes(kernel.poller)] : ["?", "?"];
   const total = kernel ? bytes(atRest + kernel.socket + kernel.poller) : "?";
   const cells = [
     title,
     poller,
     bytes(atRest),
+    bytes(heap),
     socket,
     entry,
     total,
-    bytes(atOnce),
+    `${(givenBack / 2 ** 20).toFixed(1)} MiB`,
     `${slices}, ${cpuMs.toFixed(2)} ms`,
   ];
   return `| ${cells.join(" | ")} |`;
@@ -143,7 +150,6 @@ async function main(): Promise<number> {
     options: {
       poller: { type: "string" },
       to: { type: "string" },
-      rest: { type: "string" },
       hold: { type: "string" },
       help: { type: "boolean", short: "h" },
     },
@@ -152,13 +158,13 @@ async function main(): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const number = (name: "to" | "rest" | "hold", otherwise: number, least: number): number => {
+  const number = (name: "to" | "hold", otherwise: number, least: number): number => {
     const value = Number(values[name] ?? otherwise);
     if (!Number.isInteger(value) || value < least) throw new Error(`--${name}: a whole number, at least ${least}`);
     return value;
   };
   const most = Math.min(15_000, descriptorLimit() - 500);
-  const plan = { to: number("to", most, FEW + 100), rest: number("rest", REST_SECONDS, 0), hold: number("hold", 0, 0) };
+  const plan = { to: number("to", most, FEW + 100), hold: number("hold", 0, 0) };
   const asked = positionals.length > 0 ? positionals : usual;
   const unknown = asked.find((name) => kinds[name] === undefined);
   if (unknown !== undefined)
@@ -171,10 +177,10 @@ async function main(): Promise<number> {
     }
   }
   console.log(`
-Bytes for each of ${FEW} to ${plan.to} connections, after ${plan.rest} s of rest; CPU is that of ${WATCH_SECONDS} s with all open.
+Bytes for each of ${FEW} to ${plan.to} connections, at rest: after a collection; CPU is that of ${WATCH_SECONDS} s with all open.
 
-| connection | poller | user space | kernel: socket | kernel: poller | total | user space at once | wake-ups, CPU |
-|---|---|---|---|---|---|---|---|
+| connection | poller | user space | of it V8's heap | kernel: socket | kernel: poller | total | the collection gave back | wake-ups, CPU |
+|---|---|---|---|---|---|---|---|---|
 ${measured.map(row).join("\n")}
 `);
   const failed = measured.flatMap(({ title, poller, failed }) => failed.map((what) => `${poller}, ${title}: ${what}`));
