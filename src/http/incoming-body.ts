@@ -17,6 +17,11 @@ export interface BodyOwner {
 
 /** Bytes that small pieces share. */
 const SHARED = 8 * 1024;
+/** Up to here, small pieces that wait for a reader become one: fewer reads for it, and little to copy. */
+const JOINED = 16 * 1024;
+/** Where the memory of a body that is read whole begins, and by how much it grows. */
+const WHOLE = 16 * 1024;
+const GROWTH = 8;
 
 export class IncomingBody {
   /** All bytes have arrived, whether or not the handler has read them. */
@@ -24,6 +29,7 @@ export class IncomingBody {
 
   readonly #owner: BodyOwner;
   readonly #highWater: number;
+  readonly #length: number;
   /** Bytes still to come, for a body with a length; -1 for a chunked one. */
   #remaining: number;
   readonly #decoder: ChunkedDecoder | undefined;
@@ -41,10 +47,16 @@ export class IncomingBody {
   /** The promise of a pull that waits for bytes. */
   #pulled: (() => void) | undefined;
   #all: { resolve(bytes: Uint8Array<ArrayBuffer>): void; reject(error: unknown): void } | undefined;
+  /**
+   * Where a body with a length gathers that is read whole. It grows with what has come: a length alone, which costs a
+   * client nothing, must not cost us memory.
+   */
+  #whole: Uint8Array<ArrayBuffer> | undefined;
 
   /** `length` is the Content-Length, or -1 for the chunked coding. */
   constructor(owner: BodyOwner, length: number, highWater: number) {
     this.#owner = owner;
+    this.#length = length;
     this.#remaining = length;
     this.#highWater = highWater;
     this.#decoder = length < 0 ? new ChunkedDecoder() : undefined;
@@ -139,6 +151,7 @@ export class IncomingBody {
     return new Promise((resolve, reject) => {
       if (this.#error !== undefined) return reject(this.#error);
       this.#all = { resolve, reject };
+      if (this.#remaining > 0) this.#gather();
       this.#want();
       this.#resume();
       this.#deliver();
@@ -155,6 +168,11 @@ export class IncomingBody {
     this.#received += to - from;
     if (this.#discarding || this.#error !== undefined) return;
     const length = to - from;
+    if (this.#whole !== undefined) {
+      this.#room(length).set(bytes.subarray(from, to), this.#buffered);
+      this.#buffered += length;
+      return;
+    }
     this.#buffered += length;
     // Behind other bytes, small pieces share memory: a client that sends chunks of one byte must not cost us an
     // array for each.
@@ -182,7 +200,8 @@ export class IncomingBody {
       if (!this.complete) return;
       const { resolve } = this.#all;
       this.#all = undefined;
-      resolve(this.#joined());
+      resolve(this.#whole ?? this.#joined());
+      this.#whole = undefined;
       return;
     }
     if (this.#pulled !== undefined && this.#controller !== undefined && (this.#buffered > 0 || this.complete)) {
@@ -197,16 +216,31 @@ export class IncomingBody {
     }
   }
 
+  /** Answers one pull. More than it takes waits here, where it is seen how fast the handler reads. */
   #give(controller: ReadableByteStreamController): void {
-    if (this.#buffered > 0) controller.enqueue(this.#joined());
-    if (this.complete) {
+    if (this.#buffered > 0) controller.enqueue(this.#part());
+    if (this.complete && this.#buffered === 0) {
       this.#controller = undefined;
       controller.close();
       // A reader that brought its own buffer is answered with 0 bytes (Streams, 4.7.3).
       controller.byobRequest?.respond(0);
       return;
     }
-    this.#resume();
+    if (this.#buffered < this.#highWater) this.#resume();
+    // It stays paused, but the handler has moved: its time begins anew.
+    else if (this.#paused && !this.complete) this.#owner.pauseBody();
+  }
+
+  /** What a reader gets at once: a piece as it came, or small ones together. */
+  #part(): Uint8Array<ArrayBuffer> {
+    if (this.#buffered <= JOINED) return this.#joined();
+    this.#closeShared();
+    const chunks = this.#chunks;
+    let count = 1;
+    let length = chunks[0].length;
+    while (count < chunks.length && length + chunks[count].length <= JOINED) length += chunks[count++].length;
+    this.#buffered -= length;
+    return join(chunks.splice(0, count), length);
   }
 
   #failReader(error: unknown): void {
@@ -215,6 +249,7 @@ export class IncomingBody {
     this.#chunks = [];
     this.#shared = undefined;
     this.#sharedEnd = 0;
+    this.#whole = undefined;
     this.#buffered = 0;
     this.#all?.reject(error);
     this.#all = undefined;
@@ -224,19 +259,31 @@ export class IncomingBody {
     this.#pulled = undefined;
   }
 
+  /** From here on bytes go where they will stay. */
+  #gather(): void {
+    const length = this.#length;
+    const begun = this.#joined();
+    this.#buffered = begun.length;
+    this.#whole = new Uint8Array(Math.min(length, Math.max(WHOLE, begun.length * GROWTH)));
+    this.#whole.set(begun);
+  }
+
+  /** The whole's memory, with room for so many bytes more. */
+  #room(more: number): Uint8Array<ArrayBuffer> {
+    const before = this.#whole;
+    const needed = this.#buffered + more;
+    if (before !== undefined && needed <= before.length) return before;
+    // In the end it is exactly as long as the body.
+    const whole = new Uint8Array(Math.min(this.#length, needed * GROWTH));
+    if (before !== undefined) whole.set(before);
+    return (this.#whole = whole);
+  }
+
   #joined(): Uint8Array<ArrayBuffer> {
     this.#closeShared();
-    const chunks = this.#chunks;
-    const length = this.#buffered;
+    const joined = join(this.#chunks, this.#buffered);
     this.#chunks = [];
     this.#buffered = 0;
-    if (chunks.length === 1) return chunks[0];
-    const joined = new Uint8Array(length);
-    let at = 0;
-    for (const chunk of chunks) {
-      joined.set(chunk, at);
-      at += chunk.length;
-    }
     return joined;
   }
 
@@ -245,6 +292,17 @@ export class IncomingBody {
     this.#paused = false;
     this.#owner.resumeBody();
   }
+}
+
+function join(chunks: readonly Uint8Array<ArrayBuffer>[], length: number): Uint8Array<ArrayBuffer> {
+  if (chunks.length === 1) return chunks[0];
+  const joined = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length;
+  }
+  return joined;
 }
 
 /** The error that a half-received body ends with. */
