@@ -17,6 +17,7 @@ import { compiled } from "./compiler.ts";
 import { allowedCores } from "./cpu.ts";
 import { inRoot, type Peer } from "./peer.ts";
 import { choosePeers, commandPeer, peers, quickPeers, usualPeers } from "./peers.ts";
+import type { Question } from "./question.ts";
 import { loadQuestions, questionNames } from "./questions.ts";
 import { table, writeResult } from "./report.ts";
 import { ask } from "./rounds.ts";
@@ -48,10 +49,14 @@ const help = `npm run bench -- [question…] [options]
   --out DIR            where the JSON goes (dist/bench)
 `;
 
-const QUICK_ROUNDS = 2;
 const QUICK_SECONDS = 0.15;
 const AGAINST_SECONDS = 1;
 const kept = inRoot("docs/bench");
+
+/** Two, so that there is a spread; one of memory, which hardly has any and takes several seconds a peer. */
+function quickRounds(question: Question): number {
+  return question.cold ? 1 : 2;
+}
 
 function chooseCores(text: string | undefined): [number | null, number | null] {
   const cores = text ? text.split(",").map(Number) : allowedCores();
@@ -124,7 +129,7 @@ export async function main(args: readonly string[]): Promise<number> {
       const chosen = asked ?? choosePeers(quick ? quickPeers(usual, question.against) : usual).filter(applies);
       const plan = {
         peers: [...chosen, ...extra],
-        rounds: rounds || (quick ? QUICK_ROUNDS : (question.rounds ?? 5)),
+        rounds: rounds || (quick ? quickRounds(question) : (question.rounds ?? 5)),
         warmup,
         settings,
         directory,

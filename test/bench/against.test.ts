@@ -38,7 +38,11 @@ else {
   test("a revision of ours: a verdict with its interval, JSON, and no worktree left", async () => {
     const tiny = ["--rounds", "8", "--seconds", "0.1", "--warmup", "0.05", "--out", directory];
     const { code, out, err } = await bench("plaintext", "--against", commit, ...tiny);
-    assert.match(out, /^plaintext +(better|same|worse) +cost [−+]\d+\.\d % \([−+]\d+\.\d % to [−+]\d+\.\d %\) /m, err);
+    assert.match(
+      out,
+      /^plaintext +(better|same|worse) +cost [−+]\d+\.\d % \([−+]\d+\.\d % to [−+]\d+\.\d %\) /m,
+      err + out,
+    );
     assert.match(out, /^[01] better, [01] same, [01] worse$/m);
     assert.is(code, / 1 worse$/m.test(out) ? 1 : 0, out);
     const kept = JSON.parse(readFileSync(join(directory, "against.json"), "utf8"));
