@@ -35,6 +35,7 @@ const port = Number(/:(\d+)/.exec(shown.join(""))?.[1]);
 
 const json = '{"a":1}';
 for (const requests of [
+  "GET /plain HTTP/1.1\r\nHost: x\r\n\r\n",
   "GET /text?q=1 HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nUser-Agent: warm\r\n\r\n",
   `POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`,
 ]) {
