@@ -149,8 +149,15 @@ const backends: readonly { readonly name: string; open(): Poller }[] = [
   { name: "uring", open: () => new UringPoller(system(), uringCalls()) },
 ];
 
+/** What `openPoller` found. */
+export interface OpenedPoller {
+  readonly poller: Poller;
+  /** Better ones that this machine refused, a sentence each. */
+  readonly refused: readonly string[];
+}
+
 /** Opens the best poller that works here; `SLIPWAY_POLLER` names one to insist on. */
-export function openPoller(): Poller {
+export function openPoller(): OpenedPoller {
   const wanted = process.env["SLIPWAY_POLLER"];
   const candidates = wanted ? backends.filter((backend) => backend.name === wanted) : backends;
   if (candidates.length === 0) {
@@ -161,7 +168,7 @@ export function openPoller(): Poller {
   const refused: string[] = [];
   for (const backend of candidates) {
     try {
-      return backend.open();
+      return { poller: backend.open(), refused };
     } catch (error) {
       refused.push(`${backend.name}: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -28,6 +28,16 @@ const SQ_ENTRIES = 1024;
 const CQ_ENTRIES = 8192;
 const WORDS = 16;
 
+/** Operations of more than one file. */
+export const OP_SEND = 26;
+export const OP_RECV = 27;
+export const RECV_MULTISHOT = 1 << 1;
+/** Bits of a completion's flags. */
+export const F_BUFFER = 1 << 0;
+export const F_MORE = 1 << 1;
+/** sys/socket.h: a send ends when all is sent, or it fails. */
+export const MSG_WAITALL = 0x100;
+
 /** `struct io_uring_sqe` as 32-bit words: where each field stands. */
 export const FD = 1;
 export const OFFSET = 2;

@@ -24,12 +24,10 @@ import {
   SEND_FAILED,
   UringLoop,
 } from "./uring-loop.ts";
-import { CQE_SKIP_SUCCESS, LENGTH, OP_FLAGS } from "./uring-ring.ts";
+import { CQE_SKIP_SUCCESS, LENGTH, MSG_WAITALL, OP_FLAGS, OP_SEND } from "./uring-ring.ts";
 
-// linux/io_uring.h, sys/socket.h
+// linux/io_uring.h
 const OP_TIMEOUT = 11;
-const OP_SEND = 26;
-const MSG_WAITALL = 0x100;
 
 /*
  * Bits of a handle's state beside those of `uring-loop.ts`.

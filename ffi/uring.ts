@@ -42,14 +42,11 @@ import {
   SEND_ASKED,
   SEND_FAILED,
 } from "./uring-loop.ts";
-import { BUFFER_SELECT } from "./uring-ring.ts";
+import { probe } from "./uring-probe.ts";
+import { BUFFER_SELECT, F_BUFFER, F_MORE, OP_RECV, RECV_MULTISHOT } from "./uring-ring.ts";
 import { LATE, UringSending } from "./uring-sending.ts";
 
-// linux/io_uring.h, poll.h
-const OP_RECV = 27;
-const RECV_MULTISHOT = 1 << 1;
-const F_BUFFER = 1 << 0;
-const F_MORE = 1 << 1;
+// poll.h
 const POLLRDHUP = 0x2000;
 
 /*
@@ -77,6 +74,7 @@ export class UringPoller extends UringSending {
     super(system, calls);
     try {
       this.#buffers = new ProvidedBuffers(calls, this.ring);
+      probe(system, this.ring, this.#buffers, this.outgoingMemory);
     } catch (error) {
       this.dispose();
       throw error;

@@ -32,11 +32,10 @@ export async function printVersion(verbose: boolean): Promise<void> {
 async function describePoller(): Promise<string> {
   const { openPoller } = await import("../../ffi/poller.ts");
   try {
-    const poller = openPoller();
-    const { name } = poller;
+    const { poller, refused } = openPoller();
     poller.dispose();
     const why = process.env.SLIPWAY_POLLER ? "because SLIPWAY_POLLER asks for it" : "the best that works here";
-    return `${name} (${why})`;
+    return `${poller.name} (${[why, ...refused].join("; ")})`;
   } catch (error) {
     return `none: ${error instanceof Error ? error.message : String(error)}`;
   }

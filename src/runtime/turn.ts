@@ -36,7 +36,7 @@ export class Runtime {
   #timerAt = Number.POSITIVE_INFINITY;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(poller: Poller = openPoller()) {
+  constructor(poller: Poller = openPoller().poller) {
     this.poller = poller;
     this.#now = monotonicNow();
     this.deadlines = new Deadlines(this.#now, (handle) => this.#expired(handle));

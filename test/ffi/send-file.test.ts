@@ -25,7 +25,7 @@ interface Told {
 
 /** Two ends of a connection on one poller; `told` is what the sinks of both heard. */
 function pair() {
-  const poller = openPoller();
+  const { poller } = openPoller();
   const { system, constants } = poller;
   const fds = new Int32Array(2);
   assert.is(system.socketpair(constants.SOCK_STREAM, fds), 0);
