@@ -64,7 +64,8 @@ export async function against(revision: string, questions: readonly Question[], 
   const worktree = join(plan.directory, "against");
   git("worktree", "add", "--detach", worktree, commit);
   const remove = (): void => void git("worktree", "remove", "--force", worktree);
-  process.once("exit", remove);
+  // Before what removes the folder it is in: git would not know it any more.
+  process.prependOnceListener("exit", remove);
   try {
     rmSync(join(worktree, "node_modules"), { recursive: true, force: true });
     symlinkSync(inRoot("node_modules"), join(worktree, "node_modules"));

@@ -114,6 +114,8 @@ export async function main(args: readonly string[]): Promise<number> {
   if (serverCore === null) console.log("not pinned: needs two cores and taskset; figures will be noisier");
   if (!compiled("load")) console.log("no C compiler: the load generator runs on node:net and may be the bottleneck");
   const directory = mkdtempSync(join(tmpdir(), "slipway-bench-"));
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  process.once("exit", remove); // an interrupted run comes by here only
   const settings = { seconds, serverCore, loadCore, quick };
   const terminal = process.stderr.isTTY;
   const progress = (text: string): void => void (terminal && process.stderr.write(`\r\x1b[K${text}`));
@@ -138,13 +140,16 @@ export async function main(args: readonly string[]): Promise<number> {
       const result = await ask(question, plan);
       const path = writeResult(result, out);
       console.log(`${table(question, result)}\n${path}\n`);
-      if (save) keep(question, result, plan.peers, kept);
+      if (save) {
+        keep(question, result, plan.peers, kept);
+        await writePage(kept); // after each: half an hour's work is not lost to what comes later
+      }
       if (result.peers.length === 0 || Object.keys(result.failed).length > 0) code = 1;
     }
-    if (save) console.log(await writePage(kept));
     return code;
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    process.removeListener("exit", remove);
+    remove();
   }
 }
 

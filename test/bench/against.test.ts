@@ -1,9 +1,11 @@
 // --against as a whole, with tiny numbers: a line a question, what it keeps, how it
 // ends, and that no worktree is left behind.
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,10 +17,14 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), "slipway-bench-against-test-"));
 test.after(() => rmSync(directory, { recursive: true, force: true }));
 
+/** Worktrees of this test's own: others may run one of their own meanwhile. */
+const env = { ...process.env, TMPDIR: directory };
+
 function bench(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(root, "scripts/bench/main.ts"), ...args], {
       stdio: ["ignore", "pipe", "pipe"],
+      env,
       timeout: 100_000,
     });
     let out = "";
@@ -48,7 +54,20 @@ else {
     const kept = JSON.parse(readFileSync(join(directory, "against.json"), "utf8"));
     assert.is(kept.commit, commit);
     assert.is(kept.questions[0].ratios.length, 8);
-    assert.not.match(git("worktree", "list"), /slipway-bench-/);
+    assert.not.ok(git("worktree", "list").includes(directory));
+  });
+
+  test("interrupted, it leaves no worktree either", async () => {
+    const child = spawn(process.execPath, [join(root, "scripts/bench/main.ts"), "plaintext", "--against", commit], {
+      stdio: ["ignore", "pipe", "ignore"],
+      env,
+    });
+    const exit = once(child, "exit");
+    const [line] = await once(createInterface({ input: child.stdout }), "line");
+    assert.match(line, /^here: /); // the worktree is there
+    child.kill("SIGINT");
+    assert.is((await exit)[0], 130);
+    assert.not.ok(git("worktree", "list").includes(directory));
   });
 }
 
