@@ -81,7 +81,8 @@ export interface Poller {
 
   /** Returns the handle, or a negated errno; then the descriptor is still the caller's. */
   open(fd: number, sink: Sink): Handle | number;
-  close(handle: Handle): void;
+  /** `atOnce`: its descriptor is free when this returns, for who waits for one; else soon, on completion kernels. */
+  close(handle: Handle, atOnce?: boolean): void;
   poll(timeoutMs: number): number;
   /**
    * Nobody polls from here on until `descriptor` is readable. False when there is something to deliver already: poll
@@ -145,8 +146,8 @@ export interface Poller {
  * and old kernels refuse in ways that no version number tells.
  */
 const backends: readonly { readonly name: string; open(): Poller }[] = [
-  { name: "epoll", open: () => new ReadinessPoller(system(), openEpoll(system())) },
   { name: "uring", open: () => new UringPoller(system(), uringCalls()) },
+  { name: "epoll", open: () => new ReadinessPoller(system(), openEpoll(system())) },
 ];
 
 /** What `openPoller` found. */

@@ -74,7 +74,7 @@ export abstract class SocketPoller implements Poller {
   }
 
   abstract open(fd: number, sink: Sink): Handle;
-  abstract close(handle: Handle): void;
+  abstract close(handle: Handle, atOnce?: boolean): void;
   abstract poll(timeoutMs: number): number;
   abstract park(): boolean;
   abstract woken(): void;

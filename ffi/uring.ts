@@ -148,7 +148,7 @@ export class UringPoller extends UringSending {
     return handle;
   }
 
-  close(handle: Handle): void {
+  close(handle: Handle, atOnce = false): void {
     const { state } = this.table;
     const before = state[handle];
     if ((before & OPEN) === 0) return;
@@ -158,12 +158,12 @@ export class UringPoller extends UringSending {
     if (before & HELD) this.#held.drop(handle);
     if (before & LATE && !this.resets(handle)) return this.leaveBehind(handle);
     this.unsent.delete(handle);
-    if (before & STREAM) this.#askClose(handle);
+    if (before & STREAM && !atOnce && this.stalled === 0) this.#askClose(handle);
     else this.#closeNow(handle);
     if (this.stalled > 0) this.retry();
   }
 
-  /** Its address must be free when we return. */
+  /** Its descriptor, and its address, must be free when we return. */
   #closeNow(handle: Handle): void {
     this.cancelAll(handle);
     this.enter(0);

@@ -77,7 +77,7 @@ export class Runtime {
   close(handle: Handle): void {
     if (this.poller.sink(handle) === undefined) return;
     this.deadlines.set(handle, 0);
-    this.poller.close(handle);
+    this.poller.close(handle, this.closing.size > 0);
     this.release();
     if (this.closing.size > 0) for (const closed of this.closing) closed();
   }
