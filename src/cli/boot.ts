@@ -3,7 +3,7 @@
  * everything below it) is an asset beside a cache of its compiled functions, made by scripts/code-cache.ts as it
  * served. That saves about a quarter of the time between exec and the first response which is ours to save.
  */
-import { BASE_SCRIPT } from "../bundle/base-script.ts";
+import { BASE_SCRIPT, codeCache } from "../bundle/base-script.ts";
 
 type Exports = Record<string, unknown>;
 
@@ -40,9 +40,7 @@ function unpacked(name: string): string {
 
 // What make-base.ts put there is V8's, and nothing for the processes that a program forks.
 process.execArgv = [];
-// Behind a byte that says where it begins (make-base.ts).
-const asset = sea.getRawAsset("code cache") as ArrayBuffer;
-const cache = new Uint8Array(asset, new Uint8Array(asset)[0], asset.byteLength - 8);
+const cache = codeCache(sea.getRawAsset("code cache") as ArrayBuffer);
 const runtime = evaluate(BASE_SCRIPT, text(BASE_SCRIPT), cache) as unknown as {
   start(): Promise<void>;
 };

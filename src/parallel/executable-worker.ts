@@ -3,7 +3,7 @@
  * src/cli/boot.ts does for the main thread: evaluates the runtime, an asset, with its code cache.
  */
 import { LOADED_BY } from "../../ffi/koffi.ts";
-import { BASE_SCRIPT } from "../bundle/base-script.ts";
+import { BASE_SCRIPT, codeCache } from "../bundle/base-script.ts";
 
 /** Its name among the globals tells the runtime where it is. */
 export const IN_THREAD = "__slipwayThread";
@@ -29,5 +29,6 @@ function unpacked(name) {
 }
 process.execArgv = [];
 const name = ${JSON.stringify(BASE_SCRIPT)};
-evaluate(name, sea.getAsset(name, "utf8"), new Uint8Array(sea.getRawAsset("code cache"))).start();
+const source = Buffer.from(sea.getRawAsset(name)).toString("latin1");
+evaluate(name, source, (${codeCache})(sea.getRawAsset("code cache"))).start();
 `;
