@@ -12,7 +12,7 @@ export interface Counted {
 }
 
 /** Less would hold too few responses of 64 MiB: in a slow server none, and only what it does before the first byte. */
-const LARGE_SECONDS = 0.4;
+const LARGE_SECONDS = [0.3, 0.5];
 /** Tried before a sample is given up. */
 const WINDOWS = 4;
 
@@ -80,7 +80,8 @@ export async function sampleLoad(
       ...load,
       port: server.port,
       warmup: settings.quick ? 0.05 : 0.1,
-      seconds: counted === mebibytes ? Math.max(LARGE_SECONDS, settings.seconds) : settings.seconds,
+      seconds:
+        counted === mebibytes ? Math.max(LARGE_SECONDS[settings.quick ? 0 : 1], settings.seconds) : settings.seconds,
       pids,
       core: settings.loadCore,
     });

@@ -23,6 +23,7 @@ const order = [
   "chunked",
   "events",
   "download",
+  "download-blob",
   "download-stream",
   "download-file",
   "upload",
