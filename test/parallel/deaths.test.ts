@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { endProcesses, fromSource, startServer } from "../support/process.ts";
 import { project } from "../support/project.ts";
-import { begin, countBy, folder, openMany, serve, until, whoAnswers } from "./support.ts";
+import { begin, folder, openMany, serve, until, whoAnswers } from "./support.ts";
 
 test("an uncaught error ends one worker with its connections, and another takes its place", async () => {
   const server = await serve();
@@ -14,7 +14,8 @@ test("an uncaught error ends one worker with its connections, and another takes 
   const lost = many.filter((one) => one.thread === thread);
   const kept = many.filter((one) => one.thread !== thread);
   await Promise.all(lost.map((one) => one.client.closed));
-  assert.equal(countBy(await Promise.all(kept.map((one) => one.client.get()))), [5]);
+  assert.ok(kept.length > 0);
+  for (const one of kept) assert.is(await one.client.get(), one.thread);
   await server.saw(/a worker thread died/);
   assert.match(server.stderr(), /Uncaught Error: thrown on purpose\n +at .*server\.ts:\d+/);
   // The new one has none yet, so it gets the next ones.

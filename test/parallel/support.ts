@@ -117,6 +117,20 @@ export function countBy(threads: readonly string[]): number[] {
   return [...counts.values()].sort((a, b) => a - b);
 }
 
+/** A connection to each worker. */
+export async function oneEach(port: number): Promise<{ client: Client; thread: string }[]> {
+  const many = await openMany(port, 6);
+  const other = many.find(({ thread }) => thread !== many[0].thread);
+  if (other === undefined) throw new Error("all six connections have one worker");
+  return [many[0], other];
+}
+
+/** Two of them, and neither has much more than the other: a worker that the machine does not run is passed over. */
+export function shared(threads: readonly string[]): boolean {
+  const counts = countBy(threads);
+  return counts.length === 2 && counts[0] >= threads.length * 0.3;
+}
+
 /** Asks until the answer is so: what it waits for has no other sign. */
 export async function until<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, seconds = 20): Promise<T> {
   for (const end = Date.now() + seconds * 1000; ; ) {
