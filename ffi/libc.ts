@@ -3,6 +3,9 @@ import { constantsHere } from "./constants.ts";
 import { koffi } from "./koffi.ts";
 import type { KernelMemory, System } from "./system.ts";
 
+// linux/fs.h
+const RWF_NOWAIT = 8;
+
 let bound: System | undefined;
 
 /** The real system, bound once a process. Throws where Slipway has no poller for the OS. */
@@ -30,6 +33,7 @@ function bind(): System {
   const send = c.func("send", "int", ["int", "void *", "size_t", "int"]);
   const sendto = c.func("sendto", "int", ["int", "void *", "size_t", "int", "void *", "uint32_t"]);
   const sendfile = c.func("sendfile", "int", ["int", "int", "void *", "size_t"]);
+  const preadv2 = c.func("preadv2", "int", ["int", "uintptr_t", "int", "int64_t", "int"]);
   const shutdown = c.func("shutdown", "int", ["int", "int"]);
   const ioctl = c.func("ioctl", "int", ["int", "unsigned long", "void *"]);
   const getrlimit = c.func("getrlimit", "int", ["int", "void *"]);
@@ -53,6 +57,8 @@ function bind(): System {
   const limit = new BigUint64Array(2);
   // off_t as two words, low first: a BigInt would be made and thrown away for each piece of a file.
   const position = new Uint32Array(2);
+  // struct iovec { address, length } of the byte behind it.
+  const peeked = { address: 0 };
   const eight = new Uint8Array(8);
   const one = new BigUint64Array([1n]);
   // struct epoll_event is packed on x86-64 (12 bytes: events, data) and padded elsewhere (16: events, pad, data).
@@ -90,6 +96,14 @@ function bind(): System {
       position[0] = offset;
       position[1] = offset / 2 ** 32;
       return checked(sendfile(fd, file, position, size));
+    },
+    peekFile(file, offset) {
+      if (peeked.address === 0) {
+        const memory: unknown = koffi.alloc("uint8_t", 24);
+        peeked.address = Number(koffi.address(memory));
+        new BigUint64Array(koffi.view(memory, 24)).set([BigInt(peeked.address + 16), 1n]);
+      }
+      return checked(preadv2(file, peeked.address, 1, offset, RWF_NOWAIT));
     },
     shutdown: (fd, how) => checked(shutdown(fd, how)),
     unacknowledged(fd) {

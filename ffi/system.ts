@@ -38,6 +38,8 @@ export interface System {
   sendTo(fd: number, bytes: Uint8Array, to: Uint8Array): number;
   /** sendfile(2) to the socket `fd`, from `offset` of `file`, whose own position stays. It has no MSG_NOSIGNAL. */
   sendFile(fd: number, file: number, offset: number, length: number): number;
+  /** preadv2(2) of one byte, RWF_NOWAIT: -EAGAIN when the disk would have to be waited for, 1 when it is in memory. */
+  peekFile(file: number, offset: number): number;
   shutdown(fd: number, how: number): number;
   /** ioctl(SIOCOUTQ): bytes in the send buffer that the peer has not acknowledged (man 7 tcp, man 7 unix). */
   unacknowledged(fd: number): number;

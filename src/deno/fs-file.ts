@@ -27,6 +27,9 @@ export interface OpenOptions {
 export const SeekMode = { 0: "Start", 1: "Current", 2: "End", Start: 0, Current: 1, End: 2 } as const;
 
 const CHUNK = 65536;
+const PREFETCH = 1024 * 1024;
+/** Where bytes go that are read only to be in the system's memory: nobody looks at them. */
+let unwanted: Buffer | undefined;
 const fs = () => process.getBuiltinModule("node:fs");
 
 /** Opens a file, for reading unless told otherwise. */
@@ -229,6 +232,11 @@ export class FsFile implements Disposable {
       },
       left: () => (file.#fd < 0 ? -1 : fs().fstatSync(file.#fd).size - (file.#position ?? 0)),
       read: (buffer) => file.read(buffer),
+      prefetch: (offset, length) =>
+        new Promise((resolve) => {
+          unwanted ??= Buffer.allocUnsafeSlow(PREFETCH);
+          fs().read(file.#fd, unwanted, 0, Math.min(length, PREFETCH), offset, () => resolve());
+        }),
     };
   }
 

@@ -13,6 +13,8 @@ export interface FileSource {
   left(): number;
   /** Reads from the position, and moves it; null at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
+  /** Has a part of the file read from the disk, so that it is in memory. Never rejects. */
+  prefetch(offset: number, length: number): Promise<void>;
 }
 
 const sources = new WeakMap<ReadableStream, FileSource>();

@@ -48,6 +48,7 @@ export const matrix: Readonly<Record<Call, Expected>> = {
     passes: ["EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EINVAL", "1 byte", "half"],
     breaks: ["EPIPE", "ECONNRESET", "ETIMEDOUT"],
   },
+  peekFile: { passes: ["EAGAIN", "EINTR", "EOPNOTSUPP", "EINVAL"] },
   // The peer was faster: then there is nobody to say good-bye to.
   shutdown: { breaks: ["ENOTCONN"] },
   unacknowledged: { passes: ["EBADF", "EINVAL"] },

@@ -2,7 +2,7 @@
  * What the matrix of faults is driven through: the HTTP server, with node:net for clients; the net API on both sides;
  * datagrams; and the poller itself. Between them they make every call that the seam has.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { openEpoll } from "../../ffi/epoll.ts";
 import { system as realSystem } from "../../ffi/libc.ts";
 import { ReadinessPoller } from "../../ffi/readiness.ts";
 import type { System } from "../../ffi/system.ts";
+import { open } from "../../src/deno/fs-file.ts";
 import { encodeIp } from "../../src/net/address.ts";
 import {
   type Conn,
@@ -126,6 +127,33 @@ export const http: Scenario = (system) =>
       await each([keepAlive(), pipelined(), refused(), cut()]);
     } finally {
       await server.server.shutdown();
+    }
+  });
+
+/** Files and small pieces as bodies, for a client that goes on and one that is done. */
+export const files: Scenario = (system) =>
+  scenario(system, async (each) => {
+    const folder = mkdtempSync(join(tmpdir(), "slipway-fault-"));
+    const path = join(folder, "file");
+    const long = pattern(600_000, 5);
+    writeFileSync(path, long);
+    using server = start(async (request) => {
+      if (request.url.endsWith("/file")) return new Response((await open(path)).readable);
+      const pieces = Array.from({ length: 60 }, (_, i) => long.subarray(i * 10_000, (i + 1) * 10_000));
+      return new Response(new Blob(pieces).stream());
+    });
+    const get = (path: string, more = ""): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+    const ask = async (path: string): Promise<void> => {
+      using client = await connectHttp(server.port);
+      client.write(get(path) + get(path, "Connection: close\r\n"));
+      const answers = await client.untilEnd();
+      for (const { body } of answers) same(body, long, path);
+      if (answers.length < 2) throw new Error(`${answers.length} answers of 2`);
+    };
+    try {
+      await each([ask("/file"), ask("/pieces")]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 
@@ -271,7 +299,6 @@ export const poller: Scenario = async (system) => {
     if (performance.now() - began > 4000) failures.push(new Error("a wake was lost"));
   }
   system.unacknowledged(-1);
-  system.sendFile(-1, -1, 0, 1);
   system.descriptorLimit();
   bare.dispose();
   return { failures, wrong: [] };
