@@ -103,6 +103,13 @@ export function packAddress(bytes: Uint8Array, length: number): string {
   return length <= 0 ? "" : String.fromCharCode(...bytes.subarray(0, length));
 }
 
+/** Whether `packed` is what `packAddress` would make: to find out costs nothing, to make it 700 bytes of garbage. */
+export function isPacked(packed: string, bytes: Uint8Array, length: number): boolean {
+  if (packed.length !== Math.max(0, length)) return false;
+  for (let i = 0; i < length; i++) if (packed.charCodeAt(i) !== bytes[i]) return false;
+  return true;
+}
+
 /** The `Addr` of a packed sockaddr. */
 export function unpackAddress(constants: Constants, packed: string, transports: Transports = STREAM): Addr {
   const bytes = Uint8Array.from(packed, (char) => char.charCodeAt(0));

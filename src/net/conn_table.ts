@@ -1,7 +1,7 @@
 /** What all connections of one runtime share, so that a parked one has nothing of it: the sink, and who has which handle. */
 import type { Handle, Sink } from "../../ffi/poller.ts";
 import type { Runtime } from "../runtime/turn.ts";
-import { packAddress, SOCKADDR_MAX, v4At } from "./address.ts";
+import { isPacked, packAddress, SOCKADDR_MAX, v4At } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import { lingerClose } from "./linger.ts";
 
@@ -22,9 +22,10 @@ export class ConnTable {
   /** To be called before `remoteAddress`. */
   localAddress(handle: Handle): string {
     const { poller } = this.runtime;
-    const packed = packAddress(this.#scratch, poller.system.getsockname(poller.fd(handle), this.#scratch));
+    const bytes = this.#scratch;
+    const length = poller.system.getsockname(poller.fd(handle), bytes);
     // Most connections were accepted on one address: they share its string.
-    if (packed !== this.#lastLocal) this.#lastLocal = packed;
+    if (!isPacked(this.#lastLocal, bytes, length)) this.#lastLocal = packAddress(bytes, length);
     return this.#lastLocal;
   }
 

@@ -27,7 +27,7 @@ checkCosts(
     "raw echo, new connection each": {
       ...connection,
       calls: { ...connection.calls, getpeername: 1, getsockname: 1 },
-      bytes: 4500,
+      bytes: 3450,
     },
   },
   true,
