@@ -6,12 +6,16 @@
  * running is ended with its process group. The types and the linter count as one test each. The last line, alone,
  * is what scripts read: `N passed, N failed`, and `, N skipped` when tests were skipped.
  *
+ * What stands on the poller is tested on both of Linux's, from one list: the same files once on io_uring and once,
+ * named `… [epoll]`, on epoll. Where io_uring is refused one line says why, and only epoll is tested. SLIPWAY_POLLER in
+ * the environment chooses one for all.
+ *
  * A file fails as a whole when it crashes, runs out of time, or holds no test at all.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const atOnce = Number(process.env.SLIPWAY_TEST_JOBS ?? 2);
@@ -19,11 +23,31 @@ const atOnce = Number(process.env.SLIPWAY_TEST_JOBS ?? 2);
 const defaultLimitSeconds = 120;
 /** How long each check took last time; kept where git does not look, so that long ones can start first. */
 const timesFile = join(root, "node_modules", ".cache", "slipway-test-times.json");
+/** Folders and files that are run on each poller. */
+const onEachPoller: readonly string[] = [
+  "test/net/",
+  "test/http/",
+  "test/runtime/",
+  "test/docs/limits.test.ts",
+  "test/docs/net.test.ts",
+  ...["descriptor-limit", "descriptors", "exit", "send-file", "urgent-data"].map((name) => `test/ffi/${name}.test.ts`),
+];
+/** But for these, which open no socket, or of which it is no matter: their seconds would be spent twice for nothing. */
+const onAnyPoller = new Set(
+  [
+    ...["http/parser-differential", "http/request-url", "http/request-copies", "http/behind-proxies"],
+    ...["net/ip", "net/trust", "net/proxy-protocol", "net/examples"],
+    ...["runtime/assets", "runtime/error-text", "runtime/stall-monitor", "runtime/watch-runtime"],
+    ...["runtime/task-table", "runtime/task-trend", "runtime/request-context"],
+  ].map((name) => `test/${name}.test.ts`),
+);
 
 interface Check {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** The poller to insist on; none: the best that works. */
+  readonly poller?: string;
   readonly limitSeconds: number;
   /** uvu's summary says how many tests ran; a tool such as tsc is one test, passed when it exits with 0. */
   readonly summary: "uvu" | "exit code";
@@ -42,8 +66,10 @@ interface Outcome {
 
 // The variable is for the test of the README, whose `npm test` must not run the whole suite inside itself.
 const filters = process.argv.slice(2).concat(process.env.SLIPWAY_TEST_FILTER?.split(",") ?? []);
-const checks = [...tools(), ...testFiles()].filter(
-  (check) => filters.length === 0 || filters.some((filter) => check.name.includes(filter)),
+const checks = forEachPoller(
+  [...tools(), ...testFiles()].filter(
+    (check) => filters.length === 0 || filters.some((filter) => check.name.includes(filter)),
+  ),
 );
 if (checks.length === 0) {
   console.error(`no test matches ${filters.join(", ")}; filters are parts of paths, such as "test/net" or "parser"`);
@@ -105,7 +131,11 @@ function run(check: Check): Promise<Outcome> {
       cwd: root,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH ?? ""}` },
+      env: {
+        ...process.env,
+        ...(check.poller === undefined ? {} : { SLIPWAY_POLLER: check.poller }),
+        PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH ?? ""}`,
+      },
     });
     running.add(child);
     let output = "";
@@ -202,6 +232,30 @@ function testFiles(): Check[] {
         weight: statSync(path).size / 1e6,
       };
     });
+}
+
+/** Those that stand on the poller once for each of them. */
+function forEachPoller(chosen: readonly Check[]): Check[] {
+  const stands = ({ name }: Check): boolean =>
+    !onAnyPoller.has(name) && onEachPoller.some((begin) => name.startsWith(begin));
+  if (process.env.SLIPWAY_POLLER || !chosen.some(stands)) return [...chosen];
+  const refused = uringRefused();
+  if (refused !== "") console.log(`io_uring is not tested, this machine refuses it: ${refused}`);
+  return chosen.flatMap((check) => {
+    if (!stands(check)) return [check];
+    const epoll = { ...check, name: `${check.name} [epoll]`, poller: "epoll" };
+    return refused === "" ? [{ ...check, poller: "uring" }, epoll] : [epoll];
+  });
+}
+
+/** Why, in a sentence; "" when it works. */
+function uringRefused(): string {
+  const module = pathToFileURL(join(root, "ffi/poller.ts")).href;
+  const program = `
+    const { openPoller } = await import(${JSON.stringify(module)});
+    try { openPoller().poller.dispose(); } catch (error) { console.log(error.message); }`;
+  const env = { ...process.env, SLIPWAY_POLLER: "uring" };
+  return execFileSync(process.execPath, ["--input-type=module", "-e", program], { env, encoding: "utf8" }).trim();
 }
 
 function readTimes(): Record<string, number> {

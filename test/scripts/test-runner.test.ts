@@ -119,6 +119,29 @@ test("filters choose files; one that matches nothing fails", async () => {
   assert.match(nothing.stderr, /no test matches three/);
 });
 
+const opens = 'console.log("poller:", process.env.SLIPWAY_POLLER ?? "any");';
+for (const [name, module, both] of [
+  ["works", "export const openPoller = () => ({ poller: { dispose() {} } });", true],
+  ["is refused", 'export const openPoller = () => { throw new Error("not here"); };', false],
+] as const) {
+  test(`where io_uring ${name}: what stands on the poller runs on ${both ? "both" : "epoll"}, the rest once`, async () => {
+    const root = repositoryOf({});
+    for (const folder of ["ffi", "test/net", "test/log"]) mkdirSync(join(root, folder));
+    writeFileSync(join(root, "ffi/poller.ts"), module);
+    // Shown of a file only when it fails.
+    const failing = `${use}${opens} test("a", () => assert.unreachable()); test.run();`;
+    for (const file of ["net/conn", "net/ip", "log/ids"]) writeFileSync(join(root, `test/${file}.test.ts`), failing);
+    const { stdout } = await runner(root, "test/");
+    const ran = [...stdout.matchAll(/^==== (.+): exit code 1\npoller: (.+)$/gm)].map(
+      ([, file, poller]) => `${file} ${poller}`,
+    );
+    const uring = both ? ["test/net/conn.test.ts uring"] : [];
+    const rest = ["test/log/ids.test.ts any", "test/net/conn.test.ts [epoll] epoll", "test/net/ip.test.ts any"];
+    assert.equal(ran.sort(), [...rest, ...uring].sort());
+    assert.is(stdout.includes("io_uring is not tested, this machine refuses it: not here"), !both);
+  });
+}
+
 test("types and lint count as a test each", async () => {
   const root = repositoryOf({ one: `${use}test("a", () => {}); test.run();` });
   mkdirSync(join(root, "node_modules/.bin"));
