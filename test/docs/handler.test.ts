@@ -51,6 +51,14 @@ test("clock.ts", () =>
     assert.match((await reader?.read())?.value ?? "", /^data: \d{4}-/);
     await reader?.cancel();
   }));
+test("download.ts", () =>
+  running("download.ts", async (port) => {
+    const response = await fetch(`http://127.0.0.1:${port}/self`);
+    const self = readFileSync(join(folder, "download.ts"), "utf8");
+    assert.is(response.headers.get("content-length"), String(self.length));
+    assert.is(await response.text(), self);
+    assert.is((await fetch(`http://127.0.0.1:${port}/other`)).status, 404);
+  }));
 test("beside.ts", () =>
   running("beside.ts", async (port) => {
     const body = new Uint8Array(2 ** 20 + 1);
