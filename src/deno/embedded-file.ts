@@ -1,6 +1,7 @@
 /** `Deno.open` of a file inside a compiled program: in memory, at its own position, and never written. */
 import { readAsset, statAsset } from "../runtime/assets.ts";
 import { BadResource, NotSupported } from "../runtime/errors.ts";
+import { noteFile } from "../runtime/file-source.ts";
 
 /** Deno.SeekMode's numbers. */
 const START = 0;
@@ -56,18 +57,24 @@ export class EmbeddedFile implements Disposable {
     };
   }
 
-  /** What is left, to be read once. It closes the file at its end, as Deno's does. */
+  /** What is left, to be read once. It closes the file at its end, as Deno's does. A response sends it at once. */
   get readable(): ReadableStream<Uint8Array> {
-    return (this.#readable ??= new ReadableStream({
-      pull: (controller) => {
-        const chunk = new Uint8Array(CHUNK);
-        const count = this.readSync(chunk);
-        if (count !== null) return controller.enqueue(chunk.subarray(0, count));
-        this.close();
-        controller.close();
+    if (this.#readable !== undefined) return this.#readable;
+    const stream = new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => {
+          const chunk = new Uint8Array(CHUNK);
+          const count = this.readSync(chunk);
+          if (count !== null) return controller.enqueue(chunk.subarray(0, count));
+          this.close();
+          controller.close();
+        },
+        cancel: () => this[Symbol.dispose](),
       },
-      cancel: () => this.close(),
-    }));
+      { highWaterMark: 0 },
+    );
+    noteFile(stream, { kind: "memory", left: () => this.#bytes?.subarray(this.#position) });
+    return (this.#readable = stream);
   }
 
   close(): void {

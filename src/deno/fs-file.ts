@@ -221,6 +221,7 @@ export class FsFile implements Disposable {
   #source(): FileSource {
     const file = this;
     return {
+      kind: "disk",
       get fd() {
         return file.#fd;
       },

@@ -5,7 +5,7 @@
  */
 import { SENDING } from "../../ffi/poller.ts";
 import { BadResource } from "../runtime/errors.ts";
-import type { FileSource } from "../runtime/file-source.ts";
+import type { DiskFile } from "../runtime/file-source.ts";
 import type { HttpConnection } from "./connection.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 
@@ -84,7 +84,7 @@ export class BodyOutput {
   }
 
   /** Sends `length` bytes of a file: by sendfile(2) as long as that goes, else what is read from it. */
-  async file(source: FileSource, length: number): Promise<void> {
+  async file(source: DiskFile, length: number): Promise<void> {
     const { connection } = this;
     const { poller } = connection.host;
     const { EAGAIN } = poller.constants.errno;
@@ -125,7 +125,7 @@ export class BodyOutput {
         n = (await source.read(buffer.subarray(0, Math.min(length, buffer.length)))) ?? 0;
         await this.bytes(buffer.subarray(0, n));
       }
-      if (n === 0) throw new TypeError(`a file ended ${length} bytes before what the response's content-length says`);
+      if (n === 0) throw fileTooShort(length);
       length -= n;
       const others = this.spend(n);
       if (others !== undefined) await others;
@@ -150,4 +150,8 @@ export class BodyOutput {
     else connection.broken(result);
     return !connection.closed;
   }
+}
+
+export function fileTooShort(missing: number): TypeError {
+  return new TypeError(`a file ended ${missing} bytes before what the response's content-length says`);
 }

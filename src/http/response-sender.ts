@@ -19,7 +19,7 @@ import {
 } from "../fetch/mod.ts";
 import { type FileSource, fileBehind } from "../runtime/file-source.ts";
 import { logError } from "../runtime/log.ts";
-import { BodyOutput } from "./body-output.ts";
+import { BodyOutput, fileTooShort } from "./body-output.ts";
 import type { HttpConnection } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { CHUNKED, UNFRAMED, writeHead } from "./response-head.ts";
@@ -117,7 +117,7 @@ export class ResponseSender {
     markBodyUsed(response);
     const stream = body instanceof ReadableStream ? body : undefined;
     let file = stream === undefined ? undefined : fileBehind(stream);
-    const fileSize = file === undefined || isBodiless(status) ? -1 : file.left();
+    const fileSize = file === undefined || isBodiless(status) ? -1 : sizeOf(file);
     // What says that it is empty may be of those that are made as they are read (/proc).
     if (fileSize <= 0) file = undefined;
     if (none) stream?.cancel().catch(() => {});
@@ -191,9 +191,16 @@ export class ResponseSender {
   /** The kernel sends what the stream would have read. */
   async #file(head: number, stream: ReadableStream<Uint8Array>, file: FileSource, length: number): Promise<void> {
     const reader = this.#open(stream);
+    const output = this.#output;
     try {
-      await this.#output.flush(head);
-      await this.#output.file(file, length);
+      if (file.kind === "memory") {
+        const bytes = file.left() ?? NOTHING;
+        await output.headAndBytes(head, bytes.subarray(0, length));
+        if (bytes.length < length) throw fileTooShort(length - bytes.length);
+      } else {
+        await output.flush(head);
+        await output.file(file, length);
+      }
     } finally {
       this.#reader = undefined;
       reader.cancel().catch(() => {});
@@ -215,6 +222,13 @@ export class ResponseSender {
     if (this.unframed) connection.host.cut(connection);
     else connection.host.abandon(connection);
   }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** What is left of a file; -1 when it is closed. */
+function sizeOf(file: FileSource): number {
+  return file.kind === "disk" ? file.left() : (file.left()?.length ?? -1);
 }
 
 function lightResponse(value: unknown): Response {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type FsFile, open } from "../../src/deno/fs-file.ts";
+import { PROGRAM_ROOT, provideAssets } from "../../src/runtime/assets.ts";
 import { runOn } from "../ffi/faulty-system.ts";
 import { type Fault, type Injected, singleFault } from "../ffi/single-fault.ts";
 import { until } from "../net/pair.ts";
@@ -130,6 +131,39 @@ test("a Response around the body of another is the file still", async () => {
     assert.ok((await client.response()).body.equals(bytes));
   });
   assert.ok((counts.get("sendFile") ?? 0) > 0);
+});
+
+test("a file inside a compiled program: at once, whole or a part of it, and never more than there is", async () => {
+  const text = "inside ".repeat(40_000);
+  const inside = new TextEncoder().encode(text);
+  const one = (name: string) => (name === "a.txt" ? inside : undefined);
+  provideAssets({ read: one, size: (name) => one(name)?.length, executable: () => false, names: () => ["a.txt"] });
+  const path = `${PROGRAM_ROOT}/a.txt`;
+  let seeks = 0;
+  let lengths: string | undefined;
+  const { counts } = await counted(undefined, async () => {
+    using server = start(async () => {
+      const asset = await open(path);
+      await asset.seek(seeks, 0);
+      return new Response(asset.readable, lengths === undefined ? {} : { headers: { "content-length": lengths } });
+    });
+    using client = await connect(server.port);
+    client.write(GET + GET.replace("GET", "HEAD"));
+    const [whole, head] = await client.responses(2, ["GET", "HEAD"]);
+    assert.is(whole.text(), text);
+    assert.is(head.header("content-length"), String(text.length));
+    seeks = 7;
+    lengths = "14";
+    client.write(GET);
+    assert.is((await client.responses(3, ["GET", "HEAD"]))[2].text(), "inside inside ");
+    lengths = String(text.length);
+    const lines = await logged(async () => {
+      client.write(GET);
+      await client.gone();
+    });
+    assert.match(lines.join(), /a file ended 7 bytes before/);
+  });
+  assert.is(counts.get("sendFile") ?? 0, 0);
 });
 
 test("a stream that was read from, and what it is piped through, are streams", async () => {
