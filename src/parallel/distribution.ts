@@ -14,7 +14,7 @@ import { Admission, type SocketCount } from "../net/admission.ts";
 import type { Listener } from "../net/mod.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { runtime } from "../runtime/turn.ts";
-import { MOST_LISTENERS, type Shared, SIGNALED, SOCKETS, TELL } from "./shared.ts";
+import { HEAD, MOST_LISTENERS, type Shared, SIGNALED, SOCKETS, TELL } from "./shared.ts";
 
 /** A worker that has not looked for so long is held up. */
 const STUCK_MS = 50;
@@ -25,7 +25,8 @@ export interface Taker {
   wake(): void;
   /** Connections that it was given, by listener. */
   readonly given: number[];
-  /** When it was last given something that it had not come to. */
+  /** Where it was in its ring when that was last looked at, and since when it is there with something to do. */
+  head: number;
   since: number;
 }
 
@@ -182,7 +183,7 @@ export class Distribution {
   }
 
   #give(worker: Taker, shared: SharedListener, fd: number): void {
-    if (worker.shared.waiting === 0) worker.since = monotonicNow();
+    stuck(worker, monotonicNow());
     if (!worker.shared.give(fd, shared.id)) {
       runtime().poller.system.close(fd);
       return;
@@ -202,7 +203,7 @@ export class Distribution {
       const worker = takers[(this.#next + i) % takers.length];
       // Of a listener whose program accepts by itself nobody tells when connections end: its workers take turns.
       let has = shared.admission === undefined ? 0 : this.#open(shared, worker);
-      if (worker.shared.waiting > 0 && now - worker.since > STUCK_MS) has += 1e9;
+      if (stuck(worker, now)) has += 1e9;
       if (has >= fewest) continue;
       fewest = has;
       chosen = worker;
@@ -219,14 +220,14 @@ export class Distribution {
     for (const worker of this.#workers) {
       if (worker.shared.waiting === 0) continue;
       waiting = true;
-      if (now - worker.since > STUCK_MS && this.#someoneElse(worker, now)) this.#takeBack(worker);
+      if (stuck(worker, now) && this.#someoneElse(worker, now)) this.#takeBack(worker);
     }
     if (waiting) this.#timer = setTimeout(this.#look, STUCK_MS).unref();
   };
 
   #someoneElse(worker: Taker, now: number): boolean {
     for (const other of this.#workers) {
-      if (other !== worker && (other.shared.waiting === 0 || now - other.since <= STUCK_MS)) return true;
+      if (other !== worker && !stuck(other, now)) return true;
     }
     return false;
   }
@@ -273,4 +274,13 @@ export class Distribution {
     const tell = this.#closing.size > 0 ? 1 : 0;
     for (const worker of this.#workers) worker.shared.set(TELL, tell);
   }
+}
+
+/** Whether it has been held up with something to do. */
+function stuck(worker: Taker, now: number): boolean {
+  const head = worker.shared.get(HEAD);
+  if (worker.shared.waiting > 0 && head === worker.head) return now - worker.since > STUCK_MS;
+  worker.head = head;
+  worker.since = now;
+  return false;
 }

@@ -37,6 +37,7 @@ export class Thread implements Taker {
   readonly number: number;
   readonly shared = new Shared();
   readonly given: number[] = [];
+  head = 0;
   since = 0;
   readonly startedAt: number = performance.now();
   state: "starting" | "up" | "gone" = "starting";

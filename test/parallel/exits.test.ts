@@ -51,13 +51,16 @@ async function once({ name, end }: Ending, begin: typeof serve): Promise<Finishe
       client.close();
     }
   });
-  const [a, b] = await oneEach(server.port);
-  if (name.includes("computes")) ask(b.client, "/spin");
-  end(server, a.client);
-  const finished = await server.finished;
-  ended = true;
-  await Promise.all(traffic);
-  return finished;
+  try {
+    const [a, b] = await oneEach(server.port);
+    if (name.includes("computes")) ask(b.client, "/spin");
+    end(server, a.client);
+    return await server.finished;
+  } finally {
+    ended = true;
+    server.child.kill("SIGKILL");
+    await Promise.all(traffic);
+  }
 }
 
 function ask(client: Client, path: string): void {
