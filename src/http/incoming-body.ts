@@ -231,9 +231,12 @@ export class IncomingBody {
     else if (this.#paused && !this.complete) this.#owner.pauseBody();
   }
 
-  /** What a reader gets at once: a piece as it came, or small ones together. */
+  /**
+   * What a reader gets at once: a piece as it came, or small ones together. The last ones too: from here on the handler
+   * has one time for all that is left, and no clock sees how it reads on.
+   */
   #part(): Uint8Array<ArrayBuffer> {
-    if (this.#buffered <= JOINED) return this.#joined();
+    if (this.#buffered <= JOINED || this.complete) return this.#joined();
     this.#closeShared();
     const chunks = this.#chunks;
     let count = 1;
