@@ -25,7 +25,7 @@ const CQ_EVENTFD_DISABLED = 1 << 0;
 /** 64 bytes a request: the queue of requests that one enter takes. More than that enter in between. */
 const SQ_ENTRIES = 1024;
 /** What the kernel may tell before we look; beyond, it keeps a list of its own (NODROP), which costs it memory. */
-const CQ_ENTRIES = 8192;
+const CQ_ENTRIES = 4096;
 const WORDS = 16;
 
 /** Operations of more than one file. */
