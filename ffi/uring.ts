@@ -88,8 +88,12 @@ export class UringPoller extends UringSending {
 
   protected completed(handle: Handle, kind: number, result: number, flags: number): void {
     if (kind === RECV) {
-      this.#received(handle, result, flags);
-      if (flags & F_BUFFER) this.#buffers.give(flags >>> 16);
+      try {
+        this.#received(handle, result, flags);
+      } finally {
+        // Whatever a sink throws: the kernel would run out of them.
+        if (flags & F_BUFFER) this.#buffers.give(flags >>> 16);
+      }
     } else if (kind === SEND_FAILED) this.table.sinks[handle]?.failed(handle, -result);
     else if (kind === LEFT_BEHIND) this.leftBehindTooLong(handle);
     else this.#ready(handle, kind, result);
