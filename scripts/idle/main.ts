@@ -16,6 +16,7 @@ import { type Server, startServer } from "./server.ts";
 
 const FEW = 2000;
 const WATCH_SECONDS = 5;
+const SETTLE_SECONDS = 45;
 /** A collection of V8's that comes late may move resident memory; a leak goes on and on. */
 const MAY_GROW = 512 * 1024;
 
@@ -103,8 +104,12 @@ async function measure(name: string, kind: Kind, plan: Plan): Promise<Measured> 
   }
 }
 
-/** Watches for so long; what went wrong. The first sample is a baseline that nothing may leave behind. */
+/**
+ * Watches for so long; what went wrong. Before, what the last requests left is over: the deadline of their answers (30 s),
+ * which the wheel passes on once, and V8's housekeeping.
+ */
 async function hold({ pids }: Server, forSeconds: number): Promise<string[]> {
+  await seconds(Math.min(SETTLE_SECONDS, forSeconds));
   const every = Math.max(1, Math.min(10, forSeconds / 10));
   const first = residentBytes(pids);
   const cpu = cpuSeconds(pids);
