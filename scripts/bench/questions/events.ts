@@ -16,10 +16,14 @@ export default loadQuestion({
       const body = new ReadableStream({
         start(controller) {
           timer = setInterval(() => {
-            controller.enqueue(event);
-            if (--left > 0) return;
+            try {
+              controller.enqueue(event);
+              if (--left > 0) return;
+              controller.close();
+            } catch {
+              // The client has left, and the stream knows it before cancel() was called.
+            }
             clearInterval(timer);
-            controller.close();
           }, 10);
         },
         cancel: () => clearInterval(timer),
