@@ -27,7 +27,7 @@ const PT_LOAD = 1;
 
 /**
  * The program without `length` bytes at `from`, both whole pages inside one segment, which becomes two: addresses stay as
- * they are, and those of the missing bytes lead nowhere. For files without section headers.
+ * they are, and those of the missing bytes lead nowhere. For files without section headers; it takes the bytes over.
  */
 export function removeFromElf(file: Buffer, from: number, length: number): Buffer {
   const until = from + length;
@@ -42,7 +42,8 @@ export function removeFromElf(file: Buffer, from: number, length: number): Buffe
     field(header, OFFSET) + field(header, FILE_SIZE) >= until;
   const split = headers.findIndex(around);
   if (split < 0) throw new Error("what is to be left out is not inside one segment");
-  const left = Buffer.concat([file.subarray(0, from), file.subarray(until)]);
+  file.copyWithin(from, until);
+  const left = file.subarray(0, file.length - length);
   const moved = (offset: number) => (offset >= until ? offset - length : offset);
 
   const first = headers[split];
