@@ -233,6 +233,11 @@ export class FsFile implements Disposable {
       },
       left: () => (file.#fd < 0 ? -1 : fs().fstatSync(file.#fd).size - (file.#position ?? 0)),
       read: (buffer) => file.read(buffer),
+      readNow: (buffer, at, length) => {
+        const count = file.#sync("read", (fd) => fs().readSync(fd, buffer, at, length, file.#position ?? null));
+        file.#advance(count);
+        return count;
+      },
       prefetch: (offset, length) =>
         new Promise((resolve) => {
           unwanted ??= Buffer.allocUnsafeSlow(PREFETCH);

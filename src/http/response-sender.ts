@@ -197,10 +197,7 @@ export class ResponseSender {
         const bytes = file.left() ?? NOTHING;
         await output.headAndBytes(head, bytes.subarray(0, length));
         if (bytes.length < length) throw fileTooShort(length - bytes.length);
-      } else {
-        await output.flush(head);
-        await output.file(file, length);
-      }
+      } else await output.headAndFile(head, file, length);
     } finally {
       this.#reader = undefined;
       reader.cancel().catch(() => {});

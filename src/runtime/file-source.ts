@@ -17,6 +17,8 @@ export interface DiskFile {
   left(): number;
   /** Reads from the position, and moves it; null at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
+  /** The same at once, of what is in memory; 0 at the end. */
+  readNow(buffer: Uint8Array, at: number, length: number): number;
   /** Has a part of the file read from the disk, so that it is in memory. Never rejects. */
   prefetch(offset: number, length: number): Promise<void>;
 }
