@@ -26,9 +26,11 @@ export class HandleTable {
     return this.#high;
   }
 
-  /** Puts the handle of `next` to use. */
+  /** Puts the handle of `next` to use. It may replace the arrays: who holds on to one reads it anew. */
   take(fd: number, state: number, sink: Sink): Handle {
-    const handle = this.#free.pop() ?? this.#high++;
+    const handle = this.next();
+    if (this.#free.length > 0) this.#free.pop();
+    else this.#high++;
     this.fds[handle] = fd;
     this.state[handle] = state;
     this.sinks[handle] = sink;

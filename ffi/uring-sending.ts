@@ -138,13 +138,13 @@ export abstract class UringSending extends UringLoop {
   }
 
   protected override flush(handle: Handle): void {
-    const { state, generations } = this.table;
-    const late = state[handle] & LATE;
-    const generation = generations[handle];
+    const { table } = this;
+    const late = table.state[handle] & LATE;
+    const generation = table.generations[handle];
     super.flush(handle);
-    if (late === 0 || generations[handle] !== generation || state[handle] & (BLOCKED | CLOSING)) return;
-    const shutting = state[handle] & SHUTTING;
-    state[handle] &= ~(LATE | SHUTTING);
+    if (late === 0 || table.generations[handle] !== generation || table.state[handle] & (BLOCKED | CLOSING)) return;
+    const shutting = table.state[handle] & SHUTTING;
+    table.state[handle] &= ~(LATE | SHUTTING);
     if (shutting) super.shutdown(handle);
   }
 
@@ -155,7 +155,8 @@ export abstract class UringSending extends UringLoop {
     if (result >= length) return;
     const { EAGAIN, EINTR } = this.constants.errno;
     const { state } = this.table;
-    if (result >= 0 || result === -EAGAIN || result === -EINTR || this.waits(result)) {
+    const reset = (state[handle] & CLOSING) !== 0 && this.resets(handle);
+    if (!reset && (result >= 0 || result === -EAGAIN || result === -EINTR || this.waits(result))) {
       const sent = Math.max(0, result);
       const start = arena.startOf(number) + sent;
       this.unsent.add(handle, arena.bytes, start, start + length - sent);

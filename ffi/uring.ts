@@ -130,12 +130,12 @@ export class UringPoller extends UringSending {
 
   /** From the queue: what no completion announces. */
   protected work(handle: Handle): void {
-    const { state, generations } = this.table;
-    const generation = generations[handle];
-    if (state[handle] & CONNECTING) this.finishConnect(handle);
-    else if (state[handle] & BLOCKED) this.flush(handle);
-    if (generations[handle] !== generation || this.table.state[handle] & CLOSING) return;
-    const now = this.table.state[handle];
+    const { table } = this;
+    const generation = table.generations[handle];
+    if (table.state[handle] & CONNECTING) this.finishConnect(handle);
+    else if (table.state[handle] & BLOCKED) this.flush(handle);
+    if (table.generations[handle] !== generation || table.state[handle] & CLOSING) return;
+    const now = table.state[handle];
     if (now & RECEIVING) {
       if (now & HELD) this.#deliverHeld(handle);
       else this.#askReceive(handle);
@@ -160,7 +160,10 @@ export class UringPoller extends UringSending {
     this.closing++;
     state[handle] = (before & ~(OPEN | READING | CONNECTING)) | CLOSING;
     if (before & HELD) this.#held.drop(handle);
-    if (before & LATE && !this.resets(handle)) return this.leaveBehind(handle);
+    if (before & LATE) {
+      if (!this.resets(handle)) return this.leaveBehind(handle);
+      state[handle] &= ~LATE;
+    }
     this.unsent.delete(handle);
     if (before & STREAM && !atOnce && this.stalled === 0) this.#askClose(handle);
     else this.#closeNow(handle);
@@ -209,43 +212,43 @@ export class UringPoller extends UringSending {
   }
 
   #received(handle: Handle, result: number, flags: number): void {
-    const { state } = this.table;
-    if ((flags & F_MORE) === 0) state[handle] &= ~RECV_ASKED;
-    const now = state[handle];
+    const { table } = this;
+    if ((flags & F_MORE) === 0) table.state[handle] &= ~RECV_ASKED;
+    const now = table.state[handle];
     if (now & CLOSING) return this.freeIfDone(handle);
     const { ENOBUFS, ECANCELED, EINTR, EAGAIN } = this.constants.errno;
     if (result > 0) {
       if (now & RECEIVING && (now & HELD) === 0) {
-        const generation = this.table.generations[handle];
-        this.table.sinks[handle]?.received(handle, this.#buffers.views[flags >>> 16], 0, result);
-        if (this.table.generations[handle] !== generation) return;
+        const generation = table.generations[handle];
+        table.sinks[handle]?.received(handle, this.#buffers.views[flags >>> 16], 0, result);
+        if (table.generations[handle] !== generation) return;
       } else {
         this.#held.bytes(handle, this.#buffers.views[flags >>> 16].slice(0, result));
-        state[handle] |= HELD;
-        if (state[handle] & RECEIVING) this.enqueue(handle);
+        table.state[handle] |= HELD;
+        if (table.state[handle] & RECEIVING) this.enqueue(handle);
       }
-      if (state[handle] & CLOSING) return;
+      if (table.state[handle] & CLOSING) return;
       this.#sized(handle, result);
       return this.#goOn(handle);
     }
     if (result === -ENOBUFS && now & RECEIVING) {
-      this.#starved.push(handle, this.table.generations[handle]);
+      this.#starved.push(handle, table.generations[handle]);
       return;
     }
     if (result === -ENOBUFS || result === -ECANCELED || result === -EINTR || result === -EAGAIN)
       return this.#goOn(handle);
     if (this.waits(result)) return this.stall(handle);
     if (now & RECEIVING && (now & HELD) === 0) {
-      state[handle] &= ~RECEIVING;
-      const sink = this.table.sinks[handle];
+      table.state[handle] &= ~RECEIVING;
+      const sink = table.sinks[handle];
       if (result === 0) sink?.ended(handle);
       else sink?.failed(handle, -result);
       return;
     }
     this.#held.end(handle, -result);
-    state[handle] |= HELD;
+    table.state[handle] |= HELD;
     if (now & RECEIVING) this.enqueue(handle);
-    else this.table.sinks[handle]?.hungUp(handle);
+    else table.sinks[handle]?.hungUp(handle);
   }
 
   /** What is to be asked for next, if nothing is: bytes, or in a pause whether the client is still there. */
@@ -269,23 +272,24 @@ export class UringPoller extends UringSending {
 
   /** What came during a pause, piece by piece, until there is another. */
   #deliverHeld(handle: Handle): void {
-    const { state, generations } = this.table;
-    const generation = generations[handle];
+    // Its arrays are read anew after each call of a sink, which may open handles, and so replace them.
+    const { table } = this;
+    const generation = table.generations[handle];
     for (;;) {
-      if (generations[handle] !== generation || (state[handle] & RECEIVING) === 0) return;
-      const sink = this.table.sinks[handle];
+      if (table.generations[handle] !== generation || (table.state[handle] & RECEIVING) === 0) return;
+      const sink = table.sinks[handle];
       const next = this.#held.next(handle);
       if (next === undefined) break;
-      if (this.#held.isEmpty(handle)) state[handle] &= ~HELD;
+      if (this.#held.isEmpty(handle)) table.state[handle] &= ~HELD;
       if (next instanceof Uint8Array) sink?.received(handle, next, 0, next.length);
       else {
-        state[handle] &= ~RECEIVING;
+        table.state[handle] &= ~RECEIVING;
         if (next === 0) sink?.ended(handle);
         else sink?.failed(handle, next);
         return;
       }
     }
-    state[handle] &= ~HELD;
+    table.state[handle] &= ~HELD;
     this.#askReceive(handle);
   }
 
