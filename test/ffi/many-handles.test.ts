@@ -5,7 +5,7 @@ import { connect, listen, serveConn } from "../../src/net/mod.ts";
 
 const test = suite("many handles");
 
-test("three thousand connections at once, opened while others are served", async () => {
+test("three thousand handles, opened while others are served", async () => {
   await using server = serveConn(listen({ port: 0, hostname: "127.0.0.1" }), async (conn) => {
     const buffer = new Uint8Array(8);
     for (let n = await conn.read(buffer); n !== null; n = await conn.read(buffer)) {
