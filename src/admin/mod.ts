@@ -13,7 +13,7 @@ import { announce } from "../runtime/log.ts";
 import { runtime } from "../runtime/turn.ts";
 import { takeFew } from "./guests.ts";
 import { Exposition } from "./metrics/exposition.ts";
-import { type Family, gauge } from "./metrics/family.ts";
+import { counter, type Family, gauge } from "./metrics/family.ts";
 import { httpFamilies } from "./metrics/http.ts";
 import { LoopDelay } from "./metrics/loop-delay.ts";
 import { processFamilies } from "./metrics/process.ts";
@@ -44,9 +44,11 @@ export interface AdminSettings {
 export interface AdminThreads {
   /** Asks them for their numbers; whoever does not answer soon is shown as before. */
   collect(): Promise<void>;
-  /** A family with their numbers in it; and what there is to say of the threads themselves. */
+  /** A family with their numbers in it. */
   merged(family: Family): Family;
-  readonly families: readonly Family[];
+  /** How many serve, and how many have died since the start. */
+  readonly size: number;
+  readonly deaths: number;
 }
 
 export interface Admin {
@@ -89,7 +91,9 @@ export async function openAdmin({ address, insecure, ready, config, threads }: A
   // Before anybody can ask: at the descriptor limit nothing can be loaded any more.
   const families = [...httpFamilies(counters, servers), ...runtimeFamilies(), ...processFamilies(delay)];
   const exposition = new Exposition([
-    ...(threads === undefined ? families : [...families.map(threads.merged), ...threads.families]),
+    ...(threads === undefined ? families : families.map(threads.merged)),
+    gauge("slipway_workers", "Worker threads that serve; 0 without --parallel.", () => threads?.size ?? 0),
+    counter("slipway_workers_died", "Worker threads that died and were replaced.", () => threads?.deaths ?? 0),
     gauge("slipway_readiness_check_failing", "1 when the check failed when it last ran.", () =>
       readiness.states().map(({ name, ok }) => ({ labels: { check: name }, value: Number(!ok) })),
     ),

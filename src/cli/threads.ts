@@ -1,7 +1,6 @@
 /** `--parallel`: the main thread's part of a start. The program is loaded in worker threads (worker.ts), never here. */
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { counter, gauge } from "../admin/metrics/family.ts";
 import type { AdminThreads } from "../admin/mod.ts";
 import { type Check, FailedElsewhere } from "../admin/ready.ts";
 import { handover } from "../net/handover.ts";
@@ -79,10 +78,12 @@ function adminThreads(pool: Pool): AdminThreads {
   return {
     collect: () => pool.collect(),
     merged: (family) => merged(family, () => pool.counted()),
-    families: [
-      gauge("slipway_workers", "Worker threads that serve.", () => pool.size),
-      counter("slipway_workers_died", "Worker threads that died and were replaced.", () => pool.deaths),
-    ],
+    get size() {
+      return pool.size;
+    },
+    get deaths() {
+      return pool.deaths;
+    },
   };
 }
 
