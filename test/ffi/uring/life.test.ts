@@ -254,6 +254,71 @@ test("connect: told when it is there, refused where nobody listens, and closed m
   poller.close(refused.handle);
 });
 
+for (const what of ["closes itself", "pauses itself", "goes on"]) {
+  test(`the table of handles grows within a callback of one that ${what}`, (poller) => {
+    const pairs = Array.from({ length: 4 }, () => connection(poller));
+    const opened: { near: Near; far: Far }[] = [];
+    const bytes = new Uint8Array(200_000);
+    for (const { near } of pairs) {
+      poller.receive(near.handle);
+      near.also = () => {
+        if (opened.length === 0) {
+          for (let i = 0; i < 1100; i++) opened.push(connection(poller, unix()));
+          if (what === "closes itself") poller.close(near.handle);
+          if (what === "pauses itself") poller.pause(near.handle);
+        }
+      };
+    }
+    settle(poller);
+    for (const { far } of pairs) far.send(bytes);
+    if (what === "pauses itself") {
+      settle(poller);
+      for (const { near } of pairs) poller.receive(near.handle);
+    }
+    const goesOn = ({ near }: { near: Near }) => what !== "closes itself" || poller.sink(near.handle) === near;
+    until(poller, () => pairs.filter(goesOn).every(({ near }) => near.length === bytes.length), "all their bytes");
+    assert.is(pairs.filter(goesOn).length, what === "closes itself" ? 3 : 4);
+    const last = opened[opened.length - 1];
+    poller.receive(last.near.handle);
+    last.far.send(byte);
+    until(poller, () => last.near.length === 1, "the last one");
+    for (const { near, far } of [...pairs, ...opened]) {
+      poller.close(near.handle);
+      far.close();
+    }
+    settle(poller);
+  });
+}
+
+test("the table of handles grows while what came in a pause is delivered, and the pause that follows holds", (poller) => {
+  const { near, far } = connection(poller);
+  const opened: { near: Near; far: Far }[] = [];
+  poller.receive(near.handle);
+  settle(poller);
+  poller.pause(near.handle);
+  far.send(byte);
+  settle(poller);
+  far.send(byte);
+  far.finish();
+  settle(poller);
+  near.also = () => {
+    if (opened.length === 0) for (let i = 0; i < 1100; i++) opened.push(connection(poller, unix()));
+    poller.pause(near.handle);
+  };
+  for (const told of [["received"], ["received", "received"], ["received", "received", "ended"]]) {
+    poller.receive(near.handle);
+    settle(poller);
+    assert.equal(
+      near.heard.filter((what) => what !== "hungUp"),
+      told,
+    );
+  }
+  for (const each of [{ near, far }, ...opened]) {
+    poller.close(each.near.handle);
+    each.far.close();
+  }
+});
+
 test("what a sink throws is told with its handle, the others get their events, and its buffer is given back", (poller) => {
   const errors: unknown[] = [];
   poller.onSinkError = (handle, error) => errors.push([handle, error]);
