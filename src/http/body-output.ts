@@ -13,6 +13,8 @@ import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 const SLICE = 256 * 1024;
 /** What one response may send before all others get their turn. */
 const BURST = 1024 * 1024;
+/** Bytes of a Blob that are copied at once. Larger ones are read in parts: 400–650 µs of CPU per MiB, smaller parts cost more. */
+export const BLOB_PART = 1024 * 1024;
 /** Files that are read and sent with their head. */
 const SMALL = 32 * 1024;
 /** Bytes of a file that are read ahead by another thread when they are not in memory. */
@@ -83,6 +85,26 @@ export class BodyOutput {
       const others = this.spend(end + written);
       if (others !== undefined) await others;
     }
+  }
+
+  /**
+   * Sends the head, which is `out[0, end)`, and a large Blob, part by part. Its own stream gives what it was made of, whole:
+   * of 64 MiB a copy of 64 MiB, for which everybody waits (measured: 200 ms).
+   */
+  async headAndBlob(end: number, blob: Blob): Promise<void> {
+    await this.flush(end);
+    let sent = 0;
+    for (let at = 0; at < blob.size && !this.connection.closed; at += BLOB_PART) {
+      const reader = blob
+        .slice(at, at + BLOB_PART)
+        .stream()
+        .getReader();
+      for (let read = await reader.read(); !read.done && !this.connection.closed; read = await reader.read()) {
+        sent += read.value.length;
+        await this.bytes(read.value);
+      }
+    }
+    if (sent < blob.size && !this.connection.closed) throw new TypeError("a Blob gave fewer bytes than its size");
   }
 
   /** Sends the head, which is `out[0, end)`, and `length` bytes of a file. */

@@ -19,7 +19,7 @@ import {
 } from "../fetch/mod.ts";
 import { type FileSource, fileBehind } from "../runtime/file-source.ts";
 import { logError } from "../runtime/log.ts";
-import { BodyOutput, fileTooShort } from "./body-output.ts";
+import { BLOB_PART, BodyOutput, fileTooShort } from "./body-output.ts";
 import type { HttpConnection } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { CHUNKED, UNFRAMED, writeHead } from "./response-head.ts";
@@ -172,7 +172,7 @@ export class ResponseSender {
       await output.headAndBytes(end, body);
       if (!connection.closed) recycleBody(response);
     } else if (file !== undefined && stream !== undefined) await this.#file(end, stream, file, framing);
-    // Its parts, read one by one, cost more: each is two pieces of memory for the garbage collector.
+    else if (body instanceof Blob && body.size > BLOB_PART) await output.headAndBlob(end, body);
     else await this.#stream(end, stream ?? (body as Blob).stream(), framing, first);
   }
 

@@ -248,6 +248,22 @@ test("64 MiB down, byte-exact, as bytes, as a Blob and as a stream", async () =>
   }
 });
 
+test("of a large Blob a part waits for a client that does not read, not all of it", async () => {
+  const blob = new Blob([new Uint8Array(48 << 20).fill(7), "the end"]);
+  using server = start(() => new Response(blob));
+  using client = await connect(server.port);
+  client.socket.pause();
+  const before = process.memoryUsage().arrayBuffers;
+  client.write(get());
+  await eventually(() => server.server.connections === 1, "it has begun");
+  await turns(50);
+  assert.ok(process.memoryUsage().arrayBuffers - before < 16 << 20);
+  client.socket.resume();
+  const { body } = await client.response();
+  assert.is(body.length, blob.size);
+  assert.is(body.subarray(-7).toString(), "the end");
+});
+
 test("a client that does not read stalls the producer", async () => {
   let pulled = 0;
   const cancelled = Promise.withResolvers<unknown>();
