@@ -44,6 +44,7 @@ export async function runWorker(load?: () => Promise<Namespace>): Promise<void> 
     endOnSignals({ drain: () => server.drain() }, program, true);
   };
   let alone = false;
+  side.awaitGo();
   try {
     const app = await loadAndStart(
       bundle === undefined && load !== undefined ? load : () => loadBundle(given(bundle)),

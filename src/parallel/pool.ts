@@ -75,8 +75,8 @@ export class Pool {
   #ending: Promise<Drained> | undefined;
   #gaveUp = false;
   #served = false;
-  #others: Promise<unknown> | undefined;
   #everUp = false;
+  #code = 0;
   /** Node's own servers can't be shared. */
   #alone = false;
   deaths = 0;
@@ -96,18 +96,27 @@ export class Pool {
     return up;
   }
 
-  /** Starts the first worker, and when it is up the others: what is wrong with a program is said once. */
+  /**
+   * Starts them all. The program is loaded by the first, and by the others when that listens: what is wrong with it is
+   * said once, and a tool does its work once. They have everything else behind them by then.
+   */
   async start(): Promise<Up> {
-    this.#start(1, true);
+    void this.#start(1, true);
+    const start = (_: unknown, i: number): Promise<void> => this.#start(i + 2, false);
+    const others = Array.from({ length: this.#settings.count - 1 }, start);
     const up = await this.#up.promise;
-    if (up.listening && !this.#alone) await this.#startOthers();
+    if (up.listening && !this.#alone) {
+      this.#letGo();
+      await Promise.all(others);
+    } else {
+      for (const thread of this.#threads) if (thread.number > 1) thread.stop();
+    }
     this.#distribution.begin();
     return up;
   }
 
-  #startOthers(): Promise<unknown> {
-    const start = (_: unknown, i: number): Promise<void> => this.#start(i + 2, false);
-    return (this.#others ??= Promise.all(Array.from({ length: this.#settings.count - 1 }, start)));
+  #letGo(): void {
+    for (const thread of this.#threads) thread.go();
   }
 
   // ---- one worker
@@ -123,12 +132,13 @@ export class Pool {
     );
     this.#threads.add(thread);
     this.#distribution.add(thread);
+    if (number === 1 || this.#everUp) thread.go();
     return new Promise((resolve) => this.#waiting.set(thread, resolve));
   }
 
   /** Its program listens: nothing stands in the way of the others any more, and it is as good as up. */
   #listens(thread: Thread): void {
-    void this.#startOthers();
+    this.#letGo();
     setTimeout(() => {
       this.#isUp(thread, { shown: undefined, drainTimeout: undefined, listening: true });
       this.#distribution.begin();
@@ -207,8 +217,9 @@ export class Pool {
     this.#drained.get(thread)?.({ cut: 1, tasks: 0, failed: false });
     if (this.#ending !== undefined) return;
     if (thread.last?.type === "died" || thread.last?.type === "failed") return this.#died(thread);
-    // Its program is done: so are we, when all are.
-    if (this.#threads.size === 0) process.exit(code);
+    // Its program is done: so are we, when all are. The code of one that was never let go says nothing.
+    if (!thread.stopped) this.#code = Math.max(this.#code, code);
+    if (this.#threads.size === 0) process.exit(this.#code);
     this.#up.resolve({ shown: undefined, drainTimeout: undefined, listening: false });
   }
 

@@ -21,6 +21,8 @@ export const SOCKETS = 5;
 export const TELL = 6;
 /** The worker sleeps here until its call of the main thread is answered. */
 export const ANSWERED = 7;
+/** 1: load the program. Until then a worker that is not the first sleeps here, with all else behind it. */
+export const GO = 8;
 /** From here on: connections that have ended, by listener. */
 const ENDINGS = 16;
 

@@ -5,7 +5,7 @@ import { runtime } from "../runtime/turn.ts";
 import type { Taker } from "./distribution.ts";
 import type { FamilySamples } from "./merge.ts";
 import type { Answer, Ask, Told, ToMain, ToWorker, WorkerData } from "./messages.ts";
-import { ANSWERED, ENDED, type Owners, Shared, STOP } from "./shared.ts";
+import { ANSWERED, ENDED, GO, type Owners, Shared, STOP } from "./shared.ts";
 
 const SOCK_STREAM = 1;
 const SHUT_RDWR = 2;
@@ -42,6 +42,8 @@ export class Thread implements Taker {
   readonly startedAt: number = performance.now();
   state: "starting" | "up" | "gone" = "starting";
   last: (ToMain & { type: "exit" | "failed" | "died" }) | undefined;
+  /** It was told to end. */
+  stopped = false;
   /** What it counted, when it was last asked. */
   counted: readonly FamilySamples[] = [];
   readonly worker: Worker;
@@ -133,9 +135,17 @@ export class Thread implements Taker {
     this.#asked.get(id)?.(what);
   }
 
+  /** Lets it load the program. */
+  go(): void {
+    this.shared.set(GO, 1);
+    Atomics.notify(this.shared.control, GO);
+  }
+
   /** Tells it to end now; it is not waited for. */
   stop(): void {
+    this.stopped = true;
     this.shared.set(STOP, 1);
+    this.go();
     Atomics.notify(this.shared.control, ANSWERED);
     this.wake();
   }

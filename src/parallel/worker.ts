@@ -10,7 +10,7 @@ import type { Sink } from "../../ffi/poller.ts";
 import { runtime } from "../runtime/turn.ts";
 import { Feeds, type Line } from "./feeds.ts";
 import type { Answer, Call, ToMain, ToWorker, WorkerData } from "./messages.ts";
-import { ANSWERED, ENDED, Owners, Shared, SIGNALED, SOCKETS, STOP } from "./shared.ts";
+import { ANSWERED, ENDED, GO, Owners, Shared, SIGNALED, SOCKETS, STOP } from "./shared.ts";
 
 /** How often a call that is not answered looks whether the process ends. */
 const LOOK_MS = 100;
@@ -53,6 +53,12 @@ export class WorkerSide implements Line {
       const received = receiveMessageOnPort(this.data.answers);
       if (received !== undefined) return received.message as Answer;
     }
+  }
+
+  /** Waits until the program may be loaded. */
+  awaitGo(): void {
+    while (this.shared.get(GO) === 0) Atomics.wait(this.shared.control, GO, 0);
+    if (this.shared.get(STOP) === 1) this.leave(0);
   }
 
   /** Ends this thread and nothing else. */
