@@ -20,10 +20,12 @@ export { errno, SENT };
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 
+export const newPoller = (): UringPoller => new UringPoller(sys, uringCalls());
+
 /** Why io_uring does not work here, "" when it does. */
 export const refused: string = (() => {
   try {
-    new UringPoller(sys, uringCalls()).dispose();
+    newPoller().dispose();
     return "";
   } catch (error) {
     return (error as Error).message;
@@ -37,7 +39,7 @@ export function uring(name: string) {
     if (refused !== "") return skip(test, title, refused);
     test(title, async () => {
       const before = descriptors();
-      const poller = new UringPoller(sys, uringCalls());
+      const poller = newPoller();
       poller.onSinkError = (_handle, error) => {
         throw error;
       };
