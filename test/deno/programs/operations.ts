@@ -155,6 +155,32 @@ const calls: [name: string, call: () => unknown, sentence?: { sentence: boolean 
       file.close();
     },
   ],
+  [
+    "FsFile read into lent memory",
+    async () => {
+      const file = await Deno.open(here);
+      const reader = file.readable.getReader({ mode: "byob" });
+      const parts = [];
+      for (let view = new Uint8Array(4); ; ) {
+        const { done, value } = await reader.read(view);
+        parts.push(done, value?.length, value && text(value));
+        if (done) break;
+        view = new Uint8Array(value.buffer);
+      }
+      return parts;
+    },
+  ],
+  [
+    "FsFile part of its stream",
+    async () => {
+      const file = await Deno.open(here);
+      const reader = file.readable.getReader();
+      const { value } = await reader.read();
+      await reader.cancel("enough");
+      const after = await file.read(new Uint8Array(1)).catch((error) => `${error.name}: ${error.message}`);
+      return [value && text(value), after];
+    },
+  ],
   ["open for nothing", () => Deno.open(here, {}), kept],
   ["open truncate", () => Deno.openSync(here, { read: true, truncate: true }), kept],
   ["open create", () => Deno.openSync(here, { read: true, create: true }), kept],
