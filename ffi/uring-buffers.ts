@@ -13,14 +13,21 @@ import type { Ring } from "./uring-ring.ts";
 const REGISTER_PBUF_RING = 22;
 /** Of one buffer. What arrives in larger pieces is received buffer by buffer. */
 export const BUFFER_BYTES = 64 * 1024;
-const MOST = 512;
-const FIRST = 64;
+/** Entries of the ring, a power of two. */
+const MOST = 256;
+/**
+ * At first; each time they run out there are twice as many. V8 counts them as memory that its collector answers for:
+ * with 32 MiB from the start, a process that ended at once could wait for a collection that never came.
+ */
+const FIRST = 16;
 
 export class ProvidedBuffers {
   readonly group = 0;
   /** One view a buffer, made when it is first added. */
   readonly views: Uint8Array<ArrayBuffer>[] = [];
-  readonly #memory: KernelMemory;
+  readonly #memory: KernelMemory[] = [];
+  /** The address of each. */
+  readonly #addresses: number[] = [];
   readonly #ring: KernelMemory;
   readonly #words: Uint32Array;
   readonly #halves: Uint16Array;
@@ -31,14 +38,8 @@ export class ProvidedBuffers {
   /** Throws one sentence when the kernel refuses. */
   constructor(calls: UringCalls, ring: Ring) {
     this.#calls = calls;
-    const memory = calls.map(MOST * BUFFER_BYTES, -1, 0);
-    if (typeof memory === "number") throw new Error(`no memory for receiving: errno ${-memory}`);
     const entries = calls.map(MOST * 16, -1, 0);
-    if (typeof entries === "number") {
-      calls.unmap(memory);
-      throw new Error(`no memory for receiving: errno ${-entries}`);
-    }
-    this.#memory = memory;
+    if (typeof entries === "number") throw new Error(`no memory for receiving: errno ${-entries}`);
     this.#ring = entries;
     this.#words = new Uint32Array(entries.buffer);
     this.#halves = new Uint16Array(entries.buffer);
@@ -55,14 +56,17 @@ export class ProvidedBuffers {
       this.dispose();
       throw new Error(`io_uring takes no ring of buffers: errno ${-registered}`);
     }
-    for (let i = 0; i < FIRST; i++) this.#add();
+    if (!this.#add(FIRST)) {
+      this.dispose();
+      throw new Error("no memory for receiving");
+    }
     this.tell();
   }
 
   /** A buffer's bytes are nobody's any more. The kernel sees it at the next `tell`. */
   give(id: number): void {
     const at = (this.#tail & (MOST - 1)) * 4;
-    const address = this.#memory.address + id * BUFFER_BYTES;
+    const address = this.#addresses[id];
     this.#words[at] = address >>> 0;
     this.#words[at + 1] = Math.floor(address / 0x100000000);
     this.#words[at + 2] = BUFFER_BYTES;
@@ -78,21 +82,28 @@ export class ProvidedBuffers {
     Atomics.store(this.#halves, 7, this.#tail);
   }
 
-  /** They had run out: twice as many from now on. */
+  /** They had run out: twice as many from now on, if there is memory. */
   grow(): void {
-    for (let more = this.views.length; more > 0 && this.views.length < MOST; more--) this.#add();
+    if (this.views.length < MOST) this.#add(this.views.length);
     this.tell();
   }
 
   /** After the ring's end. */
   dispose(): void {
-    this.#calls.unmap(this.#memory);
+    for (const memory of this.#memory) this.#calls.unmap(memory);
     this.#calls.unmap(this.#ring);
   }
 
-  #add(): void {
-    const id = this.views.length;
-    this.views.push(new Uint8Array(this.#memory.buffer, id * BUFFER_BYTES, BUFFER_BYTES));
-    this.give(id);
+  #add(count: number): boolean {
+    const memory = this.#calls.map(count * BUFFER_BYTES, -1, 0);
+    if (typeof memory === "number") return false;
+    this.#memory.push(memory);
+    for (let at = 0; at < count * BUFFER_BYTES; at += BUFFER_BYTES) {
+      const id = this.views.length;
+      this.views.push(new Uint8Array(memory.buffer, at, BUFFER_BYTES));
+      this.#addresses.push(memory.address + at);
+      this.give(id);
+    }
+    return true;
   }
 }
