@@ -14,10 +14,16 @@ import { Admission, type SocketCount } from "../net/admission.ts";
 import type { Listener } from "../net/mod.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { runtime } from "../runtime/turn.ts";
-import { HEAD, MOST_LISTENERS, type Shared, SIGNALED, SOCKETS, TELL } from "./shared.ts";
+import { HEAD, MOST_LISTENERS, RING, type Shared, SIGNALED, SOCKETS, TELL } from "./shared.ts";
 
 /** A worker that has not looked for so long is held up. */
 const STUCK_MS = 50;
+
+/** When those are tried again that no worker had room for. */
+const HELD_MS = 5;
+/** More than any number of connections: who is held up comes last, and behind them who has no room. */
+const HELD_UP = 1e9;
+const FULL = 1e10;
 
 /** A worker as connections are given to it. */
 export interface Taker {
@@ -52,6 +58,9 @@ export class Distribution {
   /** Nothing is accepted before: the first worker to be up would get it all. */
   #begun = false;
   #next = 0;
+  /** Accepted when no worker had room. */
+  readonly #held: { readonly shared: SharedListener; readonly fd: number }[] = [];
+  #holding: ReturnType<typeof setTimeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
@@ -184,14 +193,31 @@ export class Distribution {
 
   #give(worker: Taker, shared: SharedListener, fd: number): void {
     stuck(worker, monotonicNow());
-    if (!worker.shared.give(fd, shared.id)) {
-      runtime().poller.system.close(fd);
-      return;
-    }
+    if (!worker.shared.give(fd, shared.id)) return this.#hold(shared, fd);
     worker.given[shared.id] = (worker.given[shared.id] ?? 0) + 1;
     if (Atomics.exchange(worker.shared.control, SIGNALED, 1) === 0) worker.wake();
     this.#timer ??= setTimeout(this.#look, STUCK_MS).unref();
   }
+
+  /** More have come at once than the workers have begun with: the rest waits in the kernel's queue, and one here. */
+  #hold(shared: SharedListener, fd: number): void {
+    this.#held.push({ shared, fd });
+    shared.listener.pauseConnections();
+    this.#holding ??= setTimeout(this.#goOn, HELD_MS);
+  }
+
+  readonly #goOn = (): void => {
+    this.#holding = undefined;
+    for (const { shared, fd } of this.#held.splice(0)) {
+      const worker = this.#choose(shared);
+      if (worker === undefined) runtime().poller.system.close(fd);
+      else this.#give(worker, shared, fd);
+    }
+    if (this.#held.length > 0) return;
+    for (const { taking, listener, admission } of this.#listeners) {
+      if (taking && admission?.waiting !== true) listener.resumeConnections();
+    }
+  };
 
   /** The one with the fewest, of those that get on; equals in turn. */
   #choose(shared: SharedListener): Taker | undefined {
@@ -203,7 +229,8 @@ export class Distribution {
       const worker = takers[(this.#next + i) % takers.length];
       // Of a listener whose program accepts by itself nobody tells when connections end: its workers take turns.
       let has = shared.admission === undefined ? 0 : this.#open(shared, worker);
-      if (stuck(worker, now)) has += 1e9;
+      if (stuck(worker, now)) has += HELD_UP;
+      if (worker.shared.waiting >= RING) has += FULL;
       if (has >= fewest) continue;
       fewest = has;
       chosen = worker;
