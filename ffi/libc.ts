@@ -119,7 +119,7 @@ function bind(): System {
     close: (fd) => checked(close(fd)),
     setsockopt: (fd, level, name, value) => checked(setsockopt(fd, level, name, value, value.length)),
     getsockopt(fd, level, name, out) {
-      length[0] = 4;
+      length[0] = out.byteLength;
       return checked(getsockopt(fd, level, name, out, length));
     },
     getsockname(fd, address) {

@@ -46,6 +46,11 @@ export interface Sink {
   datagram(handle: Handle, bytes: Uint8Array, start: number, end: number, from: Uint8Array): void;
   /** All that `send` had kept has gone to the kernel: send more. */
   sent(handle: Handle): void;
+  /**
+   * Bytes of `sendOutgoing` that were answered with SENT wait after all: everything is as after SENDING, and `sent`
+   * follows. Only completion kernels find out so late; who never calls `sendOutgoing` need not listen.
+   */
+  blocked?(handle: Handle): void;
   /** The peer sent FIN and everything before it has been delivered. */
   ended(handle: Handle): void;
   /** The peer is gone or half gone, though receiving is paused and bytes may wait unread. Told at least once. */
@@ -78,10 +83,18 @@ export interface Poller {
   /** Called when `pending` or `stalled` turns true outside `poll`: whoever drives the poller schedules a look. */
   onPending: () => void;
   onSinkError: (handle: Handle, error: unknown) => void;
+  /**
+   * Called with 1 when a closed handle still has bytes to deliver that were answered with SENT, and keeps its descriptor
+   * for that; with -1 when that is over, after 30 s at the latest.
+   */
+  onLeaving: (change: 1 | -1) => void;
 
   /** Returns the handle, or a negated errno; then the descriptor is still the caller's. */
   open(fd: number, sink: Sink): Handle | number;
-  /** `atOnce`: its descriptor is free when this returns, for who waits for one; else soon, on completion kernels. */
+  /**
+   * `atOnce`: its descriptor is free when this returns, for who waits for one; else soon, on completion kernels. There it
+   * is kept in either case while bytes that were answered with SENT are to be delivered (`onLeaving`).
+   */
   close(handle: Handle, atOnce?: boolean): void;
   poll(timeoutMs: number): number;
   /**

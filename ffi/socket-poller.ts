@@ -47,6 +47,7 @@ export abstract class SocketPoller implements Poller {
   readonly system: System;
   readonly outgoing: Uint8Array<ArrayBuffer>;
   onPending: () => void = () => {};
+  onLeaving: (change: 1 | -1) => void = () => {};
   onSinkError: (handle: Handle, error: unknown) => void = (_handle, error) => console.error(error);
 
   protected readonly table = new HandleTable();

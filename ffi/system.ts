@@ -47,7 +47,7 @@ export interface System {
   descriptorLimit(): number;
   close(fd: number): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
-  /** getsockopt(2) of an int option: its value goes to `out[0]`. */
+  /** getsockopt(2) of an option that is ints, as many as `out` has room for. */
   getsockopt(fd: number, level: number, name: number, out: Int32Array): number;
   /** Fills `address`, returns the length that the kernel reports. */
   getsockname(fd: number, address: Uint8Array): number;

@@ -32,7 +32,8 @@ export const SEND = 5;
 export const LEFT_BEHIND = 6; // the time that a closed connection's last bytes have
 export const IGNORED = 7; // cancellations, closes
 export const SEND_FAILED = 8; // ours: a send broke after the caller had been told that all is well
-const WAKE = 9;
+export const SEND_BLOCKED = 9; // or waits
+const WAKE = 10;
 
 /*
  * Bits of a handle's state beside those of `socket-poller.ts`.
@@ -63,6 +64,8 @@ export abstract class UringLoop extends SocketPoller {
   protected readonly ring: Ring;
   /** Handles that are closing. */
   protected closing = 0;
+  /** And among them those whose last bytes are on their way. */
+  protected leaving = 0;
   protected polling = false;
   /** Completions that were taken from the kernel's queue, and how many of them have been delivered. */
   #taken = new Int32Array(BATCH * WORDS * 2);
@@ -70,7 +73,7 @@ export abstract class UringLoop extends SocketPoller {
   #delivered = 0;
   #parked = true;
   #wakeWatched = false;
-  readonly #onExit = (): void => this.ring.submit();
+  readonly #onExit = (): void => this.#exit();
 
   /** `room`: bytes behind the outgoing memory. Throws one sentence when the kernel refuses. */
   constructor(system: System, calls: UringCalls, room: number) {
@@ -89,11 +92,13 @@ export abstract class UringLoop extends SocketPoller {
   protected abstract sendEnded(handle: Handle, number: number, result: number): void;
   /** Behind `sendEnded`, once for all that the kernel has taken. */
   protected abstract clearSends(): void;
+  /** Closes what still has bytes to deliver. */
+  protected abstract endLeaving(): void;
   /** At the end of a round, before what it asked for is given to the kernel. */
   protected abstract roundEnded(): void;
 
   override get openCount(): number {
-    return this.table.count - this.closing;
+    return this.table.count - this.closing + this.leaving;
   }
   override get pending(): boolean {
     return this.queue.length > 0 || this.ring.pending > 0 || this.#delivered < this.#takenEnd;
@@ -144,8 +149,15 @@ export abstract class UringLoop extends SocketPoller {
     while (this.system.eventfdWrite(this.ring.eventfd) === -this.constants.errno.EINTR);
   }
 
+  /** What was sent or closed must not be lost with the process, or with a thread of it: then nobody enters any more. */
+  #exit(): void {
+    for (let looks = 0; looks < 100 && this.ring.worthEntering; looks++) this.enter(0);
+    if (!process.getBuiltinModule("node:worker_threads").isMainThread) this.ring.end();
+  }
+
   dispose(): void {
     process.off("exit", this.#onExit);
+    this.endLeaving();
     // Whatever is still under way ends before the memory does: the kernel may write to it until then.
     for (let looks = 0; this.closing > 0 && looks < 100; looks++) this.poll(10);
     this.ring.enter(0);

@@ -28,6 +28,10 @@ const SQ_ENTRIES = 1024;
 const CQ_ENTRIES = 4096;
 const WORDS = 16;
 
+/** How often it is asked. */
+const TRIES = 200_000;
+const OP_NOP = 0;
+
 /** Operations of more than one file. */
 export const OP_SEND = 26;
 export const OP_RECV = 27;
@@ -77,6 +81,7 @@ export class Ring {
   readonly #cqMask: number;
   /** The last enter brought something: more may be on its way that no flag tells of. */
   #brought = true;
+  #ended = false;
   /** struct io_uring_getevents_arg, and behind it the struct __kernel_timespec that it points to. */
   readonly #arg: KernelMemory;
   readonly #argWords: BigInt64Array;
@@ -184,15 +189,29 @@ export class Ring {
     this.words[at + ADDRESS + 1] = Math.floor(address / 0x100000000);
   }
 
-  /** Gives the kernel what is pending, without looking for completions; those of these requests may be there then. */
+  /**
+   * Gives the kernel all that is pending, without looking for completions; those of these requests may be there then.
+   * Who relies on a send that has ended, or a descriptor that is free, can't go on before: so one that is short of memory
+   * (EAGAIN) is asked again, for some tenths of a second.
+   */
   submit(): void {
-    if (this.pending > 0) this.#enter(0, 0);
+    if (this.#ended) return;
+    for (let tries = 0; this.pending > 0; tries++) {
+      const result = this.#enter(0, 0);
+      if (result < 0 && (!this.#passes(result) || tries > TRIES)) {
+        throw new Error(`io_uring takes no requests: errno ${-result}`);
+      }
+    }
   }
 
   /** Gives it what is pending and lets it work for us. `waitMs` as in `Poller.poll`. */
   enter(waitMs: number): void {
+    if (this.#ended) return;
     if (waitMs === 0) this.#enter(0, ENTER_GETEVENTS);
     else this.#wait(waitMs);
+    if (this.pending === 0) return;
+    this.submit();
+    this.#enter(0, ENTER_GETEVENTS);
   }
 
   /** Whether entering could bring anything: no system call. */
@@ -239,6 +258,12 @@ export class Ring {
     Atomics.store(this.#ring, this.#cqFlags, on ? 0 : CQ_EVENTFD_DISABLED);
   }
 
+  /** The thread ends: nothing is asked for any more. Its memory goes with the process. */
+  end(): void {
+    this.#ended = true;
+    this.#system.close(this.fd);
+  }
+
   /** Every request must have ended: the kernel may write to what they named until then. */
   dispose(): void {
     this.#system.close(this.fd);
@@ -246,10 +271,16 @@ export class Ring {
     for (const memory of this.#memory) this.#calls.unmap(memory);
   }
 
-  #enter(wait: number, flags: number): void {
+  #enter(wait: number, flags: number): number {
     Atomics.store(this.#ring, this.#sqTail, this.next);
     const submitted = this.#calls.enter(this.fd, this.pending, wait, flags, 0, 0);
     this.#submitted(submitted);
+    return submitted;
+  }
+
+  #passes(result: number): boolean {
+    const { EINTR, EAGAIN } = this.#system.constants.errno;
+    return result === -EINTR || result === -EAGAIN;
   }
 
   #wait(waitMs: number): void {
@@ -274,5 +305,24 @@ export class Ring {
     if (result <= 0) return;
     this.pending -= result;
     this.taken = (this.taken + result) | 0;
+    if (this.pending > 0) this.#cutLink();
+  }
+
+  /**
+   * It took the first of two that are linked without the second, which depends on nothing then: it is dropped here if the
+   * first has failed (those that succeed are not told of), just as the kernel would have.
+   */
+  #cutLink(): void {
+    const { words } = this;
+    const first = ((this.taken - 1) & this.#sqMask) * WORDS;
+    if ((this.#bytes[first * 4 + 1] & IO_LINK) === 0) return;
+    const ring = this.#ring;
+    const tail = Atomics.load(ring, this.#cqTail);
+    for (let head = ring[this.#cqHead]; head !== tail; head = (head + 1) | 0) {
+      const at = this.#cqes + ((head & this.#cqMask) << 2);
+      if (ring[at] >>> 0 !== words[first + USER_DATA] || ring[at + 1] >>> 0 !== words[first + USER_DATA + 1]) continue;
+      this.#bytes[(this.taken & this.#sqMask) * WORDS * 4] = OP_NOP;
+      return;
+    }
   }
 }

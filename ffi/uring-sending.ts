@@ -21,6 +21,7 @@ import {
   RECV_ASKED,
   SEND,
   SEND_ASKED,
+  SEND_BLOCKED,
   SEND_FAILED,
   UringLoop,
 } from "./uring-loop.ts";
@@ -164,6 +165,7 @@ export abstract class UringSending extends UringLoop {
       if (result < 0 && this.waits(result) && (state[handle] & CLOSING) === 0) this.stall(handle);
       else this.wantsRoom(handle);
       if (state[handle] & CLOSING) this.startLeaving(handle);
+      else this.tell(handle, SEND_BLOCKED, 0);
     } else if ((state[handle] & CLOSING) === 0) this.tell(handle, SEND_FAILED, result);
     // With a broken link the descriptor is still open; else whoever closes it is at it.
     else if (arena.isLinked(number)) this.system.close(this.table.fds[handle]);
@@ -199,32 +201,53 @@ export abstract class UringSending extends UringLoop {
   protected startLeaving(handle: Handle): void {
     if (this.table.state[handle] & LEAVING) return;
     this.table.state[handle] |= LEAVING;
+    this.leaving++;
+    this.onLeaving(1);
     const at = this.request(OP_TIMEOUT, -1, handle, LEFT_BEHIND);
     this.ring.address(at, this.#leftBehind);
     this.ring.words[at + LENGTH] = 1;
   }
 
   protected flushLeaving(handle: Handle): void {
-    const { EINTR, EAGAIN } = this.constants.errno;
-    for (let rest = this.unsent.get(handle); rest !== undefined; rest = this.unsent.get(handle)) {
-      const n = this.system.send(this.table.fds[handle], rest);
-      if (n >= 0) this.unsent.took(handle, n);
-      else if (n === -EAGAIN) return this.wantsRoom(handle);
-      else if (n !== -EINTR) break;
-    }
-    this.#left(handle);
+    if (this.#sendRest(handle)) this.wantsRoom(handle);
+    else this.#left(handle);
   }
 
   protected leftBehindTooLong(handle: Handle): void {
     if (this.table.state[handle] & LEAVING) this.#left(handle);
   }
 
+  protected endLeaving(): void {
+    const { state } = this.table;
+    for (let handle = 0; handle < state.length; handle++) if (state[handle] & LEAVING) this.#left(handle);
+  }
+
+  /** Whether some of it has to wait. */
+  #sendRest(handle: Handle): boolean {
+    const { EINTR, EAGAIN } = this.constants.errno;
+    for (let rest = this.unsent.get(handle); rest !== undefined; rest = this.unsent.get(handle)) {
+      const n = this.system.send(this.table.fds[handle], rest);
+      if (n >= 0) this.unsent.took(handle, n);
+      else if (n === -EAGAIN) return true;
+      else if (n !== -EINTR) return false;
+    }
+    return false;
+  }
+
   #left(handle: Handle): void {
     this.unsent.delete(handle);
     this.cancelAll(handle);
-    this.table.state[handle] &= ~LEAVING;
     this.requestClose(handle);
+    this.#stopLeaving(handle);
     this.freeIfDone(handle);
+  }
+
+  #stopLeaving(handle: Handle): void {
+    if ((this.table.state[handle] & LEAVING) === 0) return;
+    this.table.state[handle] &= ~LEAVING;
+    this.cancel(handle, LEFT_BEHIND);
+    this.leaving--;
+    this.onLeaving(-1);
   }
 
   /** SO_LINGER of 0 s: the owner wants a reset, and nothing delivered. */
@@ -232,6 +255,6 @@ export abstract class UringSending extends UringLoop {
     const linger = new Int32Array(2);
     const { SOL_SOCKET, SO_LINGER } = this.constants;
     const asked = this.system.getsockopt(this.table.fds[handle], SOL_SOCKET, SO_LINGER, linger);
-    return asked >= 0 && linger[0] !== 0;
+    return asked >= 0 && linger[0] !== 0 && linger[1] === 0;
   }
 }

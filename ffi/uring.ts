@@ -40,6 +40,7 @@ import {
   ROOM,
   ROOM_ASKED,
   SEND_ASKED,
+  SEND_BLOCKED,
   SEND_FAILED,
 } from "./uring-loop.ts";
 import { probe } from "./uring-probe.ts";
@@ -95,7 +96,10 @@ export class UringPoller extends UringSending {
         if (flags & F_BUFFER) this.#buffers.give(flags >>> 16);
       }
     } else if (kind === SEND_FAILED) this.table.sinks[handle]?.failed(handle, -result);
-    else if (kind === LEFT_BEHIND) this.leftBehindTooLong(handle);
+    else if (kind === SEND_BLOCKED) {
+      // It may have gone meanwhile.
+      if (this.table.state[handle] & LATE) this.table.sinks[handle]?.blocked?.(handle);
+    } else if (kind === LEFT_BEHIND) this.leftBehindTooLong(handle);
     else this.#ready(handle, kind, result);
   }
 
@@ -160,10 +164,8 @@ export class UringPoller extends UringSending {
     this.closing++;
     state[handle] = (before & ~(OPEN | READING | CONNECTING)) | CLOSING;
     if (before & HELD) this.#held.drop(handle);
-    if (before & LATE) {
-      if (!this.resets(handle)) return this.leaveBehind(handle);
-      state[handle] &= ~LATE;
-    }
+    if (before & LATE && this.resets(handle)) state[handle] &= ~LATE;
+    if (state[handle] & LATE) return this.leaveBehind(handle);
     this.unsent.delete(handle);
     if (before & STREAM && !atOnce && this.stalled === 0) this.#askClose(handle);
     else this.#closeNow(handle);
@@ -174,6 +176,10 @@ export class UringPoller extends UringSending {
   #closeNow(handle: Handle): void {
     this.cancelAll(handle);
     this.enter(0);
+    // An enter does only so much of what is due (IO_LOCAL_TW_DEFAULT_MAX), and an address is bound until its last request
+    // has ended.
+    const listens = (this.table.state[handle] & (LISTENER | STREAM)) !== STREAM;
+    for (let looks = 0; listens && this.ring.worthEntering && looks < 1000; looks++) this.enter(0);
     if (this.table.state[handle] & LATE) return this.leaveBehind(handle);
     this.system.close(this.table.fds[handle]);
     this.freeIfDone(handle);
@@ -276,7 +282,8 @@ export class UringPoller extends UringSending {
     const { table } = this;
     const generation = table.generations[handle];
     for (;;) {
-      if (table.generations[handle] !== generation || (table.state[handle] & RECEIVING) === 0) return;
+      if (table.generations[handle] !== generation || table.state[handle] & CLOSING) return;
+      if ((table.state[handle] & RECEIVING) === 0) return this.#goOn(handle);
       const sink = table.sinks[handle];
       const next = this.#held.next(handle);
       if (next === undefined) break;
@@ -300,7 +307,7 @@ export class UringPoller extends UringSending {
     for (let i = 0; i < starved.length; i += 2) {
       const handle = starved[i];
       if (this.table.generations[handle] !== starved[i + 1]) continue;
-      if ((this.table.state[handle] & (RECEIVING | CLOSING)) === RECEIVING) this.#askReceive(handle);
+      if ((this.table.state[handle] & CLOSING) === 0) this.#goOn(handle);
     }
   }
 

@@ -93,6 +93,11 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     this.rows.active[handle]?.hungUp();
   }
 
+  /** What was sent waits: the client does not read. */
+  blocked(handle: Handle): void {
+    if (this.rows.has(handle)) this.#activate(handle).block(false);
+  }
+
   sent(handle: Handle): void {
     this.rows.active[handle]?.sent();
   }

@@ -26,12 +26,20 @@ const sinks = new WeakMap<Runtime, Sink>();
 const counts = new WeakMap<Runtime, number>();
 const waiters = new Map<Runtime, (() => void)[]>();
 
-/** Resolves when no connection is being closed in the way above. */
-export function lingering(rt: Runtime = runtime()): Promise<void> {
-  if (!counts.get(rt)) return Promise.resolve();
-  return new Promise((resolve) => {
-    waiters.set(rt, [...(waiters.get(rt) ?? []), resolve]);
-  });
+/** Resolves when no connection is being closed in the way above, and the last bytes of all have been delivered. */
+export async function lingering(rt: Runtime = runtime()): Promise<void> {
+  while (counts.get(rt)) {
+    await new Promise<void>((resolve) => waiters.set(rt, [...(waiters.get(rt) ?? []), resolve]));
+  }
+  while (rt.leaving > 0) {
+    await new Promise<void>((resolve) => {
+      const left = (): void => {
+        rt.left.delete(left);
+        resolve();
+      };
+      rt.left.add(left);
+    });
+  }
 }
 
 function count(rt: Runtime, change: number): void {
@@ -66,8 +74,11 @@ function finish(rt: Runtime, handle: Handle): void {
 
 function makeSink(rt: Runtime): Sink {
   const drained = new Map<Handle, number>();
+  /** Whose bytes wait to be sent after all, and whether the peer has ended meanwhile. */
+  const late = new Map<Handle, boolean>();
   const close = (handle: Handle): void => {
     drained.delete(handle);
+    late.delete(handle);
     rt.close(handle);
     count(rt, -1);
   };
@@ -78,14 +89,25 @@ function makeSink(rt: Runtime): Sink {
       const total = before + end - start;
       if (total > DRAIN_BYTES) return close(handle);
       drained.set(handle, total);
+      if (late.has(handle)) return;
       // Only real progress buys time, so drips don't.
       if (Math.floor(total / DRAIN_STEP) > Math.floor(before / DRAIN_STEP)) rt.setDeadline(handle, rt.now + DRAIN_MS);
     },
+    blocked(handle) {
+      late.set(handle, false);
+      rt.setDeadline(handle, rt.now + SEND_MS);
+    },
     sent(handle) {
+      const ended = late.get(handle);
+      late.delete(handle);
+      if (ended) return close(handle);
       rt.setDeadline(handle, rt.now + DRAIN_MS);
       finish(rt, handle);
     },
-    ended: close,
+    ended(handle) {
+      if (late.has(handle)) late.set(handle, true);
+      else close(handle);
+    },
     failed: close,
     expired: close,
     // While bytes wait to be sent nothing is received: the sending finds out by itself.

@@ -24,6 +24,9 @@ export class Runtime {
   readonly stats: { readonly turns: number; readonly events: number } = turnStats;
   /** Asked after each close, as long as they stand here: who waits for a connection to end, or for its descriptor. */
   readonly closing = new Set<() => void>();
+  /** Closed connections whose last bytes are still on their way, and who is told when there are none. */
+  leaving = 0;
+  readonly left = new Set<() => void>();
   readonly #watch: Watch;
   #now: number;
   #turning = false;
@@ -41,6 +44,12 @@ export class Runtime {
     this.#now = monotonicNow();
     this.deadlines = new Deadlines(this.#now, (handle) => this.#expired(handle));
     poller.onPending = () => this.schedule();
+    poller.onLeaving = (change) => {
+      this.leaving += change;
+      if (change > 0) return this.hold();
+      this.release();
+      if (this.leaving === 0) for (const left of this.left) left();
+    };
     poller.onSinkError = (handle, error) => {
       logError("a connection was closed after an internal error", error);
       const sink = poller.sink(handle);
