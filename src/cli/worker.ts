@@ -156,7 +156,7 @@ class ProgramThread {
     tell(`${origin === "unhandledRejection" ? "Uncaught (in promise)" : "Uncaught"} ${stackOf(error)}\n`);
     const counted: readonly FamilySamples[] | undefined = this.#loaded && samplesOf(this.#loaded);
     this.#side.post({ type: "died", reason: "an error that nobody caught", families: counted });
-    this.#side.leave(1);
+    this.#side.die();
   };
 }
 

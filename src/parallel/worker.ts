@@ -14,6 +14,8 @@ import { ANSWERED, ENDED, GO, Owners, Shared, SIGNALED, SOCKETS, STOP } from "./
 
 /** How often a call that is not answered looks whether the process ends. */
 const LOOK_MS = 100;
+/** More than a process may have descriptors. */
+const MOST_HANDLES = 1 << 22;
 
 export class WorkerSide implements Line {
   readonly data: WorkerData;
@@ -59,6 +61,20 @@ export class WorkerSide implements Line {
   awaitGo(): void {
     while (this.shared.get(GO) === 0) Atomics.wait(this.shared.control, GO, 0);
     if (this.shared.get(STOP) === 1) this.leave(0);
+  }
+
+  /** Ends this thread after an error: what it has open is closed, what its poller owns is freed. */
+  die(): never {
+    const rt = runtime();
+    try {
+      // As many as there are; numbers between them are free.
+      for (let handle = 0; rt.poller.openCount > 0 && handle < MOST_HANDLES; handle++) rt.close(handle);
+      new Owners(this.data.owners).set(rt.poller.descriptor, 0);
+      rt.dispose();
+    } catch {
+      // What is left, the main thread closes.
+    }
+    return this.leave(1);
   }
 
   /** Ends this thread and nothing else. */

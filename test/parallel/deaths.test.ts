@@ -28,6 +28,46 @@ test("an uncaught error ends one worker with its connections, and another takes 
   assert.is(code, 0);
 });
 
+test("deaths leave no descriptor behind", async () => {
+  const server = await serve(["--stall-warning", "none"]);
+  const { pid } = server.child;
+  const counts: number[] = [];
+  for (let death = 0; death < 4; death++) {
+    await until(
+      async () => (await openAndClose(server.port, 10)).size,
+      (threads) => threads === 2,
+    );
+    counts.push(await settled(async () => readdirSync(`/proc/${pid}/fd`).length));
+    await whoAnswers(server.port, "/throw");
+    await until(
+      async () => server.stderr().match(/a worker thread died/g)?.length,
+      (deaths) => deaths === death + 1,
+    );
+  }
+  assert.ok(counts[3] <= counts[1], counts.join(" "));
+  assert.is((await server.stop()).code, 0);
+});
+
+/** Which threads answer on so many connections. */
+async function openAndClose(port: number, count: number): Promise<ReadonlySet<string>> {
+  const many = await openMany(port, count);
+  for (const { client } of many) client.close();
+  await Promise.all(many.map(({ client }) => client.closed));
+  return new Set(many.map(({ thread }) => thread));
+}
+
+/** A number that has stopped falling. */
+async function settled(ask: () => Promise<number>): Promise<number> {
+  let same = 0;
+  let least = Number.POSITIVE_INFINITY;
+  await until(ask, (now) => {
+    same = now < least ? 0 : same + 1;
+    least = Math.min(least, now);
+    return same === 20;
+  });
+  return least;
+}
+
 test("one that runs out of memory is replaced, and its descriptors are closed", async () => {
   const env = { NODE_OPTIONS: "--max-old-space-size=64" };
   const server = await serve([], { env });

@@ -102,10 +102,10 @@ export async function openMany(port: number, count: number): Promise<{ client: C
 }
 
 /** Who answers on a new connection. */
-export async function whoAnswers(port: number): Promise<string> {
+export async function whoAnswers(port: number, path = "/"): Promise<string> {
   const client = new Client(port);
   try {
-    return await client.get();
+    return await client.get(path);
   } finally {
     client.close();
   }
