@@ -6,6 +6,7 @@
 import { SENDING } from "../../ffi/poller.ts";
 import { BadResource } from "../runtime/errors.ts";
 import type { DiskFile } from "../runtime/file-source.ts";
+import { madeGarbage } from "../runtime/young-garbage.ts";
 import type { HttpConnection } from "./connection.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 
@@ -101,6 +102,7 @@ export class BodyOutput {
         .getReader();
       for (let read = await reader.read(); !read.done && !this.connection.closed; read = await reader.read()) {
         sent += read.value.length;
+        madeGarbage(read.value.length);
         await this.bytes(read.value);
       }
     }

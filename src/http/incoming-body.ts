@@ -3,6 +3,7 @@
  * the connection stops receiving until the handler reads on. Bytes are copied out of the poller's lent memory once.
  */
 import { BadResource, ConnectionReset } from "../runtime/errors.ts";
+import { madeGarbage } from "../runtime/young-garbage.ts";
 import { ChunkedDecoder } from "./chunked.ts";
 
 /** What a body asks of its connection. */
@@ -187,6 +188,7 @@ export class IncomingBody {
     }
     this.#closeShared();
     this.#chunks.push(bytes.slice(from, to) as Uint8Array<ArrayBuffer>);
+    madeGarbage(length);
   }
 
   #closeShared(): void {

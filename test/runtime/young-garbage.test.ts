@@ -1,0 +1,37 @@
+// Chunks that die young are freed by collections of the young generation, and the collector is nobody else's.
+import { constants, PerformanceObserver } from "node:perf_hooks";
+import { runInNewContext } from "node:vm";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { madeGarbage } from "../../src/runtime/young-garbage.ts";
+
+const CHUNK = 64 * 1024;
+const MADE = 256 * 1024 * 1024;
+
+test("each 16 MiB of what is made and dropped, the young generation is collected", async () => {
+  let young = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const { kind } = entry.detail as { kind: number };
+      if (kind === constants.NODE_PERFORMANCE_GC_MINOR) young++;
+    }
+  });
+  observer.observe({ entryTypes: ["gc"] });
+  let kept: Uint8Array | undefined;
+  for (let made = 0; made < MADE; made += CHUNK) {
+    kept = new Uint8Array(CHUNK);
+    madeGarbage(CHUNK);
+    if (made % (1 << 20) === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (let i = 0; i < 1000 && young < 14; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+  observer.disconnect();
+  assert.is(kept?.length, CHUNK);
+  assert.ok(young >= 14, `${young} collections`);
+});
+
+test("programs find no gc that they did not ask for", () => {
+  assert.is(typeof globalThis.gc, "undefined");
+  assert.is(runInNewContext("typeof gc"), "undefined");
+});
+
+test.run();
