@@ -85,20 +85,29 @@ export interface PlainProgram {
   readonly program: string;
   readonly flags: Level;
   readonly effects: Effects;
+  /** In a worker thread: whether it is the one that says what all could. */
+  readonly thread?: { readonly speaks: boolean };
 }
 
 /**
  * Resolves with whether it listens; one that does its work and ends is fine as well. If it exports something else, or
  * did nothing, it is most likely a handler that forgot the word "default".
  */
-export async function expectListening({ exports, file, program, flags, effects }: PlainProgram): Promise<boolean> {
+export async function expectListening({
+  exports,
+  file,
+  program,
+  flags,
+  effects,
+  thread,
+}: PlainProgram): Promise<boolean> {
   effects.look();
   // A turn, for programs that open their listener in a promise.
   await new Promise((resolve) => setImmediate(resolve));
   const { isListening } = await import("./listening.ts");
   if (await isListening()) {
     // A flag that does nothing must not do so in silence.
-    if (!defaultsUsed && addressAsked(resolve([flags]))) {
+    if (!defaultsUsed && thread?.speaks !== false && addressAsked(resolve([flags]))) {
       tell(`${program}: ${file} chooses its own address: --port, --host and --unix change nothing\n`);
     }
     return true;

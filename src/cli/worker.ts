@@ -12,7 +12,7 @@ import { type FamilySamples, samplesOf } from "../parallel/merge.ts";
 import type { Ask, CheckName, Told, ToWorker } from "../parallel/messages.ts";
 import { ownOutput } from "../parallel/stdio.ts";
 import { WorkerSide } from "../parallel/worker.ts";
-import { announceNothing } from "../runtime/log.ts";
+import { announceNothing, hushLines } from "../runtime/log.ts";
 import { nameThread } from "../runtime/stall-clock.ts";
 import { taskTable } from "../runtime/task-table.ts";
 import { standInThread } from "./beside.ts";
@@ -21,6 +21,9 @@ import { errorText, Failure, stackOf, UsageError } from "./errors.ts";
 import { networkUse } from "./listening.ts";
 import { noteWrites, outliveOutput, tell } from "./output.ts";
 import { loadAndStart, type Namespace } from "./start.ts";
+
+/** How long a program may take to load until it says again what another thread has said. */
+const LOADS_MS = 5_000;
 
 type Checks = ReadonlyMap<string, (signal: AbortSignal) => Promise<string | undefined>>;
 
@@ -33,7 +36,12 @@ export async function runWorker(load?: () => Promise<Namespace>): Promise<void> 
   const thread = new ProgramThread(side);
   process.argv = [...data.argv];
   nameThread(`worker thread ${data.number}`);
-  if (!speaks) announceNothing();
+  if (!speaks) {
+    announceNothing();
+    hushLines(true);
+    // One that accepts at its top level never ends loading.
+    setTimeout(hushLines, LOADS_MS, false).unref();
+  }
   outliveOutput();
   process.on("uncaughtException", thread.uncaught);
   side.told = (message) => thread.told(message);
@@ -64,6 +72,7 @@ export async function runWorker(load?: () => Promise<Namespace>): Promise<void> 
       },
     );
     feeds.loaded();
+    hushLines(false);
     if (app === undefined) side.post({ type: "loaded", listening: feeds.used || alone, alone });
     else endOnSignals(app, program);
   } catch (error) {

@@ -40,7 +40,7 @@ export function logError(what: string, error: unknown, fields?: LogFields): void
 
 /** One line about something that goes on by itself but that the operator should know. */
 export function logLine(line: string): void {
-  say({ level: "warn", message: line });
+  if (!hushed) say({ level: "warn", message: line });
 }
 
 /**
@@ -62,6 +62,13 @@ export function announceNothing(): void {
 }
 
 let announces = true;
+
+/** While a program is loaded that another thread has loaded before: what there is to say of it has been said. */
+export function hushLines(on: boolean): void {
+  hushed = on;
+}
+
+let hushed = false;
 
 /** A table that was asked for: all of it, or in JSON one entry. */
 export function logTable(message: string, table: LogTable): void {
