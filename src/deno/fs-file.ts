@@ -5,6 +5,7 @@
 import { isEmbedded } from "../runtime/assets.ts";
 import { BadResource } from "../runtime/errors.ts";
 import { type FileSource, noteFile } from "../runtime/file-source.ts";
+import { madeGarbage } from "../runtime/young-garbage.ts";
 import { EmbeddedFile } from "./embedded-file.ts";
 import { toDenoError } from "./file-errors.ts";
 import { fileInfo } from "./files.ts";
@@ -215,7 +216,10 @@ export class FsFile implements Disposable {
       // A reader that lent its buffer gets it back only so (Streams, ReadableByteStreamControllerClose).
       controller.byobRequest?.respond(0);
     } else if (lent !== undefined) controller.byobRequest?.respond(count);
-    else controller.enqueue(chunk.subarray(0, count));
+    else {
+      controller.enqueue(chunk.subarray(0, count));
+      madeGarbage(CHUNK);
+    }
   }
 
   #source(): FileSource {
