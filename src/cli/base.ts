@@ -8,7 +8,7 @@ import { BASE_SCRIPT } from "../bundle/base-script.ts";
 import { ownPayload, type Payload } from "../bundle/executable.ts";
 import { loadProgram } from "../bundle/load.ts";
 import { mapStacks } from "../bundle/stack.ts";
-import { IN_THREAD } from "../parallel/executable-worker.ts";
+import { IN_THREAD } from "../parallel/in-thread.ts";
 import { PROGRAM_ROOT, provideAssets } from "../runtime/assets.ts";
 import { installTaskSignal } from "../runtime/task-signal.ts";
 import { runApp } from "./app.ts";

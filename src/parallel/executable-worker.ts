@@ -4,9 +4,7 @@
  */
 import { LOADED_BY } from "../../ffi/koffi.ts";
 import { BASE_SCRIPT, codeCache } from "../bundle/base-script.ts";
-
-/** Its name among the globals tells the runtime where it is. */
-export const IN_THREAD = "__slipwayThread";
+import { IN_THREAD } from "./in-thread.ts";
 
 export const EXECUTABLE_WORKER: string = `"use strict";
 globalThis[${JSON.stringify(IN_THREAD)}] = true;
