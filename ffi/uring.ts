@@ -100,7 +100,7 @@ export class UringPoller extends UringSending {
       // It may have gone meanwhile.
       if (this.table.state[handle] & LATE) this.table.sinks[handle]?.blocked?.(handle);
     } else if (kind === LEFT_BEHIND) this.leftBehindTooLong(handle);
-    else this.#ready(handle, kind, result);
+    else this.#ready(handle, kind);
   }
 
   protected outlived(kind: number, flags: number): void {
@@ -114,12 +114,12 @@ export class UringPoller extends UringSending {
   }
 
   /** A poll request has ended. */
-  #ready(handle: Handle, kind: number, result: number): void {
+  #ready(handle: Handle, kind: number): void {
     const asked = kind === ROOM ? ROOM_ASKED : kind === INPUT ? INPUT_ASKED : HANGUP_ASKED;
     this.table.state[handle] &= ~asked;
     const state = this.table.state[handle];
     if (state & CLOSING) {
-      if (kind === ROOM && state & LEAVING && result >= 0) this.flushLeaving(handle);
+      if (kind === ROOM && state & LEAVING) this.flushLeaving(handle);
       this.freeIfDone(handle);
       return;
     }
@@ -136,6 +136,7 @@ export class UringPoller extends UringSending {
   protected work(handle: Handle): void {
     const { table } = this;
     const generation = table.generations[handle];
+    if (table.state[handle] & LEAVING) return this.flushLeaving(handle);
     if (table.state[handle] & CONNECTING) this.finishConnect(handle);
     else if (table.state[handle] & BLOCKED) this.flush(handle);
     if (table.generations[handle] !== generation || table.state[handle] & CLOSING) return;
@@ -166,7 +167,7 @@ export class UringPoller extends UringSending {
     if (before & HELD) this.#held.drop(handle);
     if (before & LATE && this.resets(handle)) state[handle] &= ~LATE;
     if (state[handle] & LATE) return this.leaveBehind(handle);
-    this.unsent.delete(handle);
+    if (before & BLOCKED) this.unsent.delete(handle);
     if (before & STREAM && !atOnce && this.stalled === 0) this.#askClose(handle);
     else this.#closeNow(handle);
     if (this.stalled > 0) this.retry();
