@@ -33,7 +33,7 @@ export const LEFT_BEHIND = 6; // the time that a closed connection's last bytes 
 export const IGNORED = 7; // cancellations, closes
 export const SEND_FAILED = 8; // ours: a send broke after the caller had been told that all is well
 export const SEND_BLOCKED = 9; // or waits
-const WAKE = 10;
+export const WAKE = 10;
 
 /*
  * Bits of a handle's state beside those of `socket-poller.ts`.

@@ -209,8 +209,7 @@ export abstract class UringSending extends UringLoop {
   }
 
   protected flushLeaving(handle: Handle): void {
-    if (this.#sendRest(handle)) this.wantsRoom(handle);
-    else this.#left(handle);
+    if (!this.#sendRest(handle)) this.#left(handle);
   }
 
   protected leftBehindTooLong(handle: Handle): void {
@@ -224,12 +223,13 @@ export abstract class UringSending extends UringLoop {
 
   /** Whether some of it has to wait. */
   #sendRest(handle: Handle): boolean {
-    const { EINTR, EAGAIN } = this.constants.errno;
     for (let rest = this.unsent.get(handle); rest !== undefined; rest = this.unsent.get(handle)) {
       const n = this.system.send(this.table.fds[handle], rest);
       if (n >= 0) this.unsent.took(handle, n);
-      else if (n === -EAGAIN) return true;
-      else if (n !== -EINTR) return false;
+      else {
+        const wait = this.sendFailed(handle, n);
+        if (wait !== 0) return wait > 0;
+      }
     }
     return false;
   }

@@ -30,7 +30,9 @@ const onEachPoller: readonly string[] = [
   "test/runtime/",
   "test/docs/limits.test.ts",
   "test/docs/net.test.ts",
-  ...["descriptor-limit", "descriptors", "exit", "send-file", "urgent-data"].map((name) => `test/ffi/${name}.test.ts`),
+  ...["descriptor-limit", "descriptors", "exit", "many-handles", "send-file", "urgent-data"].map(
+    (name) => `test/ffi/${name}.test.ts`,
+  ),
 ];
 /** But for these, which open no socket, or of which it is no matter: their seconds would be spent twice for nothing. */
 const onAnyPoller = new Set(

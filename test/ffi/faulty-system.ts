@@ -8,9 +8,13 @@
 import type { ErrnoName } from "../../ffi/constants.ts";
 import { openEpoll } from "../../ffi/epoll.ts";
 import { system } from "../../ffi/libc.ts";
+import type { Poller } from "../../ffi/poller.ts";
 import { ReadinessPoller } from "../../ffi/readiness.ts";
 import type { System } from "../../ffi/system.ts";
+import { UringPoller } from "../../ffi/uring.ts";
+import { uringCalls } from "../../ffi/uring-calls.ts";
 import { Runtime, replaceRuntime } from "../../src/runtime/turn.ts";
+import type { FaultyRing } from "./ring-faults.ts";
 
 export type Call =
   | "socket"
@@ -147,8 +151,18 @@ export function faultySystem(random: () => number, faults: Faults): Faulty {
   };
 }
 
+export type Backend = "epoll" | "uring";
+
+/** A poller of this kind on this system; what it takes to set it up and to try it is spared by the ring's faults. */
+export function openOn(other: System, backend: Backend, ring?: FaultyRing): Poller {
+  if (backend === "epoll") return new ReadinessPoller(other, openEpoll(other));
+  const poller = new UringPoller(other, ring?.calls ?? uringCalls());
+  ring?.arm();
+  return poller;
+}
+
 /** Puts a runtime on this system in place; the function undoes it. */
-export function runOn(other: System): { runtime: Runtime; restore: () => void } {
-  const runtime = new Runtime(new ReadinessPoller(other, openEpoll(other)));
+export function runOn(other: System, backend: Backend = "epoll", ring?: FaultyRing) {
+  const runtime = new Runtime(openOn(other, backend, ring));
   return { runtime, restore: replaceRuntime(runtime) };
 }

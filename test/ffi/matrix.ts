@@ -63,6 +63,18 @@ export const matrix: Readonly<Record<Call, Expected>> = {
   // A connection that can't be watched is closed; a listener, or the poller, says so.
   epollControl: { breaks: ["ENOMEM"] },
   epollWait: { passes: ["EINTR", "1 byte"] },
+  // io_uring: receives, sends, polls for readiness, polls for a hang-up.
+  ringReceive: {
+    passes: ["EINTR", "EAGAIN", "ENOMEM", "ENOBUFS", "ECANCELED", "once"],
+    breaks: ["ECONNRESET", "ETIMEDOUT", "ENOTCONN"],
+  },
+  ringSend: {
+    passes: ["EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "half"],
+    breaks: ["EPIPE", "ECONNRESET", "ETIMEDOUT"],
+  },
+  ringReady: { passes: ["spurious", "EINTR"], breaks: ["ENOMEM"] },
+  ringHangup: { breaks: ["ENOMEM"] },
+  enter: { passes: ["EINTR", "EAGAIN", "half"] },
   eventfd: { refuses: ["EMFILE", "ENFILE", "ENOMEM"] },
   eventfdRead: { passes: ["EINTR", "EAGAIN"] },
   eventfdWrite: { passes: ["EINTR"] },

@@ -6,9 +6,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openEpoll } from "../../ffi/epoll.ts";
 import { system as realSystem } from "../../ffi/libc.ts";
-import { ReadinessPoller } from "../../ffi/readiness.ts";
+import type { Poller } from "../../ffi/poller.ts";
 import type { System } from "../../ffi/system.ts";
 import { open } from "../../src/deno/fs-file.ts";
 import { encodeIp } from "../../src/net/address.ts";
@@ -35,19 +34,25 @@ export interface Outcome {
 }
 
 /** Runs on a runtime of its own, and waits until nothing of it is left. */
-export type Scenario = (system: System) => Promise<Outcome>;
+export type Scenario = (on: Machine) => Promise<Outcome>;
+
+/** A system, and a poller of the kind that is tested on it. */
+export interface Machine {
+  readonly system: System;
+  open(): Poller;
+}
 
 class WrongBytes extends Error {}
 
 /** Sets up a runtime, runs the clients, each of which may fail by itself, and takes everything down. */
-async function scenario(system: System, run: (each: Each) => Promise<void>): Promise<Outcome> {
+async function scenario(on: Machine, run: (each: Each) => Promise<void>): Promise<Outcome> {
   const failures: Error[] = [];
   const wrong: string[] = [];
   let runtime: Runtime;
   try {
-    runtime = new Runtime(new ReadinessPoller(system, openEpoll(system)));
+    runtime = new Runtime(on.open());
   } catch (error) {
-    return { failures: [error as Error], wrong };
+    return { failures: [notOpened(error)], wrong };
   }
   const restore = replaceRuntime(runtime);
   const fail = (error: unknown): void => {
@@ -65,6 +70,11 @@ async function scenario(system: System, run: (each: Each) => Promise<void>): Pro
   }
   return { failures, wrong };
 }
+/** No poller is an outcome too, and its sentence is checked like others. */
+function notOpened(error: unknown): Error {
+  return new Error(`poller: ${(error as Error).message}`);
+}
+
 type Each = (clients: readonly Promise<void>[]) => Promise<unknown>;
 
 function same(got: Uint8Array, expected: Uint8Array, what: string): void {
@@ -78,8 +88,8 @@ function pattern(length: number, salt: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Requests of all kinds, on connections of three kinds; a handler that asks for the peer's address. */
-export const http: Scenario = (system) =>
-  scenario(system, async (each) => {
+export const http: Scenario = (on) =>
+  scenario(on, async (each) => {
     const long = pattern(300_000, 1);
     using server = start(async (request, info) => {
       const { pathname } = new URL(request.url);
@@ -131,8 +141,8 @@ export const http: Scenario = (system) =>
   });
 
 /** Files and small pieces as bodies, for a client that goes on and one that is done. */
-export const files: Scenario = (system) =>
-  scenario(system, async (each) => {
+export const files: Scenario = (on) =>
+  scenario(on, async (each) => {
     const folder = mkdtempSync(join(tmpdir(), "slipway-fault-"));
     const path = join(folder, "file");
     const long = pattern(600_000, 5);
@@ -158,8 +168,8 @@ export const files: Scenario = (system) =>
   });
 
 /** Ours on both sides: TCP and a Unix socket, options, a half-close, an inherited listener. */
-export const streams: Scenario = (system) =>
-  scenario(system, async (each) => {
+export const streams: Scenario = (on) =>
+  scenario(on, async (each) => {
     const folder = mkdtempSync(join(tmpdir(), "slipway-fault-"));
     const echo = async (conn: Conn): Promise<void> => {
       const buffer = new Uint8Array(20_000);
@@ -213,8 +223,8 @@ export const streams: Scenario = (system) =>
   });
 
 /** A listener that somebody else opened: its descriptor stays theirs when it is refused. */
-export const inherited: Scenario = (system) =>
-  scenario(system, async (each) => {
+export const inherited: Scenario = (on) =>
+  scenario(on, async (each) => {
     const real = realSystem();
     const { AF_INET, SOCK_STREAM } = real.constants;
     const fd = real.socket(AF_INET, SOCK_STREAM, 0);
@@ -246,8 +256,8 @@ export const inherited: Scenario = (system) =>
   });
 
 /** Datagrams to and fro, over UDP and Unix sockets; a multicast group joined, set up and left. */
-export const datagrams: Scenario = (system) =>
-  scenario(system, async (each) => {
+export const datagrams: Scenario = (on) =>
+  scenario(on, async (each) => {
     const folder = mkdtempSync(join(tmpdir(), "slipway-fault-"));
     try {
       using a = listenDatagram({ transport: "udp", port: 0, hostname: "0.0.0.0", reuseAddress: true, loopback: true });
@@ -278,16 +288,15 @@ export const datagrams: Scenario = (system) =>
   });
 
 /** The poller alone: wake from a park, a pair of sockets. */
-export const poller: Scenario = async (system) => {
+export const poller: Scenario = async ({ system, open }) => {
   const { constants } = system;
-  let backend: ReturnType<typeof openEpoll>;
+  let bare: Poller;
   try {
-    backend = openEpoll(system);
+    bare = open();
   } catch (error) {
-    return { failures: [error as Error], wrong: [] };
+    return { failures: [notOpened(error)], wrong: [] };
   }
   const failures: Error[] = [];
-  const bare = new ReadinessPoller(system, backend);
   const fds = new Int32Array(2);
   const made = system.socketpair(constants.SOCK_STREAM, fds);
   if (made < 0) failures.push(new Error(`socketpair: os error ${-made}`));

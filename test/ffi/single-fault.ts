@@ -9,10 +9,13 @@
 import type { ErrnoName } from "../../ffi/constants.ts";
 import { system } from "../../ffi/libc.ts";
 import type { System } from "../../ffi/system.ts";
+import type { Backend } from "./faulty-system.ts";
+import { type FaultyRing, faultyRing, RING_CALLS, type RingCall, type RingKind } from "./ring-faults.ts";
 
 /** Every system call that the seam has. A method added to `System` is one more, and `matrix.ts` must know it. */
-export type Call = Exclude<keyof System, "constants" | "allocate">;
-export type Kind = ErrnoName | "1 byte" | "half";
+export type SystemCall = Exclude<keyof System, "constants" | "allocate">;
+export type Call = SystemCall | RingCall;
+export type Kind = ErrnoName | "1 byte" | RingKind;
 
 export interface Fault {
   readonly call: Call;
@@ -25,6 +28,8 @@ export interface Fault {
 
 export interface Injected {
   readonly system: System;
+  /** io_uring's own calls, with the fault if it is one of theirs. */
+  readonly ring: FaultyRing;
   /** How often each method was called. */
   readonly counts: Map<Call, number>;
   /** How often the fault was injected. */
@@ -39,7 +44,8 @@ const EPOLL_CTL_MOD = 3;
 export function singleFault(fault: Fault | undefined): Injected {
   const real = system();
   const { errno } = real.constants;
-  const injected: Injected = { system: { ...real }, counts: new Map(), hits: 0 };
+  const ring = faultyRing((call) => (hit(call) ? (fault?.kind as RingKind) : undefined));
+  const injected: Injected = { system: { ...real }, ring, counts: new Map(), hits: 0 };
   const registered = new Map<number, readonly [epfd: number, events: number, low: number, high: number]>();
   const rearm = (fd: number): void => {
     const registration = registered.get(fd);
@@ -48,7 +54,16 @@ export function singleFault(fault: Fault | undefined): Injected {
     real.epollControl(epfd, EPOLL_CTL_MOD, fd, events, low, high);
   };
 
-  const run = (call: Call, args: readonly unknown[]): number => {
+  /** Counts a call; whether it is to fail. */
+  function hit(call: Call): boolean {
+    const number = injected.counts.get(call) ?? 0;
+    injected.counts.set(call, number + 1);
+    if (fault?.call !== call || number < fault.at || number >= fault.at + fault.times) return false;
+    injected.hits++;
+    return true;
+  }
+
+  const run = (call: SystemCall, args: readonly unknown[]): number => {
     const method = real[call] as unknown as (...args: readonly unknown[]) => number;
     if (call === "epollControl" && args[1] === 1) {
       const [epfd, , fd, events, low, high] = args as number[];
@@ -58,7 +73,7 @@ export function singleFault(fault: Fault | undefined): Injected {
     return method(...args);
   };
 
-  const failed = (call: Call, kind: Kind, args: readonly unknown[]): number => {
+  const failed = (call: SystemCall, kind: Kind, args: readonly unknown[]): number => {
     const fd = args[0] as number;
     if (kind === "1 byte" || kind === "half") return cut(call, kind, args);
     // The kernel has done it all the same: EINTR of connect(2) goes on by itself, close(2) has closed.
@@ -67,11 +82,11 @@ export function singleFault(fault: Fault | undefined): Injected {
     if (call === "shutdown") real.shutdown(fd, real.constants.SHUT_RDWR);
     if (call === "connect" && kind === "EINTR") return Math.min(run(call, args), -errno.EINTR);
     if (kind === "EAGAIN") setImmediate(rearm, fd);
-    return -errno[kind];
+    return -errno[kind as ErrnoName];
   };
 
   /** Moves fewer bytes than were asked for. */
-  const cut = (call: Call, kind: Kind, args: readonly unknown[]): number => {
+  const cut = (call: SystemCall, kind: Kind, args: readonly unknown[]): number => {
     const fd = args[0] as number;
     const less = (length: number): number => (kind === "1 byte" ? 1 : Math.max(1, length >> 1));
     if (call === "epollWait") {
@@ -94,20 +109,26 @@ export function singleFault(fault: Fault | undefined): Injected {
     throw new Error(`${call} has no count to cut short`);
   };
 
-  const wrapped = injected.system as unknown as Record<Call, Method>;
-  for (const call of calls()) {
-    wrapped[call] = ((...args: readonly unknown[]) => {
-      const number = injected.counts.get(call) ?? 0;
-      injected.counts.set(call, number + 1);
-      if (fault?.call !== call || number < fault.at || number >= fault.at + fault.times) return run(call, args);
-      injected.hits++;
-      return failed(call, fault.kind, args);
-    }) as Method;
+  const wrapped = injected.system as unknown as Record<SystemCall, Method>;
+  for (const call of systemCalls()) {
+    wrapped[call] = ((...args: readonly unknown[]) =>
+      hit(call) && fault !== undefined ? failed(call, fault.kind, args) : run(call, args)) as Method;
   }
   return injected;
 }
 
 /** The methods that the real system has. */
-export function calls(): Call[] {
-  return Object.keys(system()).filter((key): key is Call => key !== "constants" && key !== "allocate");
+function systemCalls(): SystemCall[] {
+  return Object.keys(system()).filter((key): key is SystemCall => key !== "constants" && key !== "allocate");
 }
+
+/** Those, and what is asked of io_uring. */
+export function calls(): Call[] {
+  return [...systemCalls(), ...RING_CALLS];
+}
+
+/** Calls that only the other backend makes. */
+export const FOREIGN: Readonly<Record<Backend, readonly Call[]>> = {
+  epoll: RING_CALLS,
+  uring: ["epollCreate", "epollControl", "epollWait", "receive", "sendAt"],
+};

@@ -11,6 +11,7 @@ import type { System } from "../../../ffi/system.ts";
 import { UringPoller } from "../../../ffi/uring.ts";
 import { uringCalls } from "../../../ffi/uring-calls.ts";
 import { skip } from "../../support/skip.ts";
+import { faultyRing } from "../ring-faults.ts";
 
 export const sys: System = system();
 const { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_LINGER, SHUT_WR, errno } = sys.constants;
@@ -20,7 +21,7 @@ export { errno, SENT };
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 
-export const newPoller = (): UringPoller => new UringPoller(sys, uringCalls());
+export const newPoller = (calls = uringCalls(), on = sys): UringPoller => new UringPoller(on, calls);
 
 /** Why io_uring does not work here, "" when it does. */
 export const refused: string = (() => {
@@ -229,9 +230,10 @@ export function tcp(prepare: (fd: number) => void = () => {}): [near: number, fa
 }
 
 /** A pair of Unix sockets. */
-export function unix(): [near: number, far: number] {
+export function unix(prepare: (fd: number) => void = () => {}): [near: number, far: number] {
   const fds = new Int32Array(2);
   assert.is(sys.socketpair(SOCK_STREAM, fds), 0);
+  for (const fd of fds) prepare(fd);
   return [fds[0], fds[1]];
 }
 
@@ -251,3 +253,19 @@ export function same(got: Uint8Array, expected: Uint8Array, what: string): void 
   assert.is(got.length, expected.length, `${what}: as many bytes`);
   assert.is(Buffer.compare(got, expected), 0, `${what}: the same bytes`);
 }
+
+/** Why io_uring's faults can't be injected: IORING_OP_NOP that ends with a given result is of Linux 6.10. */
+export const faultsRefused: string = (() => {
+  if (refused !== "") return refused;
+  const { calls, arm } = faultyRing((call) => (call === "ringReceive" ? "ECONNRESET" : undefined));
+  const poller = new UringPoller(sys, calls);
+  arm();
+  const { near, far } = connection(poller, unix());
+  poller.receive(near.handle);
+  for (let looks = 0; looks < 3; looks++) poller.poll(0);
+  const works = near.heard.includes(`failed ${errno.ECONNRESET}`);
+  poller.close(near.handle);
+  poller.dispose();
+  far.close();
+  return works ? "" : "this kernel's IORING_OP_NOP can't be told its result";
+})();

@@ -169,7 +169,7 @@ test("dispose with handles that are closing, at every stage", (poller) => {
 });
 
 test("several pollers in one process, side by side", (first) => {
-  const others = Array.from({ length: 5 }, newPoller);
+  const others = Array.from({ length: 5 }, () => newPoller());
   const all = [first, ...others];
   const pairs = all.map((poller) => ({ poller, ...connection(poller) }));
   for (let round = 0; round < 20; round++) {
