@@ -9,6 +9,7 @@ import { system } from "../../ffi/libc.ts";
 import type { KernelMemory } from "../../ffi/system.ts";
 import { type UringCalls, uringCalls } from "../../ffi/uring-calls.ts";
 import { KIND_BITS, WAKE } from "../../ffi/uring-loop.ts";
+import { matrix } from "./matrix.ts";
 
 /** Requests by what they are, and io_uring_enter(2). */
 export type RingCall = "ringReceive" | "ringSend" | "ringReady" | "ringHangup" | "enter";
@@ -138,4 +139,25 @@ export function faultyRing(draw: (call: RingCall) => RingKind | undefined): Faul
     if (op !== OP_POLL_ADD || (dataHigh & ((1 << KIND_BITS) - 1)) === WAKE) return undefined;
     return pollEvents === POLLRDHUP ? "ringHangup" : "ringReady";
   }
+}
+
+/** At random: `rate` of the requests meet a fault that passes, `breaking` one that ends a connection. */
+export function randomRing(random: () => number, rate: number, breaking: number) {
+  /** How often each was injected, as "ringSend EPIPE". */
+  const had = new Map<string, number>();
+  let active = true;
+  const ring = faultyRing((call: RingCall) => {
+    const { passes = [], breaks = [] } = matrix[call];
+    const kinds = random() < breaking ? breaks : random() < rate ? passes : [];
+    if (kinds.length === 0 || !active) return undefined;
+    const kind = kinds[Math.floor(random() * kinds.length)] as RingKind;
+    // Those wait 100 ms for memory to come back: rare.
+    if ((kind === "ENOMEM" || (kind === "ENOBUFS" && call === "ringSend")) && random() > 0.1) return undefined;
+    had.set(`${call} ${kind}`, (had.get(`${call} ${kind}`) ?? 0) + 1);
+    return kind;
+  });
+  const stop = (): void => {
+    active = false;
+  };
+  return { ring, had, stop };
 }

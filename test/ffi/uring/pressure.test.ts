@@ -12,7 +12,7 @@ import type { UringPoller } from "../../../ffi/uring.ts";
 import { skip } from "../../support/skip.ts";
 import { faultySystem, randomFrom, seed } from "../faulty-system.ts";
 import { matrix } from "../matrix.ts";
-import { type FaultyRing, faultyRing, type RingCall, type RingKind } from "../ring-faults.ts";
+import { randomRing } from "../ring-faults.ts";
 import { connection, descriptors, type Far, faultsRefused, type Near, newPoller, pattern, same, settle, smallBuffers, tcp, unix } from "./support.ts"; // biome-ignore format: one line
 
 const RUNS = Number(process.env["SLIPWAY_RUNS"] ?? 12);
@@ -35,26 +35,6 @@ interface Live {
   farDone: boolean;
   /** Some of what it was sent is with us and was told to wait: a close drops it, as everywhere. */
   sending: boolean;
-}
-
-/** Faults of these kinds, now and then; until each was had, often. */
-function pressure(
-  random: () => number,
-  rate: number,
-  breaking: number,
-): { ring: FaultyRing; had: Map<string, number> } {
-  const had = new Map<string, number>();
-  const ring = faultyRing((call: RingCall) => {
-    const { passes = [], breaks = [] } = matrix[call];
-    const kinds = random() < breaking ? breaks : random() < rate ? passes : [];
-    if (kinds.length === 0) return undefined;
-    const kind = kinds[Math.floor(random() * kinds.length)] as RingKind;
-    // Those wait 100 ms for memory to come back: rare.
-    if ((kind === "ENOMEM" || (kind === "ENOBUFS" && call === "ringSend")) && random() > 0.1) return undefined;
-    had.set(`${call} ${kind}`, (had.get(`${call} ${kind}`) ?? 0) + 1);
-    return kind;
-  });
-  return { ring, had };
 }
 
 /** Polls, and reads at the far end, until it holds. */
@@ -89,7 +69,7 @@ function one(runSeed: number, breaking: number): void {
   const random = randomFrom(runSeed);
   const below = (n: number): number => Math.floor(random() * n);
   const before = descriptors();
-  const { ring, had } = pressure(random, 0.15, breaking);
+  const { ring, had } = randomRing(random, 0.15, breaking);
   const { system } = faultySystem(random, {
     send: { rate: 0.1, kinds: ["EINTR", "EAGAIN", "short", "EINTR", "EAGAIN", "short", "ENOMEM", "ENOBUFS"] },
     close: { rate: 0.1, kinds: ["EINTR"] },

@@ -1,0 +1,4 @@
+import { faultsOn } from "../faults.ts";
+import { faultsRefused } from "./support.ts";
+
+faultsOn("uring", faultsRefused);
