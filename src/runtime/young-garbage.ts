@@ -1,9 +1,9 @@
 /**
  * Large chunks die young, and V8 does not see it: it counts their bytes against a limit on memory outside of its heap,
- * and marks the whole heap each 32 MiB of them, which was half the CPU of an upload (20 ms each). A collection of the
- * young generation, 1 ms, frees them as well. So who makes chunks that others drop soon says so here.
+ * and marks the whole heap each 16 to 64 MiB of them, 20 ms each: more than half the CPU of an upload. A collection of the
+ * young generation, 0.5 ms, frees them as well. So who makes chunks that others drop soon says so here.
  */
-const INTERVAL = 16 * 1024 * 1024;
+const INTERVAL = 8 * 1024 * 1024;
 
 let made = 0;
 let queued = false;
