@@ -170,12 +170,17 @@ export interface OpenedPoller {
   readonly refused: readonly string[];
 }
 
+/** No poller works here, or not the one that was asked for: the person's to mend, so the text is all that is shown. */
+export class NoPoller extends Error {
+  override readonly name = "NoPoller";
+}
+
 /** Opens the best poller that works here; `SLIPWAY_POLLER` names one to insist on. */
 export function openPoller(): OpenedPoller {
   const wanted = process.env["SLIPWAY_POLLER"];
   const candidates = wanted ? backends.filter((backend) => backend.name === wanted) : backends;
   if (candidates.length === 0) {
-    throw new Error(
+    throw new NoPoller(
       `SLIPWAY_POLLER=${wanted}: no such poller here; choose one of: ${backends.map((b) => b.name).join(", ")}`,
     );
   }
@@ -187,5 +192,9 @@ export function openPoller(): OpenedPoller {
       refused.push(`${backend.name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  throw new Error(`no network poller works on this machine (${refused.join("; ")})`);
+  throw new NoPoller(
+    wanted
+      ? `SLIPWAY_POLLER=${refused.join("; ")}; without it the best that works here is taken`
+      : `no network poller works on this machine (${refused.join("; ")})`,
+  );
 }

@@ -27,6 +27,8 @@ const SQ_ENTRIES = 1024;
 /** What the kernel may tell before we look; beyond, it keeps a list of its own (NODROP), which costs it memory. */
 const CQ_ENTRIES = 4096;
 const WORDS = 16;
+/** No other call site tells it apart. */
+const ENOSYS = 38;
 
 /** How often it is asked. */
 const TRIES = 200_000;
@@ -94,7 +96,7 @@ export class Ring {
     params[1] = CQ_ENTRIES;
     params[2] = SETUP;
     const fd = calls.setup(SQ_ENTRIES, params);
-    if (fd < 0) throw new Error(`io_uring_setup failed with errno ${-fd}`);
+    if (fd < 0) throw new Error(refusal(-fd, system.constants.errno));
     this.fd = fd;
     const needed = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_CQE_SKIP;
     if ((params[5] & needed) !== needed) {
@@ -325,4 +327,16 @@ export class Ring {
       return;
     }
   }
+}
+
+/** Why io_uring_setup(2) refuses, in words. */
+function refusal(errno: number, { EPERM, EACCES, EINVAL, ENOMEM }: System["constants"]["errno"]): string {
+  const name = errno === EPERM ? "EPERM" : errno === EACCES ? "EACCES" : `errno ${errno}`;
+  if (errno === EPERM || errno === EACCES) {
+    return `io_uring_setup: ${name}, forbidden by a seccomp profile or by sysctl kernel.io_uring_disabled`;
+  }
+  if (errno === EINVAL) return "io_uring_setup: EINVAL, this kernel is too old (6.1 has all that is needed)";
+  if (errno === ENOSYS) return "io_uring_setup: ENOSYS, this kernel was built without io_uring";
+  if (errno === ENOMEM) return "io_uring_setup: ENOMEM, not enough memory, or too little may be locked (ulimit -l)";
+  return `io_uring_setup failed with errno ${errno}`;
 }

@@ -44,6 +44,8 @@ export function noFormat(word: string, help: string): string {
 export function errorText(error: unknown, program: string): string {
   if (error instanceof SourceFailure) return error.message;
   if (error instanceof Failure) return `${program}: ${error.message}`;
+  // By name: the poller's module is not loaded by those who need none.
+  if (error instanceof Error && error.name === "NoPoller") return `${program}: ${error.message}`;
   return `${program}: unexpected ${stackOf(error)}`;
 }
 
