@@ -16,9 +16,7 @@ import {
   MORE,
   OPEN,
   READING,
-  READS_A_TURN,
   RECEIVING,
-  SCRATCH,
   SocketPoller,
 } from "./socket-poller.ts";
 import type { System } from "./system.ts";
@@ -135,6 +133,7 @@ export class ReadinessPoller extends SocketPoller {
   /** Edges come by themselves. */
   protected wantsRoom(): void {}
   protected wantsMore(): void {}
+  protected emptied(): void {}
   protected work(handle: Handle): void {
     this.#ready(handle, 0);
   }
@@ -153,7 +152,7 @@ export class ReadinessPoller extends SocketPoller {
     if (events & (READABLE | HANGUP)) this.table.state[handle] |= MORE;
     const state = this.table.state[handle];
     if ((state & MORE) === 0) return;
-    if (state & RECEIVING) this.#receiveAll(handle, generation);
+    if (state & RECEIVING) this.receiveAll(handle, generation);
     else if (state & ACCEPTING) this.acceptAll(handle, generation);
     else if (state & DATAGRAMS) this.datagramsAll(handle, generation);
     else if (events & HANGUP && (state & CONNECTING) === 0) this.table.sinks[handle]?.hungUp(handle);
@@ -163,37 +162,5 @@ export class ReadinessPoller extends SocketPoller {
     this.table.state[handle] |= how;
     // An edge that came while it was paused will not come again.
     if (this.table.state[handle] & MORE) this.enqueue(handle);
-  }
-
-  #receiveAll(handle: Handle, generation: number): void {
-    const { EINTR, EAGAIN } = this.constants.errno;
-    for (let reads = 0; reads < READS_A_TURN; reads++) {
-      // Asked anew for each read: what the last one brought may have handed the connection over (`setSink`), and the old
-      // sink has forgotten it. Told all the same, it kept the bytes for the handle's next owner.
-      const sink = this.table.sinks[handle];
-      if (sink === undefined) return;
-      const n = this.system.receive(this.table.fds[handle], this.scratchAddress, SCRATCH);
-      if (n > 0) {
-        const bottom = n < SCRATCH && (this.table.state[handle] & HUNG_UP) === 0;
-        if (bottom) this.table.state[handle] &= ~MORE;
-        sink.received(handle, this.scratch, 0, n);
-        // The sink may have closed or paused it. A pause leaves MORE set for the next `receive`.
-        if (this.table.generations[handle] !== generation || bottom || (this.table.state[handle] & RECEIVING) === 0)
-          return;
-      } else if (n === 0) {
-        this.table.state[handle] &= ~(MORE | RECEIVING);
-        sink.ended(handle);
-        return;
-      } else if (n === -EAGAIN) {
-        this.table.state[handle] &= ~MORE;
-        return;
-      } else if (n !== -EINTR) {
-        if (this.waits(n)) return this.stall(handle);
-        this.table.state[handle] &= ~(MORE | RECEIVING);
-        sink.failed(handle, -n);
-        return;
-      }
-    }
-    this.enqueue(handle);
   }
 }

@@ -91,6 +91,8 @@ export abstract class SocketPoller implements Poller {
   protected abstract wantsRoom(handle: Handle): void;
   /** It has been read to the bottom: when there is more, MORE is to be set, and it gets its turn. */
   protected abstract wantsMore(handle: Handle): void;
+  /** `receiveAll` has read to the bottom, of which the last `bytes` were a part. */
+  protected abstract emptied(handle: Handle, bytes: number): void;
   /** A handle from the queue gets its turn. */
   protected abstract work(handle: Handle): void;
 
@@ -222,6 +224,39 @@ export abstract class SocketPoller implements Poller {
       }
     }
     return queued.length / 2;
+  }
+
+  protected receiveAll(handle: Handle, generation: number): void {
+    const { EINTR, EAGAIN } = this.constants.errno;
+    for (let reads = 0; reads < READS_A_TURN; reads++) {
+      // Asked anew for each read: what the last one brought may have handed the connection over (`setSink`), and the old
+      // sink has forgotten it. Told all the same, it kept the bytes for the handle's next owner.
+      const sink = this.table.sinks[handle];
+      if (sink === undefined) return;
+      const n = this.system.receive(this.table.fds[handle], this.scratchAddress, SCRATCH);
+      if (n > 0) {
+        const bottom = n < SCRATCH && (this.table.state[handle] & HUNG_UP) === 0;
+        if (bottom) this.table.state[handle] &= ~MORE;
+        sink.received(handle, this.scratch, 0, n);
+        // The sink may have closed or paused it. A pause leaves MORE set for the next `receive`.
+        if (this.table.generations[handle] !== generation) return;
+        if (bottom) return this.emptied(handle, n);
+        if ((this.table.state[handle] & RECEIVING) === 0) return;
+      } else if (n === 0) {
+        this.table.state[handle] &= ~(MORE | RECEIVING);
+        sink.ended(handle);
+        return;
+      } else if (n === -EAGAIN) {
+        this.table.state[handle] &= ~MORE;
+        return this.emptied(handle, 0);
+      } else if (n !== -EINTR) {
+        if (this.waits(n)) return this.stall(handle);
+        this.table.state[handle] &= ~(MORE | RECEIVING);
+        sink.failed(handle, -n);
+        return;
+      }
+    }
+    this.enqueue(handle);
   }
 
   protected acceptAll(listener: Handle, generation: number): void {

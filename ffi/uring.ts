@@ -54,6 +54,8 @@ const POLLRDHUP = 0x2000;
  * Bits of a handle's state beside those of `uring-sending.ts`.
  *   HELD       something came during a pause
  *   STREAM     it has received: nobody will want its address at once when it is closed
+ *   BULK       it has filled a whole buffer: until little comes it is read from as on every other system, by calls of its
+ *              own into one buffer that stays in the processor's cache (an upload cost 1.5 times as much without)
  *   LASTS      its bytes come in small pieces: they are asked for once for all. Else, that is at first, and while they
  *              fill whole buffers, for one buffer at a time: most connections of one request need no more, and a pause
  *              can bound what comes.
@@ -61,6 +63,10 @@ const POLLRDHUP = 0x2000;
 const HELD = 1 << 21;
 const STREAM = 1 << 22;
 const LASTS = 1 << 23;
+const BULK = 1 << 24;
+
+/** A connection that sends less than this at a time is no bulk any more. */
+const BULK_ENDS = 16 * 1024;
 
 export class UringPoller extends UringSending {
   readonly #buffers: ProvidedBuffers;
@@ -128,7 +134,8 @@ export class UringPoller extends UringSending {
       else if (state & BLOCKED) this.flush(handle);
     } else if (kind === INPUT) {
       this.table.state[handle] |= MORE;
-      this.work(handle);
+      if ((state & (STREAM | RECEIVING)) === STREAM) this.#watchHangup(handle);
+      else this.work(handle);
     } else if ((state & RECEIVING) === 0) this.table.sinks[handle]?.hungUp(handle);
   }
 
@@ -143,7 +150,9 @@ export class UringPoller extends UringSending {
     const now = table.state[handle];
     if (now & RECEIVING) {
       if (now & HELD) this.#deliverHeld(handle);
-      else this.#askReceive(handle);
+      // What is under way comes before what is read by a call.
+      else if ((now & (BULK | MORE | RECV_ASKED)) === (BULK | MORE)) this.receiveAll(handle, generation);
+      else this.#goOn(handle);
     } else if (now & MORE) {
       if (now & ACCEPTING) this.acceptAll(handle, generation);
       else if (now & DATAGRAMS) this.datagramsAll(handle, generation);
@@ -204,7 +213,7 @@ export class UringPoller extends UringSending {
     if ((before & OPEN) === 0) return;
     this.table.state[handle] = before | RECEIVING;
     if (before & HELD) this.enqueue(handle);
-    else this.#askReceive(handle);
+    else this.#goOn(handle);
   }
 
   #askReceive(handle: Handle): void {
@@ -263,18 +272,31 @@ export class UringPoller extends UringSending {
     const state = this.table.state[handle];
     if (state & RECV_ASKED) return;
     if ((state & RECEIVING) === 0) this.#watchHangup(handle);
-    else if ((state & HELD) === 0) this.#askReceive(handle);
+    else if (state & HELD) return;
+    else if (state & BULK) this.#readLater(handle);
+    else this.#askReceive(handle);
+  }
+
+  protected emptied(handle: Handle, bytes: number): void {
+    const { state } = this.table;
+    if (state[handle] & CLOSING) return;
+    if (bytes > 0 && bytes < BULK_ENDS) state[handle] &= ~BULK;
+    this.#goOn(handle);
   }
 
   /** Whole buffers, or bytes that nobody wants now: then one buffer at a time is enough. */
   #sized(handle: Handle, result: number): void {
     const { state } = this.table;
     const now = state[handle];
-    if (result < BUFFER_BYTES && now & RECEIVING) state[handle] |= LASTS;
-    else if (now & LASTS) {
-      state[handle] &= ~LASTS;
-      if (now & RECV_ASKED) this.cancel(handle, RECV);
+    if (result < BUFFER_BYTES && now & RECEIVING) {
+      state[handle] |= LASTS;
+      return;
     }
+    // There is more, in all likelihood: it is looked for at once.
+    if (result === BUFFER_BYTES) state[handle] |= BULK | MORE;
+    if ((now & LASTS) === 0) return;
+    state[handle] &= ~LASTS;
+    if (now & RECV_ASKED) this.cancel(handle, RECV);
   }
 
   /** What came during a pause, piece by piece, until there is another. */
@@ -298,7 +320,7 @@ export class UringPoller extends UringSending {
       }
     }
     table.state[handle] &= ~HELD;
-    this.#askReceive(handle);
+    this.#goOn(handle);
   }
 
   #feedStarved(): void {
