@@ -127,7 +127,7 @@ export function calls(): Call[] {
   return [...systemCalls(), ...RING_CALLS];
 }
 
-/** Calls that only the other backend makes. */
+/** Calls that a backend need not make. */
 export const FOREIGN: Readonly<Record<Backend, readonly Call[]>> = {
   epoll: RING_CALLS,
   uring: ["epollCreate", "epollControl", "epollWait", "receive", "sendAt"],
