@@ -64,9 +64,7 @@ export interface Sink {
   expired(handle: Handle): void;
 }
 
-/** Result of a send: everything is with the kernel, or the rest waits with us and `sent` follows. */
-export const SENT = 0;
-export const SENDING = 1;
+export { SENDING, SENT } from "./send-result.ts";
 
 export interface Poller {
   readonly name: string;

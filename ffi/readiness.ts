@@ -5,7 +5,8 @@
  * kernel may have more. A read that comes back short has emptied the socket, so it costs no second call to see EAGAIN
  * (epoll(7), Q9) unless a hang-up was reported, whose end of file must still be read.
  */
-import { type Handle, SENT, type Sink } from "./poller.ts";
+import type { Handle, Sink } from "./poller.ts";
+import { SENT } from "./send-result.ts";
 import {
   ACCEPTING,
   BLOCKED,

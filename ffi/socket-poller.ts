@@ -5,7 +5,8 @@
  */
 import type { Constants } from "./constants.ts";
 import { HandleTable } from "./handles.ts";
-import { type Handle, type Poller, SENDING, SENT, type Sink } from "./poller.ts";
+import type { Handle, Poller, Sink } from "./poller.ts";
+import { SENDING, SENT } from "./send-result.ts";
 import type { KernelMemory, System } from "./system.ts";
 import { Unsent } from "./unsent.ts";
 

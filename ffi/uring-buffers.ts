@@ -14,7 +14,7 @@ const REGISTER_PBUF_RING = 22;
 /** Of one buffer. What arrives in larger pieces is received buffer by buffer. */
 export const BUFFER_BYTES = 64 * 1024;
 /** Entries of the ring, a power of two. */
-const MOST = 256;
+const MOST = 128;
 /**
  * At first; each time they run out there are twice as many. V8 counts them as memory that its collector answers for:
  * with 32 MiB from the start, a process that ended at once could wait for a collection that never came.

@@ -5,7 +5,8 @@
  *
  * Larger messages are sent at once, by a call of their own.
  */
-import { type Handle, SENDING, SENT } from "./poller.ts";
+import type { Handle } from "./poller.ts";
+import { SENDING, SENT } from "./send-result.ts";
 import { BLOCKED, SCRATCH } from "./socket-poller.ts";
 import type { System } from "./system.ts";
 import { Arena } from "./uring-arena.ts";
