@@ -24,6 +24,9 @@ import { defaultLimits, type Limits } from "./limits.ts";
 import { observer } from "./observer.ts";
 import { known, type ServerState } from "./servers.ts";
 
+/** When it is looked again for connections that wait, though nothing of ours has closed: as the poller does it. */
+const STOP_AGAIN_MS = 100;
+
 export interface ConnectionSettings {
   readonly limits?: Limits;
   /** The proxies in front of it. */
@@ -56,6 +59,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   /** The drain has come to its second half: what is idle ends after `drainIdle`. */
   #ending = false;
   #drain: Promise<DrainResult> | undefined;
+  #stopTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(listener: Listener, settings: ConnectionSettings) {
     const { limits = defaultLimits, trust } = settings;
@@ -149,13 +153,18 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       this.#runtime.schedule();
     }
     if (this.listener.takeWaiting()) this.#endListening();
-    // For lack of descriptors: those who wait get theirs as connections close.
-    else this.#runtime.closing.add(this.#stopLater);
+    // For lack of descriptors: those who wait get theirs as connections close, or as others give some back.
+    else {
+      this.#runtime.closing.add(this.#stopLater);
+      this.#stopTimer ??= setTimeout(this.#stopLater, STOP_AGAIN_MS);
+    }
   }
 
   /** A connection has closed. Not here and now: its own end is not over yet. */
   readonly #stopLater = (): void => {
     this.#runtime.closing.delete(this.#stopLater);
+    clearTimeout(this.#stopTimer);
+    this.#stopTimer = undefined;
     setImmediate(() => this.stopListening());
   };
 
@@ -320,6 +329,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     if (!this.#listening) return;
     this.#listening = false;
     this.#runtime.closing.delete(this.#stopLater);
+    clearTimeout(this.#stopTimer);
     this.#admission.end();
     this.listener.close();
     if (this.rows.count === 0) this.#finish();

@@ -1,8 +1,10 @@
 // The graceful end of a server, step by step: nothing that was sent to it is lost, and it has a bound.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { system } from "../../ffi/libc.ts";
 import { counters } from "../../src/http/counters.ts";
 import { servers } from "../../src/http/servers.ts";
+import { runOn } from "../ffi/faulty-system.ts";
 import { type Client, connect } from "./support/client.ts";
 import { eventually, start, turns } from "./support/server.ts";
 
@@ -35,6 +37,23 @@ test("for drainDelay everything is still accepted, with connection: close on eve
   assert.equal(await drained, { cut: 0 });
   await refused(server.port);
   assert.is([...servers()].includes(state as never), false);
+});
+
+test("descriptors that lack for a moment hold up the end for a moment, though nobody is connected", async () => {
+  const real = system();
+  let lacking = 2;
+  const { EMFILE } = real.constants.errno;
+  const accept = (fd: number): number => (lacking-- > 0 ? -EMFILE : real.accept(fd));
+  const { restore } = runOn({ ...real, accept });
+  try {
+    using server = start(() => new Response("x"), { drainTimeout: "20s" });
+    const began = performance.now();
+    assert.equal(await server.server.drain(), { cut: 0 });
+    assert.ok(performance.now() - began < 10_000, "long before its bound");
+    assert.ok(lacking < 0, "it was tried again");
+  } finally {
+    restore();
+  }
 });
 
 test("a request that comes within drainIdle on an idle connection is answered", async () => {
