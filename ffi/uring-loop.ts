@@ -34,6 +34,7 @@ export const IGNORED = 7; // cancellations, closes
 export const SEND_FAILED = 8; // ours: a send broke after the caller had been told that all is well
 export const SEND_BLOCKED = 9; // or waits
 export const WAKE = 10;
+export const BOUND_READY = 11;
 
 /*
  * Bits of a handle's state beside those of `socket-poller.ts`.
@@ -94,6 +95,8 @@ export abstract class UringLoop extends SocketPoller {
   protected abstract clearSends(): void;
   /** Closes what still has bytes to deliver. */
   protected abstract endLeaving(): void;
+  /** Sockets with addresses of their own have something. */
+  protected abstract boundReady(): void;
   /** At the end of a round, before what it asked for is given to the kernel. */
   protected abstract roundEnded(): void;
 
@@ -230,6 +233,10 @@ export abstract class UringLoop extends SocketPoller {
         this.woken();
         continue;
       }
+      if (kind === BOUND_READY) {
+        this.boundReady();
+        continue;
+      }
       count++;
       try {
         if ((this.table.generations[handle] & GENERATION) === data >>> KIND_BITS) {
@@ -273,6 +280,13 @@ export abstract class UringLoop extends SocketPoller {
     this.askPoll(handle, POLLIN, INPUT, INPUT_ASKED);
   }
 
+  /** Asks whether a descriptor that is no handle's is readable. */
+  protected requestPoll(fd: number, kind: number): void {
+    if (!this.polling && this.ring.pending === 0) this.onPending();
+    const at = this.ring.request(OP_POLL_ADD, fd, 0, kind);
+    this.ring.words[at + OP_FLAGS] = POLLIN;
+  }
+
   /** Closes the descriptor once the kernel has come to it. */
   protected requestClose(handle: Handle): void {
     const at = this.request(OP_CLOSE, this.table.fds[handle], handle, IGNORED);
@@ -298,7 +312,6 @@ export abstract class UringLoop extends SocketPoller {
   #watchWake(): void {
     if (this.#wakeWatched) return;
     this.#wakeWatched = true;
-    const at = this.ring.request(OP_POLL_ADD, this.ring.eventfd, 0, WAKE);
-    this.ring.words[at + OP_FLAGS] = POLLIN;
+    this.requestPoll(this.ring.eventfd, WAKE);
   }
 }

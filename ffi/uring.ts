@@ -11,8 +11,10 @@
  * under way and closes the descriptor behind that; the handle is free at its last completion, when none of the bits
  * IN_KERNEL is left.
  */
+import { openEpoll } from "./epoll.ts";
 import { Held } from "./held.ts";
 import type { Handle, Sink } from "./poller.ts";
+import { HANGUP as HANGUP_EVENT, READABLE, type ReadinessBackend } from "./readiness.ts";
 import {
   ACCEPTING,
   BLOCKED,
@@ -28,6 +30,7 @@ import type { System } from "./system.ts";
 import { BUFFER_BYTES, ProvidedBuffers } from "./uring-buffers.ts";
 import type { UringCalls } from "./uring-calls.ts";
 import {
+  BOUND_READY,
   CLOSING,
   HANGUP,
   HANGUP_ASKED,
@@ -54,6 +57,7 @@ const POLLRDHUP = 0x2000;
  * Bits of a handle's state beside those of `uring-sending.ts`.
  *   HELD       something came during a pause
  *   STREAM     it has received: nobody will want its address at once when it is closed
+ *   BOUND      it has an address of its own, and is watched through `#bound`
  *   BULK       it has filled a whole buffer: until little comes it is read from as on every other system, by calls of its
  *              own into one buffer that stays in the processor's cache (an upload cost 1.5 times as much without)
  *   LASTS      its bytes come in small pieces: they are asked for once for all. Else, that is at first, and while they
@@ -64,7 +68,10 @@ const HELD = 1 << 21;
 const STREAM = 1 << 22;
 const LASTS = 1 << 23;
 const BULK = 1 << 24;
+const BOUND = 1 << 25;
 
+/** Of one poll of sockets with addresses of their own: see `#bound`. */
+const ET_READY = READABLE | HANGUP_EVENT;
 /** A connection that sends less than this at a time is no bulk any more. */
 const BULK_ENDS = 16 * 1024;
 
@@ -73,6 +80,13 @@ export class UringPoller extends UringSending {
   readonly #held = new Held();
   /** Handles whose receiving ended for lack of buffers, until some are back. */
   #starved: number[] = [];
+  /**
+   * Watches listeners and datagram sockets. A request on one holds it for some milliseconds beyond the end of a process
+   * that is killed, and so its address: the next one could not have it, or took it for alive. An epoll set holds nothing,
+   * so the ring is asked to poll that.
+   */
+  readonly #bound: ReadinessBackend;
+  #boundAsked = false;
   /** Opened in this round: whoever is neither receiving nor closed at its end is watched for a hang-up. */
   readonly #fresh: number[] = [];
 
@@ -80,6 +94,7 @@ export class UringPoller extends UringSending {
   constructor(system: System, calls: UringCalls) {
     super(system, calls);
     try {
+      this.#bound = openEpoll(system);
       this.#buffers = new ProvidedBuffers(calls, this.ring);
       probe(system, this.ring, this.#buffers, this.outgoingMemory);
     } catch (error) {
@@ -90,6 +105,7 @@ export class UringPoller extends UringSending {
 
   protected override freeMemory(): void {
     super.freeMemory();
+    this.#bound?.dispose();
     this.#buffers?.dispose();
   }
 
@@ -191,6 +207,7 @@ export class UringPoller extends UringSending {
     const listens = (this.table.state[handle] & (LISTENER | STREAM)) !== STREAM;
     for (let looks = 0; listens && this.ring.worthEntering && looks < 1000; looks++) this.enter(0);
     if (this.table.state[handle] & LATE) return this.leaveBehind(handle);
+    if (this.table.state[handle] & BOUND) this.#bound.forget(this.table.fds[handle]);
     this.system.close(this.table.fds[handle]);
     this.freeIfDone(handle);
   }
@@ -345,14 +362,30 @@ export class UringPoller extends UringSending {
       const handle = fresh[i];
       if (this.table.generations[handle] !== fresh[i + 1]) continue;
       const state = this.table.state[handle];
-      if (state & OPEN && (state & (READING | RECV_ASKED | CONNECTING | LISTENER)) === 0) this.#watchHangup(handle);
+      if (state & OPEN && (state & (READING | RECV_ASKED | CONNECTING | BOUND)) === 0 && this.#isConnection(handle)) {
+        this.#watchHangup(handle);
+      }
     }
     fresh.length = 0;
   }
 
+  /** No listener, no datagram socket: those may be asked for something only later. */
+  #isConnection(handle: Handle): boolean {
+    const { SOL_SOCKET, SO_TYPE, SO_ACCEPTCONN, SOCK_STREAM } = this.constants;
+    const fd = this.table.fds[handle];
+    const value = new Int32Array(1);
+    if (this.system.getsockopt(fd, SOL_SOCKET, SO_TYPE, value) < 0 || value[0] !== SOCK_STREAM) return false;
+    return this.system.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, value) >= 0 && value[0] === 0;
+  }
+
   receiveDatagrams(handle: Handle): void {
     this.table.state[handle] |= DATAGRAMS;
-    this.#readLater(handle);
+    this.#bind(handle);
+    if (this.table.state[handle] & MORE) this.enqueue(handle);
+  }
+
+  protected override wantsMore(handle: Handle): void {
+    if ((this.table.state[handle] & BOUND) === 0) super.wantsMore(handle);
   }
 
   #readLater(handle: Handle): void {
@@ -372,6 +405,43 @@ export class UringPoller extends UringSending {
   accept(listener: Handle): void {
     if ((this.table.state[listener] & OPEN) === 0) return;
     this.table.state[listener] |= ACCEPTING | LISTENER;
-    this.#readLater(listener);
+    this.#bind(listener);
+    if (this.table.state[listener] & MORE) this.enqueue(listener);
+  }
+
+  #bind(handle: Handle): void {
+    const { table } = this;
+    if (table.state[handle] & (BOUND | CLOSING)) return;
+    const failed = this.#bound.open(table.fds[handle], handle, table.generations[handle]);
+    if (failed < 0) {
+      // For lack of memory: the runtime tries again.
+      table.state[handle] |= MORE;
+      return this.stall(handle);
+    }
+    table.state[handle] |= BOUND;
+    this.#askBound();
+  }
+
+  #askBound(): void {
+    if (this.#boundAsked) return;
+    this.#boundAsked = true;
+    this.requestPoll(this.#bound.descriptor, BOUND_READY);
+  }
+
+  protected boundReady(): void {
+    this.#boundAsked = false;
+    const bound = this.#bound;
+    const count = bound.poll(0);
+    for (let i = 0; i < count; i++) {
+      const handle = bound.handles[i];
+      if (this.table.generations[handle] !== bound.generations[i] || (bound.events[i] & ET_READY) === 0) continue;
+      this.table.state[handle] |= MORE;
+      try {
+        this.work(handle);
+      } catch (error) {
+        this.onSinkError(handle, error);
+      }
+    }
+    this.#askBound();
   }
 }

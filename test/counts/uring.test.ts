@@ -17,14 +17,14 @@ checkCosts(
     "async handler": { ...later, bytes: 2400 },
     "body of 100 bytes echoed": { ...later, bytes: 5150 },
     "new connection per request": {
-      calls: { accept4: 2, io_uring_enter: 6, read: 3 },
+      calls: { accept4: 2, epoll_wait: 1, io_uring_enter: 6, read: 3 },
       turns: 3,
       events: 3,
       bytes: 1500,
     },
     "raw echo": { calls: { io_uring_enter: 2, read: 1, send: 1 }, turns: 2, events: 1, bytes: 1100 },
     "raw echo, new connection each": {
-      calls: { accept4: 2, getpeername: 1, getsockname: 1, io_uring_enter: 7, read: 3, send: 1 },
+      calls: { accept4: 2, epoll_wait: 1, getpeername: 1, getsockname: 1, io_uring_enter: 7, read: 3, send: 1 },
       turns: 5,
       events: 5,
       bytes: 3900,
