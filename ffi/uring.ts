@@ -70,8 +70,8 @@ const LASTS = 1 << 23;
 const BULK = 1 << 24;
 const BOUND = 1 << 25;
 
-/** Of one poll of sockets with addresses of their own: see `#bound`. */
-const ET_READY = READABLE | HANGUP_EVENT;
+/** What `#bound` tells of that asks for a look. */
+const LOOK = READABLE | HANGUP_EVENT;
 /** A connection that sends less than this at a time is no bulk any more. */
 const BULK_ENDS = 16 * 1024;
 
@@ -434,7 +434,7 @@ export class UringPoller extends UringSending {
     const count = bound.poll(0);
     for (let i = 0; i < count; i++) {
       const handle = bound.handles[i];
-      if (this.table.generations[handle] !== bound.generations[i] || (bound.events[i] & ET_READY) === 0) continue;
+      if (this.table.generations[handle] !== bound.generations[i] || (bound.events[i] & LOOK) === 0) continue;
       this.table.state[handle] |= MORE;
       try {
         this.work(handle);
