@@ -6,7 +6,7 @@
  * Larger messages are sent at once, by a call of their own.
  */
 import type { Handle } from "./poller.ts";
-import { SENDING, SENT } from "./send-result.ts";
+import { SENT } from "./send-result.ts";
 import { BLOCKED, SCRATCH } from "./socket-poller.ts";
 import type { System } from "./system.ts";
 import { Arena } from "./uring-arena.ts";
@@ -98,8 +98,8 @@ export abstract class UringSending extends UringLoop {
   }
 
   override send(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
-    if (this.table.state[handle] & BLOCKED) return this.#keepBehind(handle, bytes, start, end);
-    return this.#sendNow(handle, bytes, start, end);
+    this.settleSends(handle);
+    return super.send(handle, bytes, start, end);
   }
 
   override sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
@@ -110,18 +110,6 @@ export abstract class UringSending extends UringLoop {
   override sendFile(handle: Handle, file: number, offset: number, length: number): number {
     this.settleSends(handle);
     return super.sendFile(handle, file, offset, length);
-  }
-
-  /** Behind what waits already, and the caller is told: it is his to wait for. */
-  #keepBehind(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
-    this.unsent.add(handle, bytes, start, end);
-    return SENDING;
-  }
-
-  #sendNow(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
-    this.settleSends(handle);
-    if (this.table.state[handle] & BLOCKED) return this.#keepBehind(handle, bytes, start, end);
-    return super.send(handle, bytes, start, end);
   }
 
   /** Nothing of this handle waits for the turn's end after this. */
