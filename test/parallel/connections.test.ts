@@ -2,30 +2,44 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { endProcesses } from "../support/process.ts";
-import { Client, oneEach, openMany, serve, shared } from "./support.ts";
+import { Client, countBy, oneEach, openMany, serve } from "./support.ts";
 
-test("connections are spread evenly, whether they come at once or one by one", async () => {
+test("connections are spread evenly over threads that the machine runs", async () => {
   const server = await serve();
-  const at_once = await openMany(server.port, 100);
-  assert.ok(shared(at_once.map(({ thread }) => thread)));
-  for (const { client } of at_once) client.close();
-  for (let i = 0; i < 5; i++) assert.ok(shared((await openMany(server.port, 20)).map(({ thread }) => thread)));
+  await evenly(async () => {
+    const threads = (await openMany(server.port, 20)).map(({ thread }) => thread);
+    return countBy(threads).join() === "10,10";
+  });
   await server.stop();
 });
 
 test("as connections end, who has fewer gets the next ones", async () => {
   const server = await serve();
-  const first = await openMany(server.port, 20);
-  const [{ thread }] = first;
-  const gone = first.filter((one) => one.thread === thread);
-  for (const { client } of gone) client.close();
-  await Promise.all(gone.map(({ client }) => client.closed));
-  // The server has seen them go once one of the others, of the same thread, could be told; so ask on a new connection.
-  const next: string[] = [];
-  for (let i = 0; i < 10; i++) next.push(await new Client(server.port).get());
-  assert.ok(next.filter((one) => one === thread).length >= 8, next.join(" "));
+  await evenly(async () => {
+    const all = await openMany(server.port, 10);
+    const [{ thread }] = all;
+    const gone = all.filter((one) => one.thread === thread);
+    await Promise.all(gone.map(({ client }) => client.end()));
+    const next = await openMany(server.port, gone.length);
+    const right = next.every((one) => one.thread === thread);
+    await Promise.all([...all, ...next].map(({ client }) => client.end()));
+    return right;
+  });
   await server.stop();
 });
+
+/**
+ * A thread that the machine leaves no time for 50 ms is passed over, rightly, so not each round can be exact; but more
+ * are than are not, which chance does not bring about. What is exact is in distribution.test.ts.
+ */
+async function evenly(round: () => Promise<boolean>): Promise<void> {
+  let [right, wrong] = [0, 0];
+  while (right < wrong + 4) {
+    if (await round()) right++;
+    else wrong++;
+    assert.ok(wrong < 20, `${right} rounds were even, and ${wrong} were not`);
+  }
+}
 
 test("a worker that is held up gets none, and what it was given goes to the other", async () => {
   const server = await serve();

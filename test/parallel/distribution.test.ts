@@ -1,4 +1,5 @@
-// The main thread's part with workers that are only numbers: none of what is accepted is lost, however slow they are.
+// The main thread's part with workers that are only numbers: who gets how many is exact here, where no machine can hold a
+// worker up but the test; and none of what is accepted is lost, however slow they are.
 
 import { once } from "node:events";
 import { closeSync } from "node:fs";
@@ -7,7 +8,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { listen } from "../../src/net/mod.ts";
 import { Distribution, type SharedListener, type Taker } from "../../src/parallel/distribution.ts";
-import { RING, Shared } from "../../src/parallel/shared.ts";
+import { RING, Shared, SIGNALED } from "../../src/parallel/shared.ts";
+import { replaceClock } from "../../src/runtime/clock.ts";
 import { until } from "./support.ts";
 
 function taker(): Taker {
@@ -34,6 +36,104 @@ async function open(port: number, count: number): Promise<Socket[]> {
   await Promise.all(sockets.map((socket) => once(socket, "connect")));
   return sockets;
 }
+
+/** A worker that comes to everything at once, as long as it is not told to wait. */
+class Prompt implements Taker {
+  readonly shared: Shared = new Shared();
+  readonly given: number[] = [];
+  readonly fds: number[] = [];
+  head = 0;
+  since = 0;
+  heldUp = false;
+
+  wake(): void {
+    if (!this.heldUp) this.look();
+  }
+  look(): void {
+    this.shared.set(SIGNALED, 0);
+    this.shared.take((fd) => this.fds.push(fd));
+  }
+  /** So many of its connections end. */
+  end(count: number, listener: number): void {
+    for (const fd of this.fds.splice(0, count)) {
+      closeSync(fd);
+      this.shared.ended(listener);
+    }
+  }
+}
+
+/** Two such workers and a listener whose connections are counted; `more` opens some, and says who has how many then. */
+function two(): {
+  readonly workers: readonly [Prompt, Prompt];
+  readonly id: number;
+  more(count: number): Promise<number[]>;
+  end(): void;
+} {
+  const workers = [new Prompt(), new Prompt()] as const;
+  const { distribution, shared, port } = begin(...workers);
+  distribution.limit(shared, Number.POSITIVE_INFINITY);
+  const sockets: Socket[] = [];
+  const have = () => workers.map(({ fds }) => fds.length);
+  return {
+    workers,
+    id: shared.id,
+    async more(count) {
+      const wanted = workers[0].fds.length + workers[1].fds.length + count;
+      sockets.push(...(await open(port, count)));
+      return until(
+        async () => have(),
+        ([a, b]) => a + b === wanted,
+      );
+    },
+    end() {
+      for (const worker of workers) worker.end(worker.fds.length, shared.id);
+      for (const socket of sockets) socket.destroy();
+      distribution.end(shared);
+    },
+  };
+}
+
+test("connections are spread evenly, whether they come at once or one by one", async () => {
+  const { more, end } = two();
+  assert.equal(await more(100), [50, 50]);
+  for (let each = 51; each <= 60; each++) {
+    await more(1);
+    assert.equal(await more(1), [each, each]);
+  }
+  end();
+});
+
+test("as connections end, who has fewer gets the next ones", async () => {
+  const { workers, id, more, end } = two();
+  await more(40);
+  workers[0].end(15, id);
+  assert.equal(await more(15), [20, 20]);
+  workers[1].end(20, id);
+  assert.equal(await more(10), [20, 10]);
+  end();
+});
+
+test("who is held up gets none, what it was given goes to the other, and afterwards it catches up", async () => {
+  let now = 0;
+  const restore = replaceClock(() => now);
+  const { workers, more, end } = two();
+  const [a] = workers;
+  a.heldUp = true;
+  // Of ten it has half, on their way; once it has not looked for 50 ms the other has them all.
+  const opened = more(10);
+  await until(
+    async () => a.shared.waiting,
+    (waiting) => waiting === 5,
+  );
+  now += 51;
+  assert.equal(await opened, [0, 10]);
+  assert.equal(await more(10), [0, 20]);
+  a.heldUp = false;
+  a.look();
+  assert.equal(await more(20), [20, 20]);
+  restore();
+  end();
+});
 
 test("more at once than a ring holds: the rest waits, and comes as room is made", async () => {
   const slow = taker();

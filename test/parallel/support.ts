@@ -93,6 +93,12 @@ export class Client {
   close(): void {
     this.socket.destroy();
   }
+
+  /** Ends it and waits until the server has as well: then it has noticed. */
+  end(): Promise<void> {
+    this.socket.end();
+    return this.closed;
+  }
 }
 
 /** Opens so many connections and asks on each; gives who answered on which. */
