@@ -1,5 +1,6 @@
 // The runner of `npm test`: what passes, what fails, and the count line that scripts read.
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -51,6 +52,19 @@ test("a failure is shown in full and fails the run", async () => {
   assert.is(lastLine(result), "1 passed, 1 failed");
   assert.match(result.stdout, /FAIL test\/fails\.test\.ts/);
   assert.match(result.stdout, /FAIL {2}"bad"[\s\S]*Expected values to be strictly equal[\s\S]*fails\.test\.ts:3/);
+});
+
+test("many are followed by the slowest of them, before the last line; a cache is shared, and gone afterwards", async () => {
+  const files: Record<string, string> = {};
+  for (let i = 0; i < 11; i++) files[`f${i}`] = `${use}test("a", () => {}); test.run();`;
+  files.f7 = `${use}test("a", () => new Promise((done) => setTimeout(done, 1500)));
+    test("b", () => console.log("cache", process.env.NODE_COMPILE_CACHE)); test("c", () => assert.ok(0)); test.run();`;
+  const result = await runner(repositoryOf(files), "test/");
+  assert.match(result.stdout, /The slowest of 11, 2 at a time, in \d+ s:\n +[\d.]+ s test\/f7\.test\.ts\n/);
+  assert.is(lastLine(result), "12 passed, 1 failed");
+  const [, cache] = /cache (\S+)$/m.exec(result.stdout) ?? [];
+  assert.ok(cache?.startsWith(tmpdir()), cache);
+  assert.not(existsSync(cache));
 });
 
 const broken: Record<string, [string, RegExp]> = {
