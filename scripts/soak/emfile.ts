@@ -28,7 +28,7 @@ export async function emfile(report: Report): Promise<void> {
       }),
     );
     opening.catch(() => {});
-    for (let last = -1; last < answered.size; ) {
+    for (let last = -1, looks = 0; last < answered.size || (last === 0 && looks < 40); looks++) {
       last = answered.size;
       await pause(500);
     }

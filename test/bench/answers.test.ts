@@ -24,8 +24,10 @@ for (const question of await loadQuestions(names)) {
     const { asked } = question;
     if (!asked) throw new Error(`${question.name} asks nothing`);
     const putAway = await question.prepare?.(directory, settings);
-    const subjects = (await Promise.all(choosePeers(usualPeers).map((peer) => started(question, peer)))).flat();
+    const starts = await Promise.allSettled(choosePeers(usualPeers).map((peer) => started(question, peer)));
+    const subjects = starts.flatMap((start) => (start.status === "fulfilled" ? start.value : []));
     try {
+      for (const start of starts) if (start.status === "rejected") throw start.reason;
       assert.ok(subjects.length >= 2, "ours and node at least");
       const answers = await Promise.all(subjects.map(({ server }) => answer(server?.port ?? 0, asked)));
       const [ours] = answers;
