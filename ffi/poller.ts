@@ -70,7 +70,7 @@ export interface Poller {
   readonly name: string;
   readonly constants: Constants;
   readonly system: System;
-  /** The descriptor that becomes readable when `poll(0)` has something to deliver: for the host's loop to watch. */
+  /** The descriptor that is readable while the kernel has something for `poll(0)`: for the host's loop to watch. */
   readonly descriptor: number;
   /** Handles open now. */
   readonly openCount: number;
@@ -95,13 +95,6 @@ export interface Poller {
    */
   close(handle: Handle, atOnce?: boolean): void;
   poll(timeoutMs: number): number;
-  /**
-   * Nobody polls from here on until `descriptor` is readable. False when there is something to deliver already: poll
-   * again.
-   */
-  park(): boolean;
-  /** The descriptor was found readable. */
-  woken(): void;
   wake(): void;
   retry(): void;
   /** Frees the poller's own descriptors. Every handle must have been closed. */

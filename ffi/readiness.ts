@@ -88,12 +88,6 @@ export class ReadinessPoller extends SocketPoller {
     return count + this.workOff();
   }
 
-  /** The descriptor tells by itself. */
-  park(): boolean {
-    return true;
-  }
-  woken(): void {}
-
   wake(): void {
     this.#backend.wake();
   }

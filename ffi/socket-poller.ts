@@ -78,8 +78,6 @@ export abstract class SocketPoller implements Poller {
   abstract open(fd: number, sink: Sink): Handle;
   abstract close(handle: Handle, atOnce?: boolean): void;
   abstract poll(timeoutMs: number): number;
-  abstract park(): boolean;
-  abstract woken(): void;
   abstract wake(): void;
   abstract dispose(): void;
   abstract receive(handle: Handle): void;

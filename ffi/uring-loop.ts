@@ -1,5 +1,5 @@
 /**
- * io_uring's side of a turn: one enter for everything that was asked for, the completions it brings, when to park, and
+ * io_uring's side of a turn: one enter for everything that was asked for, the completions it brings, being woken, and
  * the requests that every part of the poller makes. What completions mean is for `uring-sending.ts` and `uring.ts`.
  */
 import type { Handle } from "./poller.ts";
@@ -72,15 +72,22 @@ export abstract class UringLoop extends SocketPoller {
   #taken = new Int32Array(BATCH * WORDS * 2);
   #takenEnd = 0;
   #delivered = 0;
-  #parked = true;
-  #wakeWatched = false;
+  /** What `wake` writes to: the ring polls it. */
+  readonly #wakeup: number;
   readonly #onExit = (): void => this.#exit();
 
   /** `room`: bytes behind the outgoing memory. Throws one sentence when the kernel refuses. */
   constructor(system: System, calls: UringCalls, room: number) {
     super(system, SCRATCH + room);
-    this.ring = new Ring(system, calls);
-    this.descriptor = this.ring.eventfd;
+    this.#wakeup = system.eventfd();
+    if (this.#wakeup < 0) throw new Error(`no eventfd to be woken by: errno ${-this.#wakeup}`);
+    try {
+      this.ring = new Ring(system, calls);
+    } catch (error) {
+      system.close(this.#wakeup);
+      throw error;
+    }
+    this.descriptor = this.ring.fd;
     // What was sent must not be lost with the process.
     process.on("exit", this.#onExit);
   }
@@ -110,19 +117,18 @@ export abstract class UringLoop extends SocketPoller {
   poll(timeoutMs: number): number {
     if (this.polling) return 0;
     this.polling = true;
-    if (this.#parked) {
-      this.#parked = false;
-      this.ring.watch(false);
-    }
+    const ring = this.ring;
     let count = 0;
     try {
       for (let round = 0; round < ROUNDS; round++) {
-        const wait = round > 0 || this.pending ? 0 : timeoutMs;
-        if (wait !== 0) this.#watchWake();
-        if (wait !== 0 || this.ring.worthEntering) this.enter(wait);
+        const lies = ring.waiting !== 0;
+        const wait = round > 0 || lies || this.pending ? 0 : timeoutMs;
+        // What lies there comes first: what it asks for goes along with the next enter.
+        if (wait !== 0 || ring.pending > 0 || (!lies && ring.worthEntering)) this.enter(wait);
+        else this.take();
         count += this.#deliver() + this.workOff();
         this.roundEnded();
-        if (this.ring.pending === 0) break;
+        if (ring.pending === 0) break;
       }
     } finally {
       this.polling = false;
@@ -130,26 +136,14 @@ export abstract class UringLoop extends SocketPoller {
     return count;
   }
 
-  park(): boolean {
-    const ring = this.ring;
-    // After an enter that brought something another may, and no flag tells of it.
-    if (this.pending || ring.worthEntering) return false;
-    ring.watch(true);
-    if (ring.worthEntering) {
-      // It came before the eventfd was to tell of it.
-      ring.watch(false);
-      return false;
-    }
-    this.#parked = true;
-    return true;
-  }
-
-  woken(): void {
-    this.system.eventfdRead(this.ring.eventfd);
-  }
-
   wake(): void {
-    while (this.system.eventfdWrite(this.ring.eventfd) === -this.constants.errno.EINTR);
+    while (this.system.eventfdWrite(this.#wakeup) === -this.constants.errno.EINTR);
+  }
+
+  /** At once: `wake` may be all that is to bring about the next enter. */
+  protected watchWake(): void {
+    this.requestPoll(this.#wakeup, WAKE);
+    this.ring.submit();
   }
 
   /** What was sent or closed must not be lost with the process, or with a thread of it: then nobody enters any more. */
@@ -170,6 +164,7 @@ export abstract class UringLoop extends SocketPoller {
 
   protected freeMemory(): void {
     this.ring.dispose();
+    this.system.close(this.#wakeup);
   }
 
   /** Lets the kernel take what is pending and work; what came of it is in `#taken` then, and every send has ended. */
@@ -196,8 +191,15 @@ export abstract class UringLoop extends SocketPoller {
     for (let at = before; at < this.#takenEnd; at += WORDS) {
       const data = this.#taken[at + 1];
       if ((data & KIND) === SEND) this.sendEnded(this.#taken[at], data >>> KIND_BITS, this.#taken[at + 2]);
+      else if ((data & KIND) === WAKE && !this.polling) {
+        // Whoever watches the descriptor waits for it: as nothing has been read, the kernel tells of it again.
+        this.#taken[at + 1] = IGNORED;
+        this.watchWake();
+      }
     }
     this.clearSends();
+    // The descriptor does not tell of what has been taken.
+    if (!this.polling && this.#takenEnd > before) this.onPending();
   }
 
   /** A completion of our own, told in its turn behind those that came before. */
@@ -229,8 +231,8 @@ export abstract class UringLoop extends SocketPoller {
       const kind = data & KIND;
       if (kind === SEND || kind === IGNORED) continue;
       if (kind === WAKE) {
-        this.#wakeWatched = false;
-        this.woken();
+        this.system.eventfdRead(this.#wakeup);
+        this.watchWake();
         continue;
       }
       if (kind === BOUND_READY) {
@@ -306,12 +308,5 @@ export abstract class UringLoop extends SocketPoller {
     if ((state & CLOSING) === 0 || state & (IN_KERNEL | LEAVING)) return;
     this.closing--;
     this.table.release(handle);
-  }
-
-  /** A parked `poll` must hear of `wake`. */
-  #watchWake(): void {
-    if (this.#wakeWatched) return;
-    this.#wakeWatched = true;
-    this.requestPoll(this.ring.eventfd, WAKE);
   }
 }

@@ -97,6 +97,7 @@ export class UringPoller extends UringSending {
       this.#bound = openEpoll(system);
       this.#buffers = new ProvidedBuffers(calls, this.ring);
       probe(system, this.ring, this.#buffers, this.outgoingMemory);
+      this.watchWake();
     } catch (error) {
       this.dispose();
       throw error;
@@ -202,8 +203,7 @@ export class UringPoller extends UringSending {
   #closeNow(handle: Handle): void {
     this.cancelAll(handle);
     this.enter(0);
-    // An enter does only so much of what is due (IO_LOCAL_TW_DEFAULT_MAX), and an address is bound until its last request
-    // has ended.
+    // An address is bound until the last request on it has ended.
     const listens = (this.table.state[handle] & (LISTENER | STREAM)) !== STREAM;
     for (let looks = 0; listens && this.ring.worthEntering && looks < 1000; looks++) this.enter(0);
     if (this.table.state[handle] & LATE) return this.leaveBehind(handle);

@@ -60,10 +60,7 @@ export class Runtime {
       }
       if (poller.sink(handle) === sink) this.close(handle);
     };
-    this.#watch = watch(poller.descriptor, () => {
-      poller.woken();
-      this.#queueTurn();
-    });
+    this.#watch = watch(poller.descriptor, () => this.#queueTurn());
   }
 
   /**
@@ -98,7 +95,9 @@ export class Runtime {
 
   /** One more, or one less, reason for the process to stay alive. */
   hold(): void {
-    if (this.#holds++ === 0) this.#watch.ref();
+    if (this.#holds++ > 0) return;
+    this.#watch.ref();
+    if (this.#scheduled) this.#queueTurn();
   }
   release(): void {
     if (--this.#holds === 0) this.#watch.unref();
@@ -145,7 +144,7 @@ export class Runtime {
       this.#turning = false;
       turnEnded(events);
     }
-    if (this.poller.pending || !this.poller.park()) this.schedule();
+    if (this.poller.pending) this.schedule();
     if (this.poller.stalled > 0 && this.#retry === undefined) {
       this.#retry = setTimeout(() => {
         this.#retry = undefined;
