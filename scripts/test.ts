@@ -47,6 +47,7 @@ const onEachPoller: readonly string[] = [
   "test/net/",
   "test/http/",
   "test/runtime/",
+  "test/client/",
   "test/docs/limits.test.ts",
   "test/docs/net.test.ts",
   ...["descriptor-limit", "descriptors", "exit", "many-handles", "send-file", "urgent-data"].map(

@@ -106,7 +106,7 @@ export async function loadAndStart(
 /** Our Request, Response, Headers and Deno, before the program's first line runs. */
 async function installGlobals(): Promise<void> {
   const [{ install }, { installDeno }] = await Promise.all([import("../fetch/mod.ts"), import("../deno/mod.ts")]);
-  install();
+  install(() => import("../client/mod.ts"));
   installDeno();
 }
 

@@ -12,6 +12,17 @@ import { formBody } from "./form.ts";
 /** A body as it waits to be read or sent. */
 export type LightBody = null | string | Uint8Array | Blob | ReadableStream<Uint8Array>;
 
+/** A body that is still on its way through the network. Only one of the two is called, and once. */
+export interface NetworkBody {
+  openBody(): ReadableStream<Uint8Array>;
+  /** The bytes are the caller's. */
+  readAll(): Promise<Uint8Array>;
+}
+
+export function isNetworkBody(source: LightBody | NetworkBody): source is NetworkBody {
+  return typeof source === "object" && source !== null && "readAll" in source;
+}
+
 /** A body and the content type that it implies, null where it implies none. */
 export interface TypedBody {
   readonly source: LightBody;

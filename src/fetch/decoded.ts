@@ -12,6 +12,11 @@ export function rememberDecoded(response: globalThis.Response): void {
   if (isDecompressed(response) && response.body !== null) decoded.add(response.body);
 }
 
+/** The same of a body that our own client has decoded. */
+export function rememberStream(body: ReadableStream): void {
+  decoded.add(body);
+}
+
 /**
  * True if the body of this response is no longer in the coding that its headers name: it has come over a network
  * (a response that was constructed has no URL), through a `fetch` that knows the coding.

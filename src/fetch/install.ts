@@ -5,15 +5,27 @@
 import { rememberDecoded } from "./decoded.ts";
 import { forwardable, Headers } from "./headers.ts";
 import { learn, nativeFetch } from "./native.ts";
-import { Request, takeForFetch } from "./request.ts";
+import { isOwnRequest, type NetworkCall, needsHost, Request, takeForFetch, takeForNetwork } from "./request.ts";
 import { isLightResponse, Response } from "./response.ts";
 
 const CLASSES = { Request, Response, Headers };
 
-let installed = false;
+/** Our own way to http: servers (src/client); these classes know no sockets. */
+export interface Network {
+  /** GET, with nothing else to say. */
+  get(url: string): Promise<globalThis.Response>;
+  send(call: NetworkCall): Promise<globalThis.Response>;
+}
 
-/** `Request`, `Response`, `Headers` and `fetch` on globalThis are ours from here on. Calling it again changes nothing. */
-export function install(): void {
+let installed = false;
+let network: Network | undefined;
+
+/**
+ * `Request`, `Response`, `Headers` and `fetch` on globalThis are ours from here on. Calling it again changes nothing.
+ * `http` is loaded when the first http: URL is fetched; without it the host's `fetch` goes there as well.
+ */
+export function install(http?: () => Promise<Network>): void {
+  if (http !== undefined) network ??= loadedWhenUsed(http);
   // Not a look at globalThis.Response, which would load the host's.
   if (installed) return;
   installed = true;
@@ -34,11 +46,67 @@ function hostIsLazy(): boolean {
   return process.versions.undici !== undefined && !(Symbol.for("undici.globalDispatcher.1") in globalThis);
 }
 
-/** The host's `fetch`, which takes Requests and Headers of ours as well. What it answers stays the host's. */
+function loadedWhenUsed(load: () => Promise<Network>): Network {
+  let loading: Promise<Network> | undefined;
+  const loaded = (): Promise<Network> => {
+    loading ??= load().then((there) => (network = there));
+    return loading;
+  };
+  return {
+    get: (url) => loaded().then((there) => there.get(url)),
+    send: (call) => loaded().then((there) => there.send(call)),
+  };
+}
+
+/** Goes to http: servers over our own network, and to every other URL by the host's `fetch`. */
 export function fetch(
   input: RequestInfo | URL,
   init: RequestInit | undefined = undefined,
 ): Promise<globalThis.Response> {
+  if (network === undefined) return fetchByHost(input, init);
+  if (init === undefined && typeof input === "string" && input.startsWith("http://") && !input.includes("@")) {
+    return network.get(input);
+  }
+  try {
+    return isHttp(input) ? fetchByNetwork(network, input, init) : fetchByHost(input, init);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function isHttp(input: RequestInfo | URL): boolean {
+  if (typeof input === "string") return URL.parse(input)?.protocol === "http:";
+  if (input instanceof URL) return input.protocol === "http:";
+  return typeof input?.url === "string" && input.url.startsWith("http:");
+}
+
+function fetchByNetwork(
+  there: Network,
+  input: RequestInfo | URL,
+  init: RequestInit | undefined,
+): Promise<globalThis.Response> {
+  const { url, authorization } = withoutUser(input);
+  const request = init === undefined && isOwnRequest(url) ? url : new Request(url, init);
+  if (needsHost(request)) return fetchByHost(request, undefined);
+  const call = takeForNetwork(request);
+  if (authorization !== undefined && !call.fields.includes("authorization")) {
+    call.fields.push("authorization", authorization);
+  }
+  return there.send(call);
+}
+
+/** A name and a password in the URL become a header, as in Deno; `new Request` refuses them, as it must. */
+function withoutUser(input: RequestInfo | URL): { url: RequestInfo | URL; authorization?: string } {
+  if (typeof input === "string" ? !input.includes("@") : !(input instanceof URL)) return { url: input };
+  const url = new URL(input as string | URL);
+  if (url.username === "" && url.password === "") return { url };
+  const credentials = Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`);
+  url.username = url.password = "";
+  return { url, authorization: `Basic ${credentials.toString("base64")}` };
+}
+
+/** The host's `fetch`, which takes Requests and Headers of ours as well. What it answers stays the host's. */
+export function fetchByHost(input: RequestInfo | URL, init: RequestInit | undefined): Promise<globalThis.Response> {
   const host = nativeFetch();
   let answer: Promise<globalThis.Response>;
   try {

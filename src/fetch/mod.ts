@@ -2,12 +2,14 @@
  * Our own light `Request`, `Response` and `Headers`: the standard's behaviour at a fraction of the native cost, put in
  * place by `install()`; and what the server needs to know of them (`src/http`).
  */
-export type { LightBody } from "./body.ts";
+export type { LightBody, NetworkBody } from "./body.ts";
 export { isForeignResponse, toLightResponse } from "./foreign.ts";
+export { HeadFields } from "./head.ts";
 export { Headers } from "./headers.ts";
-export { fetch, install } from "./install.ts";
-export { type IncomingRequest, Request, requestFrom } from "./request.ts";
+export { fetch, fetchByHost, install, type Network } from "./install.ts";
+export { type IncomingRequest, type NetworkCall, Request, requestFrom } from "./request.ts";
 export {
+  type IncomingResponse,
   isLightResponse,
   markBodyUsed,
   Response,
@@ -16,6 +18,7 @@ export {
   responseBodyUsed,
   responseContentType,
   responseFields,
+  responseFrom,
   responseStatus,
   responseStatusText,
 } from "./response.ts";

@@ -16,6 +16,8 @@ export interface RequestOptions {
   readonly referrerPolicy: ReferrerPolicy;
   /** Not of the standard: undici's agent, handed through to the host's fetch. */
   readonly dispatcher?: unknown;
+  /** Not of the standard: what `Deno.createHttpClient` has made. */
+  readonly client?: unknown;
 }
 
 export const DEFAULT_OPTIONS: RequestOptions = {
@@ -69,6 +71,7 @@ export function convertInit(input: unknown): ConvertedInit | null {
   };
   take("body", asIs);
   take("cache", oneOf("cache", CACHES));
+  take("client", asIs);
   take("credentials", oneOf("credentials", CREDENTIALS));
   take("dispatcher", asIs);
   take("duplex", oneOf("duplex", ["half"]));
@@ -133,6 +136,7 @@ export function mergeOptions(base: RequestOptions, init: ConvertedInit | null, f
     referrer: init.referrer === undefined ? "about:client" : checkReferrer(init.referrer),
     referrerPolicy: init.referrerPolicy ?? "",
     dispatcher: init.dispatcher ?? base.dispatcher,
+    client: init.client ?? base.client,
   };
 }
 

@@ -10,7 +10,9 @@ import {
   bufferOf,
   extractBody,
   isDisturbed,
+  isNetworkBody,
   type LightBody,
+  type NetworkBody,
   openStream,
   spentStream,
   TEXT_TYPE,
@@ -34,7 +36,7 @@ import {
 } from "./request-init.ts";
 
 /** What the server knows of a request whose head has arrived; the light Request reads it only when touched. */
-export interface IncomingRequest {
+export interface IncomingRequest extends NetworkBody {
   readonly method: string;
   /** Request line and field lines as latin1, without the CRLFs at the end. The lines are valid; OWS may surround values. */
   readonly head: string;
@@ -43,10 +45,6 @@ export interface IncomingRequest {
   /** The absolute URL, as `new URL(x).href` would have it. */
   url(): string;
   hasBody(): boolean;
-  /** Called once at most, and never after `readAll`. */
-  openBody(): ReadableStream<Uint8Array>;
-  /** Called once at most, and never after `openBody`; the bytes are the caller's. */
-  readAll(): Promise<Uint8Array>;
   signal(): AbortSignal;
 }
 
@@ -54,6 +52,27 @@ export interface IncomingRequest {
 export let requestFrom: (incoming: IncomingRequest) => Request;
 /** What the host's `fetch` needs to send a Request of ours; takes its body. Null for any other value. */
 export let takeForFetch: (input: unknown) => { url: string; init: RequestInit } | null;
+
+/** True for a Request of ours. */
+export let isOwnRequest: (input: unknown) => input is Request;
+/** Whether only the host's `fetch` can do what a Request asks for. */
+export let needsHost: (request: Request) => boolean;
+/** What our own client needs to send a Request; takes its body. */
+export let takeForNetwork: (request: Request) => NetworkCall;
+
+/** A request on its way out. */
+export interface NetworkCall {
+  readonly method: string;
+  /** Absolute, as `new URL(x).href` would have it. */
+  readonly url: string;
+  /** Name, value, name, value …; names in lower case. The callee's. */
+  readonly fields: string[];
+  readonly body: LightBody;
+  readonly signal: AbortSignal | null;
+  readonly redirect: RequestRedirect;
+  /** Of Deno.createHttpClient, if one was given. */
+  readonly client: unknown;
+}
 
 /**
  * Runs a read of the whole body. One from the network fails when the client leaves, or when the answer is out; if nobody
@@ -74,7 +93,7 @@ export class Request implements globalThis.Request {
   #url: string | null = null;
   #headers: Headers | null = null;
   /** Undefined: the incoming request's, not yet looked at. */
-  #source: LightBody | IncomingRequest | undefined = null;
+  #source: LightBody | NetworkBody | undefined = null;
   /** What `body` has shown. */
   #stream: ReadableStream<Uint8Array> | null = null;
   #used = false;
@@ -146,7 +165,7 @@ export class Request implements globalThis.Request {
 
   static {
     quietly = (request, read) => {
-      const network = #incoming in request && (request.#incoming !== null || isIncoming(request.#source ?? null));
+      const network = #incoming in request && (request.#incoming !== null || isNetworkBody(request.#source ?? null));
       const result = read();
       if (network) result.catch(() => {});
       return result;
@@ -160,7 +179,7 @@ export class Request implements globalThis.Request {
     };
     takeForFetch = (input) => {
       if (typeof input !== "object" || input === null || !(#options in input)) return null;
-      const { dispatcher, ...options } = input.#options;
+      const { dispatcher, client: _, ...options } = input.#options;
       const source = input.#take();
       const init: RequestInit & { duplex?: string; dispatcher?: unknown } = {
         ...options,
@@ -175,6 +194,20 @@ export class Request implements globalThis.Request {
         init.duplex = "half";
       }
       return { url: input.url, init };
+    };
+    isOwnRequest = (input): input is Request => typeof input === "object" && input !== null && #options in input;
+    needsHost = (request) => {
+      const { dispatcher, integrity, mode } = request.#options;
+      return dispatcher !== undefined || integrity !== "" || mode !== "cors";
+    };
+    takeForNetwork = (request) => {
+      const body = request.#take();
+      const { redirect, cache, client } = request.#options;
+      const fields = forwardable(request.headers).flat();
+      if ((cache === "no-store" || cache === "reload") && !request.headers.has("cache-control")) {
+        fields.push("cache-control", "no-cache", "pragma", "no-cache");
+      }
+      return { method: request.#method, url: request.url, fields, body, signal: request.#followed(), redirect, client };
     };
     requestIn = (input) => {
       if (typeof input !== "object" || input === null) return null;
@@ -271,6 +304,14 @@ export class Request implements globalThis.Request {
     return (this.#signal ??= this.#makeSignal());
   }
 
+  /** The signal that can abort it; null for one that nobody can. */
+  #followed(): AbortSignal | null {
+    if (this.#signal !== null) return this.#signal;
+    const follows = this.#follows;
+    if (follows !== null) return follows instanceof AbortSignal ? follows : follows.#followed();
+    return this.#incoming === null ? null : this.#incoming.signal();
+  }
+
   #makeSignal(): AbortSignal {
     const follows = this.#follows;
     if (follows !== null) return AbortSignal.any([follows instanceof AbortSignal ? follows : follows.signal]);
@@ -280,7 +321,7 @@ export class Request implements globalThis.Request {
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
     const source = this.#body();
     if (source === null) return null;
-    this.#stream ??= this.#used ? spentStream() : isIncoming(source) ? source.openBody() : openStream(source);
+    this.#stream ??= this.#used ? spentStream() : isNetworkBody(source) ? source.openBody() : openStream(source);
     return this.#stream as ReadableStream<Uint8Array<ArrayBuffer>>;
   }
 
@@ -289,7 +330,7 @@ export class Request implements globalThis.Request {
     return this.#used || (this.#stream !== null && isDisturbed(this.#stream));
   }
 
-  #body(): LightBody | IncomingRequest {
+  #body(): LightBody | NetworkBody {
     if (this.#source === undefined) this.#source = this.#incoming?.hasBody() ? this.#incoming : null;
     return this.#source;
   }
@@ -303,7 +344,7 @@ export class Request implements globalThis.Request {
     const source = this.#body();
     if (source === null) return null;
     if (this.#unusable()) throw new TypeError("Body is unusable: it has already been read, or it is locked.");
-    const taken = this.#stream ?? (isIncoming(source) ? source.openBody() : source);
+    const taken = this.#stream ?? (isNetworkBody(source) ? source.openBody() : source);
     this.#used = true;
     return taken;
   }
@@ -311,7 +352,7 @@ export class Request implements globalThis.Request {
   /** The same, in one piece where it comes from the network: no stream is made. */
   #takeAll(): LightBody | Promise<Uint8Array> {
     const source = this.#source ?? this.#body();
-    if (source === null || !isIncoming(source) || this.#stream !== null || this.#used) return this.#take();
+    if (source === null || !isNetworkBody(source) || this.#stream !== null || this.#used) return this.#take();
     this.#used = true;
     return source.readAll();
   }
@@ -324,7 +365,7 @@ export class Request implements globalThis.Request {
     if (this.#incoming === null) copy.#headers = headersOver(copyOfFields(this), false);
     else copy.#incoming = this.#incoming;
     const source = this.#body();
-    if (source !== null && (this.#stream !== null || isIncoming(source))) {
+    if (source !== null && (this.#stream !== null || isNetworkBody(source))) {
       [this.#stream, copy.#stream] = tee(this.body as ReadableStream<Uint8Array>);
       this.#source = this.#stream;
       copy.#source = copy.#stream;
@@ -395,10 +436,6 @@ export class Request implements globalThis.Request {
 }
 
 exposeInterface(Request, "Request");
-
-function isIncoming(source: LightBody | IncomingRequest): source is IncomingRequest {
-  return typeof source === "object" && source !== null && "readAll" in source;
-}
 
 function checkUrl(input: string): string {
   const url = URL.parse(input);

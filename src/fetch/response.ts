@@ -12,7 +12,9 @@ import {
   bufferOf,
   extractBody,
   isDisturbed,
+  isNetworkBody,
   type LightBody,
+  type NetworkBody,
   openStream,
   sourceOf,
   spentStream,
@@ -21,14 +23,31 @@ import {
   textStreamOf,
 } from "./body.ts";
 import { giveBack } from "./copies.ts";
-import { dropDecodedFields } from "./decoded.ts";
+import { dropDecodedFields, rememberStream, UNTRUE } from "./decoded.ts";
 import { parseForm } from "./form.ts";
 import { reasonPhrase } from "./header-syntax.ts";
-import { fieldsOf, type Headers, headersOver } from "./headers.ts";
+import { fieldsOf, forwardable, type Headers, headersOfHead, headersOver } from "./headers.ts";
 import { describe, INSPECT } from "./inspect.ts";
 import { exposeInterface, required } from "./interface.ts";
 import { mimeTypeOf } from "./mime.ts";
 import { isForeign } from "./native.ts";
+
+/** What our own client knows of a response whose head has arrived; the light Response reads it only when touched. */
+export interface IncomingResponse {
+  readonly status: number;
+  readonly statusText: string;
+  /** Status line and field lines as latin1, without the CRLFs at the end. The lines are valid. */
+  readonly head: string;
+  /** The index in `head` of the first field line. */
+  readonly fieldsStart: number;
+  /** What was asked for in the end, after redirects, without a fragment. */
+  readonly url: string;
+  readonly redirected: boolean;
+  /** "cors" once a redirect has led to another origin. */
+  readonly type: ResponseType;
+  /** The body is no longer in the coding that the head names. */
+  readonly decoded: boolean;
+}
 
 /** In the place of bytes that were sent. */
 const NOTHING = new Uint8Array(0);
@@ -38,6 +57,8 @@ const ERROR = 4;
 
 // The functions that see the private fields; assigned in the class's static block, so that a call costs a field read.
 
+/** The Response of a response from the network. Its headers are immutable; bytes are its own from here on. */
+export let responseFrom: (incoming: IncomingResponse, body: null | Uint8Array | NetworkBody) => Response;
 /** True for a Response of ours, false for a native one and everything else. */
 export let isLightResponse: (x: unknown) => x is Response;
 export let responseStatus: (response: globalThis.Response) => number;
@@ -56,7 +77,9 @@ export let responseContentType: (response: globalThis.Response) => string | null
 export let responseFields: (response: globalThis.Response) => readonly string[] | null;
 
 export class Response implements globalThis.Response {
-  #source: LightBody = null;
+  #source: LightBody | NetworkBody = null;
+  /** What came from the network. */
+  #incoming: IncomingResponse | null = null;
   /** The content type that the body implies, until it stands in the fields. */
   #type: string | null = null;
   /** Flat list of the explicit fields; #headers, once there, works on the same list. */
@@ -133,11 +156,21 @@ export class Response implements globalThis.Response {
 
   static {
     isLightResponse = (x): x is Response => typeof x === "object" && x !== null && #source in x;
+    responseFrom = (incoming, body) => {
+      const response = new Response();
+      response.#incoming = incoming;
+      response.#status = incoming.status;
+      response.#statusText = incoming.statusText;
+      response.#source = body;
+      return response;
+    };
     responseStatus = (r) => (r as Response).#status;
     responseStatusText = (r) => (r as Response).#statusText;
     responseBody = (r) => {
       const stream = (r as Response).#stream;
-      return stream === null ? (r as Response).#source : sourceOf(stream);
+      if (stream !== null) return sourceOf(stream);
+      const source = (r as Response).#source;
+      return isNetworkBody(source) ? r.body : source;
     };
     responseBodyUsed = (r) => (r as Response).#unusable();
     markBodyUsed = (r) => {
@@ -153,7 +186,10 @@ export class Response implements globalThis.Response {
     };
     responseContentType = (r) => (r as Response).#type;
     responseFields = (r) => {
-      const fields = (r as Response).#fields;
+      const response = r as Response;
+      if (response.#incoming !== null)
+        response.#fields ??= fieldsToSendOn(response.headers, response.#incoming.decoded);
+      const fields = response.#fields;
       return fields === null || fields.length === 0 ? null : fields;
     };
   }
@@ -166,18 +202,17 @@ export class Response implements globalThis.Response {
   }
 
   get type(): ResponseType {
+    if (this.#incoming !== null) return this.#incoming.type;
     return (this.#flags & ERROR) !== 0 ? "error" : "default";
   }
 
-  /** Always empty: what `fetch` answers stays the host's Response. */
+  /** Empty, but for what `fetch` has answered. */
   get url(): string {
-    this.#flags;
-    return "";
+    return this.#incoming === null ? "" : this.#incoming.url;
   }
 
   get redirected(): boolean {
-    this.#flags;
-    return false;
+    return this.#incoming?.redirected ?? false;
   }
 
   get status(): number {
@@ -197,6 +232,9 @@ export class Response implements globalThis.Response {
   }
 
   #openHeaders(): Headers {
+    if (this.#incoming !== null) {
+      return (this.#headers = headersOfHead(this.#incoming.head, this.#incoming.fieldsStart));
+    }
     const fields = (this.#fields ??= []);
     if (this.#type !== null) fields.push("content-type", this.#type);
     this.#type = null;
@@ -205,14 +243,24 @@ export class Response implements globalThis.Response {
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
-    if (this.#source === null) return null;
-    this.#stream ??= (this.#flags & USED) !== 0 ? spentStream() : openStream(this.#source);
+    const source = this.#source;
+    if (source === null) return null;
+    if (this.#stream === null) {
+      const used = (this.#flags & USED) !== 0;
+      this.#stream = used ? spentStream() : isNetworkBody(source) ? this.#receive(source) : openStream(source);
+    }
     return this.#stream as ReadableStream<Uint8Array<ArrayBuffer>>;
   }
 
   get bodyUsed(): boolean {
     if (this.#source === null) return false;
     return (this.#flags & USED) !== 0 || (this.#stream !== null && isDisturbed(this.#stream));
+  }
+
+  #receive(source: NetworkBody): ReadableStream<Uint8Array> {
+    const stream = source.openBody();
+    if (this.#incoming?.decoded) rememberStream(stream);
+    return stream;
   }
 
   #unusable(): boolean {
@@ -223,8 +271,18 @@ export class Response implements globalThis.Response {
   #take(): LightBody {
     if (this.#source === null) return null;
     if (this.#unusable()) throw new TypeError("Body is unusable: it has already been read, or it is locked.");
+    const source = this.#source;
+    const taken = this.#stream ?? (isNetworkBody(source) ? this.#receive(source) : source);
     this.#flags |= USED;
-    return this.#stream ?? this.#source;
+    return taken;
+  }
+
+  /** The same, in one piece where it comes from the network: no stream is made. */
+  #takeAll(): LightBody | Promise<Uint8Array> {
+    const source = this.#source;
+    if (this.#stream !== null || (this.#flags & USED) !== 0 || !isNetworkBody(source)) return this.#take();
+    this.#flags |= USED;
+    return source.readAll();
   }
 
   clone(): Response {
@@ -235,41 +293,44 @@ export class Response implements globalThis.Response {
     copy.#fields = this.#fields === null ? null : this.#fields.slice();
     copy.#type = this.#type;
     copy.#flags = this.#flags;
+    copy.#incoming = this.#incoming;
+    if (isNetworkBody(this.#source)) this.#stream = this.body;
     if (this.#stream !== null) {
       [this.#stream, copy.#stream] = tee(this.#stream);
       this.#source = this.#stream;
       copy.#source = copy.#stream;
     } else {
-      copy.#source = this.#source instanceof Uint8Array ? this.#source.slice() : this.#source;
+      const source = this.#source;
+      copy.#source = source instanceof Uint8Array ? source.slice() : source;
     }
     return copy;
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return bufferOf(await asBytes(this.#take()));
+    return bufferOf(await asBytes(await this.#takeAll()));
   }
 
   async blob(): Promise<Blob> {
-    const source = this.#take();
+    const source = await this.#takeAll();
     const type = mimeTypeOf(this.#contentType());
     return new Blob([await asBytes(source)], { type });
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return asBytes(this.#take());
+    return asBytes(await this.#takeAll());
   }
 
   async formData(): Promise<FormData> {
-    const source = this.#take();
+    const source = await this.#takeAll();
     return parseForm(await asBytes(source), this.#contentType());
   }
 
   async json(): Promise<unknown> {
-    return JSON.parse(await asText(this.#take()));
+    return JSON.parse(await asText(await this.#takeAll()));
   }
 
   async text(): Promise<string> {
-    return asText(this.#take());
+    return asText(await this.#takeAll());
   }
 
   textStream(): ReadableStream<string> {
@@ -289,6 +350,13 @@ export class Response implements globalThis.Response {
 }
 
 exposeInterface(Response, "Response");
+
+/** What another server's response says, for whoever hands it on: without the fields of the connection it came over. */
+function fieldsToSendOn(headers: Headers, decoded: boolean): string[] {
+  return forwardable(headers)
+    .filter(([name]) => !decoded || !UNTRUE.includes(name))
+    .flat();
+}
 
 function hasContentType(fields: readonly string[]): boolean {
   for (let i = 0; i < fields.length; i += 2) if (fields[i] === "content-type") return true;

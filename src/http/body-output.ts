@@ -1,13 +1,12 @@
 /**
- * Bytes of a response's body on their way out, of any number: pieces are given to the kernel as it takes them, and
+ * Bytes of a body on their way out, of any number: pieces are given to the kernel as it takes them, and
  * nothing is copied for a client that is slow. Each call resolves when the last byte has left; when the connection
  * ends meanwhile it resolves or rejects, and the connection has said why.
  */
-import { SENDING } from "../../ffi/poller.ts";
+import { type Handle, type Poller, SENDING } from "../../ffi/poller.ts";
 import { BadResource } from "../runtime/errors.ts";
 import type { DiskFile } from "../runtime/file-source.ts";
 import { madeGarbage } from "../runtime/young-garbage.ts";
-import type { HttpConnection } from "./connection.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 
 /** Bytes given to the kernel at once. */
@@ -25,13 +24,26 @@ type Bytes = Uint8Array<ArrayBufferLike>;
 
 const encoder = new TextEncoder();
 
+/** The connection that a body leaves on: a server's or a client's. */
+export interface OutputOwner {
+  readonly host: { readonly poller: Poller };
+  readonly handle: Handle;
+  readonly closed: boolean;
+  /** So many bytes go to the kernel. */
+  sending(bytes: number): void;
+  /** Resolves when the poller has sent all that it kept. */
+  drained(): Promise<void>;
+  /** A send returned an errno. */
+  broken(result: number): void;
+}
+
 export class BodyOutput {
-  readonly connection: HttpConnection;
+  readonly connection: OutputOwner;
   readonly out: Outgoing;
   /** Since the others had their turn. */
   #spent = 0;
 
-  constructor(connection: HttpConnection) {
+  constructor(connection: OutputOwner) {
     this.connection = connection;
     this.out = outgoingBuffer(connection.host.poller.outgoing);
   }

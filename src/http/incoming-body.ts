@@ -1,5 +1,5 @@
 /**
- * The body of a request on its way to the handler, with back-pressure: at most `bodyHighWater` bytes wait here, then
+ * A body on its way in, a request's to its handler or a response's to who fetched it, with back-pressure: at most `bodyHighWater` bytes wait here, then
  * the connection stops receiving until the handler reads on. Bytes are copied out of the poller's lent memory once.
  */
 import { BadResource, ConnectionReset } from "../runtime/errors.ts";
@@ -14,6 +14,8 @@ export interface BodyOwner {
   pauseBody(): void;
   /** The handler asks for the body for the first time: time for "100 Continue" (RFC 9110, 10.1.1). */
   bodyWanted(): void;
+  /** The reader wants no more of it. */
+  bodyCancelled?(reason: unknown): void;
 }
 
 /** Bytes that small pieces share. */
@@ -54,7 +56,7 @@ export class IncomingBody {
    */
   #whole: Uint8Array<ArrayBuffer> | undefined;
 
-  /** `length` is the Content-Length, or -1 for the chunked coding. */
+  /** `length` is the Content-Length, -1 for the chunked coding, or Infinity for what ends with the connection. */
   constructor(owner: BodyOwner, length: number, highWater: number) {
     this.#owner = owner;
     this.#length = length;
@@ -70,6 +72,10 @@ export class IncomingBody {
   /** Somebody has begun to read it. */
   get wanted(): boolean {
     return this.#wanted;
+  }
+  /** Only the connection's end tells where it ends. */
+  get unframed(): boolean {
+    return this.#length === Number.POSITIVE_INFINITY;
   }
   /** The owner was asked to stop receiving. */
   get paused(): boolean {
@@ -105,6 +111,12 @@ export class IncomingBody {
     return at;
   }
 
+  /** The connection has ended, and with it a body that has no other end. */
+  end(): void {
+    this.complete = true;
+    this.#deliver();
+  }
+
   /** The body can't arrive whole: whoever reads it is told. */
   fail(error: unknown): void {
     if (!this.complete) this.#failReader(error);
@@ -137,9 +149,10 @@ export class IncomingBody {
             this.#pulled = resolve;
           });
         },
-        cancel: () => {
+        cancel: (reason: unknown) => {
           this.#controller = undefined;
           this.discard();
+          this.#owner.bodyCancelled?.(reason);
         },
       },
       // Bytes wait here, where they are counted, and not in the stream's own queue.
@@ -152,7 +165,7 @@ export class IncomingBody {
     return new Promise((resolve, reject) => {
       if (this.#error !== undefined) return reject(this.#error);
       this.#all = { resolve, reject };
-      if (this.#remaining > 0) this.#gather();
+      if (this.#remaining > 0 && this.#length < Number.POSITIVE_INFINITY) this.#gather();
       this.#want();
       this.#resume();
       this.#deliver();

@@ -116,12 +116,12 @@ export class StreamPump {
     if (result.done) return this.#finish();
     const chunk: unknown = result.value;
     if (!(chunk instanceof Uint8Array)) {
-      throw this.#cancel(new TypeError("a response's stream must give Uint8Arrays"));
+      throw this.#cancel(new TypeError("a body's stream must give Uint8Arrays"));
     }
     const { length } = chunk;
     if (length === 0) return undefined;
     if (this.#left >= 0 && (this.#left -= length) < 0) {
-      throw this.#cancel(new TypeError("a response's stream gave more bytes than its content-length"));
+      throw this.#cancel(new TypeError("a body's stream gave more bytes than its content-length"));
     }
     const room = BATCH - this.#end - FRAMING;
     if (length > room && (length > LARGE || length > BATCH - FRAMING)) return this.#large(chunk);
@@ -174,7 +174,7 @@ export class StreamPump {
   }
 
   async #finish(): Promise<void> {
-    if (this.#left > 0) throw new TypeError("a response's stream gave fewer bytes than its content-length");
+    if (this.#left > 0) throw new TypeError("a body's stream gave fewer bytes than its content-length");
     if (this.#chunked) {
       if (this.#end + LAST_CHUNK.length > BATCH) {
         this.#flush();

@@ -69,22 +69,35 @@ export async function connect(options: ConnectOptions): Promise<TcpConn | UnixCo
   if (typeof options !== "object" || options === null) {
     throw new TypeError("connect takes an object of options, for example connect({ port: 8000 })");
   }
-  const { transport = "tcp" } = options;
   const rt = runtime();
+  return dial(rt, options, (handle, tcp) => adoptConn(rt, handle, tcp));
+}
+
+/**
+ * The same for who makes something else of an open, connected handle than a Conn. `adopt` is called in the moment that
+ * the connection stands, and gives the handle a sink of its own. `look` turns a name into addresses.
+ */
+export async function dial<T>(
+  rt: Runtime,
+  options: ConnectOptions,
+  adopt: Adopt<T>,
+  look: (name: string) => Promise<readonly Ip[]> = resolve,
+): Promise<T> {
+  const { transport = "tcp" } = options;
   const { constants } = rt.poller;
   if (transport === "unix") {
     const path = checkText("path", (options as UnixConnectOptions).path);
     const address = encodeUnix(constants, path);
     const shown = showAddress(unpackAddress(constants, packAddress(address, address.length)));
-    return race(rt, options, shown, async (begin) => begin([{ address, shown }], Number.POSITIVE_INFINITY));
+    return race(rt, options, shown, adopt, async (begin) => begin([{ address, shown }], Number.POSITIVE_INFINITY));
   }
   if (transport !== "tcp") throw new TypeError(`transport must be "tcp" or "unix", not ${JSON.stringify(transport)}`);
   const { port: asked, hostname = "127.0.0.1", ...tcp } = options as TcpConnectOptions;
   const port = checkPort(asked);
   const name = checkText("hostname", hostname);
   const delay = tcp.autoSelectFamily === false ? Number.POSITIVE_INFINITY : tcp.autoSelectFamilyAttemptDelay;
-  return race(rt, options, showHost(name, port), async (begin) => {
-    const ips = interleave(await resolve(name));
+  return race(rt, options, showHost(name, port), adopt, async (begin) => {
+    const ips = interleave(await look(name));
     const targets = ips.map((ip) => targetOf(constants, ip, port));
     begin(targets, delay ?? ATTEMPT_DELAY_MS);
   });
@@ -113,15 +126,18 @@ function interleave(ips: readonly Ip[]): Ip[] {
   return mixed;
 }
 
+type Adopt<T> = (handle: Handle, tcp: boolean) => T;
+
 type Begin = (targets: readonly Target[], delayMs: number) => void;
 
 /** Runs attempts against each other, the user's signal and the deadline; settles once, and leaves nothing behind. */
-function race(
+function race<T>(
   rt: Runtime,
   { signal, deadline }: { signal?: AbortSignal; deadline?: Date | number },
   shown: string,
+  adopt: Adopt<T>,
   prepare: (begin: Begin) => Promise<void>,
-): Promise<TcpConn | UnixConn> {
+): Promise<T> {
   return new Promise((resolveRace, rejectRace) => {
     const running = new Set<Attempt>();
     const failures: Failure[] = [];
@@ -154,10 +170,10 @@ function race(
         return;
       }
       const attempt = new Attempt(rt, target, {
-        connected(conn) {
+        connected(handle, tcp) {
           running.delete(attempt);
           finish();
-          resolveRace(conn);
+          resolveRace(adopt(handle, tcp));
         },
         failed(errno) {
           running.delete(attempt);
@@ -223,7 +239,7 @@ function suffix(target: Target, shown: string): string {
 }
 
 interface AttemptEvents {
-  connected(conn: TcpConn | UnixConn): void;
+  connected(handle: Handle, tcp: boolean): void;
   failed(errno: number): void;
 }
 
@@ -291,7 +307,7 @@ class Attempt {
     const handle = this.#handle;
     if (this.#connectedToItself(handle)) return this.#fail(poller.constants.errno.ECONNREFUSED);
     this.#handle = -1;
-    this.#events.connected(adoptConn(this.#rt, handle, this.#family !== poller.constants.AF_UNIX));
+    this.#events.connected(handle, this.#family !== poller.constants.AF_UNIX);
   }
 
   /**

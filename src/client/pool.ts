@@ -1,0 +1,194 @@
+/**
+ * Connections by the server they go to. The one that was used last is used next, so that those which a busy moment left
+ * over grow old and go. A request that finds none idle has one opened for it, and takes whichever is free first.
+ */
+
+import { type ConnectOptions, dial } from "../net/connect.ts";
+import { TimedOut } from "../runtime/errors.ts";
+import { type Runtime, runtime } from "../runtime/turn.ts";
+import { ClientConnection, type ConnectionPool } from "./connection.ts";
+import { clientCounters } from "./counters.ts";
+import { Names } from "./names.ts";
+import type { ClientSettings } from "./settings.ts";
+import type { Target } from "./target.ts";
+
+/** Who waits for a connection. */
+export interface Seeker {
+  readonly signal: AbortSignal | null;
+  connected(connection: ClientConnection): void;
+  refused(error: unknown): void;
+}
+
+/** What its server says it keeps an idle connection for is cut by so much: a request takes time to get there. */
+const MARGIN_MS = 1_000;
+
+const names = new Names();
+
+/** All connections of one client. */
+export class Pool {
+  readonly settings: () => ClientSettings;
+  /** Instead of where the URL says: a Unix socket. */
+  readonly path: string | undefined;
+  idle = 0;
+  readonly #hosts = new Map<string, HostPool>();
+  closed = false;
+
+  constructor(settings: () => ClientSettings, path?: string) {
+    this.settings = settings;
+    this.path = path;
+  }
+
+  host(target: Target): HostPool {
+    const { origin } = target;
+    let host = this.#hosts.get(origin);
+    if (host === undefined) this.#hosts.set(origin, (host = new HostPool(this, target)));
+    return host;
+  }
+
+  forget({ origin }: HostPool): void {
+    this.#hosts.delete(origin);
+  }
+
+  /** Idle connections go, and those at work when they are done. */
+  closeIdle(): void {
+    for (const host of this.#hosts.values()) host.closeIdle();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.closeIdle();
+  }
+}
+
+export class HostPool implements ConnectionPool {
+  readonly runtime: Runtime = runtime();
+  readonly origin: string;
+  readonly #pool: Pool;
+  readonly #hostname: string;
+  readonly #port: number;
+  readonly #idle: ClientConnection[] = [];
+  readonly #seekers = new Set<Seeker>();
+  #open = 0;
+  #dialing = 0;
+
+  constructor(pool: Pool, { origin, hostname, port }: Target) {
+    this.#pool = pool;
+    this.origin = origin;
+    this.#hostname = hostname;
+    this.#port = port;
+  }
+
+  /** Calls `connected`, at once if one is idle, or `refused`. `fresh`: none that was used before. */
+  seek(seeker: Seeker, fresh = false): void {
+    if (!fresh) {
+      const connection = this.#take();
+      if (connection !== undefined) {
+        clientCounters.reused++;
+        seeker.connected(connection);
+        return;
+      }
+    }
+    this.#seekers.add(seeker);
+    void this.#dial(seeker);
+  }
+
+  leave(seeker: Seeker): void {
+    this.#seekers.delete(seeker);
+  }
+
+  #take(): ClientConnection | undefined {
+    for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
+      this.#pool.idle--;
+      clientCounters.idle--;
+      clientCounters.busy++;
+      this.runtime.hold();
+      if (connection.keptUntil > this.runtime.now) return connection;
+      connection.close();
+    }
+    return undefined;
+  }
+
+  async #dial(seeker: Seeker): Promise<void> {
+    const { connectTimeout } = this.#pool.settings();
+    const limits = {
+      ...(seeker.signal !== null && { signal: seeker.signal }),
+      ...(connectTimeout < Number.POSITIVE_INFINITY && { deadline: Date.now() + connectTimeout }),
+    };
+    const { path } = this.#pool;
+    const options: ConnectOptions =
+      path === undefined
+        ? { hostname: this.#hostname, port: this.#port, ...limits }
+        : { transport: "unix", path, ...limits };
+    this.#dialing++;
+    clientCounters.connecting++;
+    let connection: ClientConnection | undefined;
+    let failure: unknown;
+    try {
+      connection = await dial(this.runtime, options, (handle) => new ClientConnection(this, handle), names.look);
+    } catch (error) {
+      failure = error;
+    }
+    this.#dialing--;
+    clientCounters.connecting--;
+    if (connection !== undefined) {
+      clientCounters.opened++;
+      clientCounters.busy++;
+      this.#open++;
+      if (connection.gone) {
+        // It was closed again before anybody had it.
+        clientCounters.busy--;
+        this.#open--;
+      } else if (this.#seekers.delete(seeker)) return seeker.connected(connection);
+      else return this.freed(connection);
+      failure = new Error("the server closed the connection as soon as it stood");
+    }
+    names.forget(this.#hostname);
+    if (failure instanceof TimedOut) clientCounters.timedOut("connect");
+    if (this.#seekers.delete(seeker)) seeker.refused(failure);
+    this.#tidy();
+  }
+
+  freed(connection: ClientConnection): void {
+    const [seeker] = this.#seekers;
+    if (seeker !== undefined) {
+      this.#seekers.delete(seeker);
+      return seeker.connected(connection);
+    }
+    const { idleTimeout, maxIdlePerHost, maxIdle } = this.#pool.settings();
+    const { now } = this.runtime;
+    const until = Math.min(now + idleTimeout, connection.keptUntil - MARGIN_MS);
+    const full = this.#idle.length >= maxIdlePerHost || this.#pool.idle >= maxIdle;
+    if (full || until <= now || this.#pool.closed) return connection.close();
+    this.#idle.push(connection);
+    this.#pool.idle++;
+    clientCounters.idle++;
+    clientCounters.busy--;
+    this.runtime.setDeadline(connection.handle, until === Number.POSITIVE_INFINITY ? 0 : until);
+    this.runtime.release();
+  }
+
+  gone(connection: ClientConnection): void {
+    const at = this.#idle.lastIndexOf(connection);
+    if (at >= 0) {
+      this.#idle.splice(at, 1);
+      this.#pool.idle--;
+      clientCounters.idle--;
+      // Closing gives the hold back, which an idle one has not.
+      this.runtime.hold();
+    } else clientCounters.busy--;
+    this.#open--;
+    this.#tidy();
+  }
+
+  idleExpired(): void {
+    clientCounters.timedOut("idle");
+  }
+
+  closeIdle(): void {
+    for (const connection of this.#idle.slice()) connection.close();
+  }
+
+  #tidy(): void {
+    if (this.#open === 0 && this.#dialing === 0 && this.#seekers.size === 0) this.#pool.forget(this);
+  }
+}
