@@ -17,6 +17,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openPayload } from "../../src/bundle/executable.ts";
+import { bundle, stopEsbuild } from "../../src/bundle/mod.ts";
+import { cannotServe } from "../../src/bundle/serves.ts";
 import { slipwayBinary } from "../support/binary.ts";
 import { run } from "../support/process.ts";
 import { project } from "../support/project.ts";
@@ -185,11 +187,23 @@ test("a program that surely will not serve is warned about; one that may is not"
   const folder = project({});
   for (const source of [...Object.keys(warns), ...fine]) {
     writeFileSync(join(folder, "program.ts"), source);
+    const { code } = await bundle(join(folder, "program.ts"));
+    const doubt = cannotServe(code);
+    if (source in warns) assert.match(`will not serve: ${doubt}`, warns[source]);
+    else assert.is(doubt, undefined, source);
+  }
+  // How it is said, once each: every executable is 120 MB to write.
+  for (const [source, says] of [
+    ["export default 42;", /^warning: program\.ts will not serve: its default export is 42[^\n]*\n$/],
+    ["setInterval(() => console.log(1), 1000);", /^$/],
+  ] as const) {
+    writeFileSync(join(folder, "program.ts"), source);
     const { code, stderr } = await compile(folder, "program.ts", "-o", "out");
     assert.is(code, 0, stderr);
-    if (source in warns) assert.match(stderr, warns[source]);
-    else assert.is(stderr, "", source);
+    assert.match(stderr, says);
   }
 });
+
+test.after(stopEsbuild);
 
 test.run();

@@ -104,12 +104,14 @@ test("import from slipway works, with types", async () => {
   assert.is(stdout, "as a library function 1\n", stderr);
   const tsc = [process.execPath, join(repository, "node_modules/typescript/bin/tsc"), "--noEmit", "--strict"];
   // Strictly, libraries' types too; with the lib that a target has by itself, in which there is no Disposable.
-  for (const target of ["es2022", "esnext"]) {
-    const flags = ["--module", "nodenext", "--target", target, "--skipLibCheck", "false"];
-    for (const types of [[], ["--types", "node"]]) {
-      const checked = await run([...tsc, ...flags, ...types, "types.ts"], { cwd: folder });
-      assert.is(checked.code, 0, checked.stdout);
-    }
+  // Without Node's types where little else is, and with them where most is.
+  for (const flags of [
+    ["--target", "es2022"],
+    ["--target", "esnext", "--types", "node"],
+  ]) {
+    const all = ["--module", "nodenext", "--skipLibCheck", "false", ...flags];
+    const checked = await run([...tsc, ...all, "types.ts"], { cwd: folder });
+    assert.is(checked.code, 0, checked.stdout);
   }
 });
 
