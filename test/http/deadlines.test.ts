@@ -7,8 +7,12 @@ import { HttpService } from "../../src/http/service.ts";
 import { listen } from "../../src/net/mod.ts";
 import { connect } from "./support/client.ts";
 import { eventually, turns } from "./support/server.ts";
+import { movableTime } from "./support/time.ts";
 
-const IDLE_MS = 60;
+const IDLE_MS = 1000;
+/** No deadline is late by more than this: a slot of the wheel, and the next millisecond. */
+const LATE_MS = 20;
+const time = movableTime();
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 interface Impatient {
@@ -55,6 +59,10 @@ for (const [name, sent, statuses] of [
       using server = impatient(handler);
       using client = await connect(server.port);
       if (sent !== "") client.write(sent);
+      await client.responses(statuses.filter((status) => status === 200).length);
+      await time.pass(IDLE_MS - LATE_MS);
+      assert.is(client.over, false);
+      await time.pass(2 * LATE_MS);
       const responses = await client.untilEnd();
       assert.equal(
         responses.map((response) => response.status),
@@ -68,29 +76,26 @@ for (const [name, sent, statuses] of [
 test("a head that drips does not move its deadline", async () => {
   using server = impatient(() => new Response("x"));
   using client = await connect(server.port);
-  client.socket.on("error", () => {});
-  let stopped = false;
-  const dripping = (async () => {
-    client.write("GET / HTTP/1.1\r\nHost: x\r\n");
-    for (let i = 0; !stopped; i++) {
-      client.write(`X-${i}: y\r\n`);
-      await new Promise((resolve) => setTimeout(resolve, IDLE_MS / 4));
-    }
-  })();
+  client.write("GET / HTTP/1.1\r\nHost: x\r\n");
+  for (let i = 0; i < 4; i++) {
+    client.write(`X-${i}: y\r\n`);
+    await time.pass(IDLE_MS / 4);
+  }
+  await time.pass(LATE_MS);
   await client.gone();
-  stopped = true;
-  await dripping;
   assert.match(client.text, /^HTTP\/1\.1 408 /);
 });
 
 test("a handler takes as long as it takes, and a stream too", async () => {
+  const waiting: (() => void)[] = [];
+  const long = () => new Promise<void>((done) => waiting.push(done));
   using server = impatient(async (request) => {
-    await new Promise((resolve) => setTimeout(resolve, IDLE_MS * 4));
+    await long();
     if (request.method === "POST") return new Response(await request.text());
     return new Response(
       new ReadableStream({
         async pull(controller) {
-          await new Promise((resolve) => setTimeout(resolve, IDLE_MS * 4));
+          await long();
           controller.enqueue(new TextEncoder().encode("at last"));
           controller.close();
         },
@@ -99,6 +104,12 @@ test("a handler takes as long as it takes, and a stream too", async () => {
   });
   using client = await connect(server.port);
   client.write(`${GET}${post(4)}body`);
+  // The first handler, its stream, and the second handler.
+  for (let i = 0; i < 3; i++) {
+    await eventually(() => waiting.length > 0, "somebody takes long");
+    await time.pass(IDLE_MS * 4);
+    waiting.pop()?.();
+  }
   assert.equal(
     (await client.responses(2)).map((response) => response.text()),
     ["at last", "body"],
@@ -106,12 +117,12 @@ test("a handler takes as long as it takes, and a stream too", async () => {
 });
 
 test("requests that keep coming keep the connection", async () => {
-  using server = impatient(() => new Response("x"), { idleTimeout: 1000 });
+  using server = impatient(() => new Response("x"));
   using client = await connect(server.port);
   for (let i = 1; i <= 10; i++) {
     client.write(GET);
     await client.responses(i);
-    await new Promise((resolve) => setTimeout(resolve, 130));
+    await time.pass(IDLE_MS - LATE_MS);
   }
   assert.is(client.over, false);
 });

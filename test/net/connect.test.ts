@@ -142,12 +142,11 @@ testV6("Happy Eyeballs: a failure begins the next attempt at once", async () => 
   const { asked, restore } = kernel({ "127.0.0.1": linuxErrno("ENETUNREACH") });
   try {
     using listener = listen({ port: 0, hostname: "::1" });
-    const started = performance.now();
+    // Who waited for the delay would not be back before the file's time is over.
     const [conn, other] = await Promise.all([
-      connect({ port: listener.addr.port, hostname: "localhost" }),
+      connect({ port: listener.addr.port, hostname: "localhost", autoSelectFamilyAttemptDelay: 300_000 }),
       listener.accept(),
     ]);
-    assert.ok(performance.now() - started < 240, "it did not wait for the attempt delay");
     assert.equal(asked, ["127.0.0.1", "v6:1"]);
     assert.is(conn.remoteAddr.hostname, "::1");
     conn.close();
