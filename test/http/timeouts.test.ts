@@ -290,8 +290,8 @@ test("a client that pipelines and reads no answers is cut", async () => {
   client.write(GET.repeat(1000));
   await eventually(() => server.server.connections === 1, "the connection is there");
   await turns(20);
-  await time.pass(2_000);
-  await time.pass(29_000);
+  // What a busy machine's kernel moves into its buffers only now is progress, and moves the deadline once more.
+  for (let i = 0; i < 4 && server.server.connections > 0; i++) await time.pass(31_000);
   await eventually(() => server.server.connections === 0, "the client is cut");
 });
 
