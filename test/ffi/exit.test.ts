@@ -13,7 +13,7 @@ async function run(program: string): Promise<string> {
   });
   let stderr = "";
   child.stderr.on("data", (chunk) => (stderr += chunk));
-  const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  const late = setTimeout(() => child.kill("SIGKILL"), 30_000);
   const [code, signal] = await once(child, "close");
   clearTimeout(late);
   return `${signal ?? code} ${stderr}`.trim();
