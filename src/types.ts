@@ -29,6 +29,14 @@ export interface ServerOptions extends LimitOptions {
   proxyProtocol?: boolean;
   /** Whose PROXY, Forwarded and X-Forwarded-* headers are believed: addresses and ranges. */
   trustProxy?: string | readonly string[];
+  /** How long `fetch` waits: for a connection (`"5s"`), a head, a byte of a body (`"30s"` each). Also `"none"`. */
+  fetchConnectTimeout?: number | string;
+  fetchHeaderTimeout?: number | string;
+  fetchBodyTimeout?: number | string;
+  /** How long `fetch` keeps an idle connection, and how many for one host and in all. @default {"30s", 100, 1000} */
+  fetchIdleTimeout?: number | string;
+  fetchMaxIdlePerHost?: number;
+  fetchMaxIdle?: number;
   /** Remembers where each task was started. @default {false} */
   traceTasks?: boolean;
   /** How long a turn of the event loop may take before it is warned about. @default {"100ms"} */

@@ -12,6 +12,7 @@ import type { Addr } from "../net/mod.ts";
 import { announce } from "../runtime/log.ts";
 import { runtime } from "../runtime/turn.ts";
 import { takeFew } from "./guests.ts";
+import { clientFamilies } from "./metrics/client.ts";
 import { Exposition } from "./metrics/exposition.ts";
 import { counter, type Family, gauge } from "./metrics/family.ts";
 import { httpFamilies } from "./metrics/http.ts";
@@ -89,7 +90,12 @@ export async function openAdmin({ address, insecure, ready, config, threads }: A
   const readiness = new Readiness(ready);
   const delay = new LoopDelay(() => rt.stats.turns);
   // Before anybody can ask: at the descriptor limit nothing can be loaded any more.
-  const families = [...httpFamilies(counters, servers), ...runtimeFamilies(), ...processFamilies(delay)];
+  const families = [
+    ...httpFamilies(counters, servers),
+    ...clientFamilies(),
+    ...runtimeFamilies(),
+    ...processFamilies(delay),
+  ];
   const exposition = new Exposition([
     ...(threads === undefined ? families : families.map(threads.merged)),
     gauge("slipway_workers", "Worker threads that serve; 0 without --parallel.", () => threads?.size ?? 0),

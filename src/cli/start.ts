@@ -7,6 +7,7 @@
  */
 
 import type { Bundle } from "../bundle/mod.ts";
+import { setFetchSettings } from "../client/settings.ts";
 import type { Listener } from "../net/mod.ts";
 import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { announce, logLine } from "../runtime/log.ts";
@@ -68,6 +69,7 @@ export async function loadAndStart(
   await installGlobals();
   const levels = [flags, environmentLevel()];
   const early = resolve(levels);
+  limitFetch(early);
   // A child of `run --watch` has its parent for a supervisor.
   const { thread } = settings;
   const stand = thread?.beside ?? ((resolved: Resolved) => standBeside(resolved, settings.open === undefined));
@@ -110,6 +112,18 @@ async function installGlobals(): Promise<void> {
   installDeno();
 }
 
+/** What the program's own requests keep to. */
+function limitFetch({ settings }: Resolved): void {
+  setFetchSettings({
+    connectTimeout: settings.fetchConnectTimeout,
+    headerTimeout: settings.fetchHeaderTimeout,
+    bodyTimeout: settings.fetchBodyTimeout,
+    idleTimeout: settings.fetchIdleTimeout,
+    maxIdlePerHost: settings.fetchMaxIdlePerHost,
+    maxIdle: settings.fetchMaxIdle,
+  });
+}
+
 /** Serves what the module exports. */
 async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start): Promise<RunningApp | undefined> {
   const { file, print, beside } = start;
@@ -118,6 +132,7 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
   const levels = [...start.levels, fromFile];
   // Most files say nothing.
   const resolved = Object.keys(fromFile.values).length === 0 ? start.early : resolve(levels);
+  limitFetch(resolved);
   const warnings = await warningsOf(resolved, levels, offer.options, file);
   if (print !== undefined) {
     chooseAddresses(resolved);

@@ -193,8 +193,9 @@ function names(ready: unknown): readonly CheckName[] | undefined {
 }
 
 async function families(): Promise<readonly Family[]> {
-  const [http, runtimes, processes, delay, { servers }, { runtime }] = await Promise.all([
+  const [http, client, runtimes, processes, delay, { servers }, { runtime }] = await Promise.all([
     import("../admin/metrics/http.ts"),
+    import("../admin/metrics/client.ts"),
     import("../admin/metrics/runtime.ts"),
     import("../admin/metrics/process.ts"),
     import("../admin/metrics/loop-delay.ts"),
@@ -205,6 +206,7 @@ async function families(): Promise<readonly Family[]> {
   const late = new delay.LoopDelay(() => rt.stats.turns);
   const all = [
     ...http.httpFamilies(counters, servers),
+    ...client.clientFamilies(),
     ...runtimes.runtimeFamilies(),
     ...processes.processFamilies(late),
   ];

@@ -24,12 +24,6 @@ import { fieldValue, hasField, requestHead, simpleGet } from "./request-head.ts"
 import type { ResponseParser } from "./response-parser.ts";
 import { type Target, targetOf } from "./target.ts";
 
-/** What a client of its own wants to be different. */
-export interface CallOptions {
-  /** Host may be set by the program. */
-  readonly allowHost: boolean;
-}
-
 /** Methods of which nobody expects a body (RFC 9110, 8.6), and those that may be sent twice (9.2.2). */
 const BODILESS = new Set(["GET", "HEAD", "OPTIONS", "DELETE"]);
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
@@ -70,7 +64,6 @@ export class Call implements Caller, Seeker {
   readonly headerTimeout: number;
   readonly bodyTimeout: number;
   readonly #pool: Pool;
-  readonly #options: CallOptions;
   #resolve: ((response: Response) => void) | undefined;
   #reject: ((error: unknown) => void) | undefined;
   #target: Target;
@@ -87,7 +80,6 @@ export class Call implements Caller, Seeker {
 
   constructor(
     pool: Pool,
-    options: CallOptions,
     target: Target,
     call: NetworkCall | null,
     resolve: (response: Response) => void,
@@ -97,7 +89,6 @@ export class Call implements Caller, Seeker {
     this.headerTimeout = headerTimeout;
     this.bodyTimeout = bodyTimeout;
     this.#pool = pool;
-    this.#options = options;
     this.#target = target;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -136,7 +127,7 @@ export class Call implements Caller, Seeker {
     const body = this.#body;
     if (fields === null) return connection.begin(this, simpleGet(target), null, 0);
     const framing = this.#framing(body, fields);
-    const host = this.#options.allowHost ? fieldValue(fields, "host") : undefined;
+    const host = this.#pool.allowHost ? fieldValue(fields, "host") : undefined;
     const head = requestHead(this.method, target, fields, this.#framingLine(framing), host);
     connection.begin(this, head, body, framing);
   }

@@ -3,29 +3,36 @@
  * a time for everything that is waited for, connections that are kept and bounded, and no retry but a safe one.
  */
 import type { NetworkCall } from "../fetch/mod.ts";
-import { Call, type CallOptions } from "./call.ts";
+import { Call } from "./call.ts";
+import { HttpClient, settingsOf, whenClosed } from "./http-client.ts";
 import { Pool } from "./pool.ts";
 import { fetchSettings } from "./settings.ts";
 import { targetOf } from "./target.ts";
 
-const PLAIN: CallOptions = { allowHost: false };
-const pool = new Pool(fetchSettings);
+const pool = new Pool({ settings: fetchSettings, allowHost: false, way: undefined });
+const pools = new WeakMap<HttpClient, Pool>();
 
 /** GET, with nothing else to say. */
 export function get(url: string): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    new Call(pool, PLAIN, targetOf(url), null, resolve, reject).start();
-  });
+  return new Promise((resolve, reject) => new Call(pool, targetOf(url), null, resolve, reject).start());
 }
 
 /** Any other request. */
 export function send(call: NetworkCall): Promise<Response> {
   return new Promise((resolve, reject) => {
-    new Call(pool, PLAIN, targetOf(call.url), call, resolve, reject).start();
+    const own = call.client === undefined ? pool : poolOf(call.client);
+    new Call(own, targetOf(call.url), call, resolve, reject).start();
   });
 }
 
-/** Idle connections go now, others when they are done: the process ends. */
-export function closeConnections(): void {
-  pool.close();
+function poolOf(client: unknown): Pool {
+  if (!(client instanceof HttpClient)) throw new TypeError("fetch: client is not what Deno.createHttpClient has made");
+  const settings = settingsOf(client);
+  let own = pools.get(client);
+  if (own === undefined) {
+    const made = new Pool(settings);
+    pools.set(client, (own = made));
+    whenClosed(client, () => made.close());
+  }
+  return own;
 }

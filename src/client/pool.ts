@@ -8,6 +8,7 @@ import { TimedOut } from "../runtime/errors.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
 import { ClientConnection, type ConnectionPool } from "./connection.ts";
 import { clientCounters } from "./counters.ts";
+import type { HttpClientSettings, Way } from "./http-client.ts";
 import { Names } from "./names.ts";
 import type { ClientSettings } from "./settings.ts";
 import type { Target } from "./target.ts";
@@ -27,15 +28,18 @@ const names = new Names();
 /** All connections of one client. */
 export class Pool {
   readonly settings: () => ClientSettings;
-  /** Instead of where the URL says: a Unix socket. */
-  readonly path: string | undefined;
+  /** Host may be set by the program. */
+  readonly allowHost: boolean;
+  /** Where its connections go, instead of where the URL says. */
+  readonly way: Way | undefined;
   idle = 0;
   readonly #hosts = new Map<string, HostPool>();
   closed = false;
 
-  constructor(settings: () => ClientSettings, path?: string) {
+  constructor({ settings, allowHost, way }: HttpClientSettings) {
     this.settings = settings;
-    this.path = path;
+    this.allowHost = allowHost;
+    this.way = way;
   }
 
   host(target: Target): HostPool {
@@ -114,11 +118,8 @@ export class HostPool implements ConnectionPool {
       ...(seeker.signal !== null && { signal: seeker.signal }),
       ...(connectTimeout < Number.POSITIVE_INFINITY && { deadline: Date.now() + connectTimeout }),
     };
-    const { path } = this.#pool;
-    const options: ConnectOptions =
-      path === undefined
-        ? { hostname: this.#hostname, port: this.#port, ...limits }
-        : { transport: "unix", path, ...limits };
+    const way = this.#pool.way ?? { hostname: this.#hostname, port: this.#port };
+    const options: ConnectOptions = "path" in way ? { transport: "unix", ...way, ...limits } : { ...way, ...limits };
     this.#dialing++;
     clientCounters.connecting++;
     let connection: ClientConnection | undefined;

@@ -26,7 +26,7 @@ export const DEFAULTS: ClientSettings = {
 
 let current: ClientSettings = DEFAULTS;
 
-/** Of `fetch` without a client of its own. */
+/** Of `fetch` without a client of its own. What they are is the option table's to say (src/options/table.ts). */
 export function fetchSettings(): ClientSettings {
   return current;
 }

@@ -2,6 +2,7 @@
  * The members of `Deno`, each made when it is first touched. The list is Deno 2.9's own (`Object.keys(Deno)`), and a
  * test holds the two against each other.
  */
+import { createHttpClient, HttpClient } from "../client/http-client.ts";
 import * as net from "../net/mod.ts";
 import { errors } from "../runtime/errors.ts";
 import * as command from "./command.ts";
@@ -23,6 +24,8 @@ export function makeNamespace(): object {
     listen: net.listen,
     connect: net.connect,
     listenDatagram: net.listenDatagram,
+    createHttpClient,
+    HttpClient,
     errors,
     env: environment,
     ...files,

@@ -8,8 +8,6 @@ export const unsupportedMembers: Readonly<Record<string, string>> = {
   startTls: "TLS comes with a later version; node:tls works",
   serveHttp: "use Deno.serve",
   upgradeWebSocket: "WebSocket comes with a later version",
-  createHttpClient: "use fetch, or npm's undici for its agents",
-  HttpClient: "use fetch, or npm's undici for its agents",
   dlopen: "use npm's koffi",
   UnsafeCallback: "use npm's koffi",
   UnsafePointer: "use npm's koffi",

@@ -17,6 +17,9 @@ export interface Network {
   send(call: NetworkCall): Promise<globalThis.Response>;
 }
 
+/** What `Deno.createHttpClient` has made, as far as the host's `fetch` is concerned. */
+const OWN_WAY: unique symbol = Symbol.for("slipway.client.ownWay") as never;
+
 let installed = false;
 let network: Network | undefined;
 
@@ -68,7 +71,10 @@ export function fetch(
     return network.get(input);
   }
   try {
-    return isHttp(input) ? fetchByNetwork(network, input, init) : fetchByHost(input, init);
+    if (isHttp(input)) return fetchByNetwork(network, input, init);
+    const client = (init as { client?: { [OWN_WAY]?: true } } | undefined)?.client;
+    if (client?.[OWN_WAY]) throw new TypeError("fetch: a client with a proxy is for http: URLs only, as yet");
+    return fetchByHost(input, init);
   } catch (error) {
     return Promise.reject(error);
   }

@@ -22,6 +22,12 @@ export interface Settings extends Limits {
   accessLog: boolean;
   proxyProtocol: boolean;
   trustProxy: readonly string[];
+  fetchConnectTimeout: number;
+  fetchHeaderTimeout: number;
+  fetchBodyTimeout: number;
+  fetchIdleTimeout: number;
+  fetchMaxIdlePerHost: number;
+  fetchMaxIdle: number;
   traceTasks: boolean;
   stallWarning: number;
   traceStalls: boolean;

@@ -7,7 +7,7 @@
  */
 import type { Bounds } from "./bounds.ts";
 
-export type Group = "address" | "limits" | "drain" | "admin" | "logs" | "proxy" | "tasks" | "threads";
+export type Group = "address" | "limits" | "drain" | "admin" | "logs" | "proxy" | "fetch" | "tasks" | "threads";
 
 interface Common {
   readonly name: string;
@@ -293,6 +293,60 @@ const restTable = [
     wants: "an address or a range like 10.0.0.0/8",
     says: "whose PROXY, Forwarded and X-Forwarded-* headers are believed: 10.0.0.0/8,::1",
     section: "operations.md#behind-a-proxy",
+  },
+  {
+    name: "fetchConnectTimeout",
+    group: "fetch",
+    kind: "duration",
+    default: 5_000,
+    bounds: timeout,
+    says: "until a connection stands, with the look-up of its name",
+    section: "client.md#timeouts",
+  },
+  {
+    name: "fetchHeaderTimeout",
+    group: "fetch",
+    kind: "duration",
+    default: 30_000,
+    bounds: timeout,
+    says: "from the request's last byte to the end of the response's head",
+    section: "client.md#timeouts",
+  },
+  {
+    name: "fetchBodyTimeout",
+    group: "fetch",
+    kind: "duration",
+    default: 30_000,
+    bounds: timeout,
+    says: "how long the server may leave a body without a byte, either way",
+    section: "client.md#timeouts",
+  },
+  {
+    name: "fetchIdleTimeout",
+    group: "fetch",
+    kind: "duration",
+    default: 30_000,
+    bounds: timeout,
+    says: "how long a connection is kept for the next request",
+    section: "client.md#connections",
+  },
+  {
+    name: "fetchMaxIdlePerHost",
+    group: "fetch",
+    kind: "count",
+    default: 100,
+    bounds: { min: 1, max: 1_000_000, zero: "none is kept" },
+    says: "idle connections kept for one host",
+    section: "client.md#connections",
+  },
+  {
+    name: "fetchMaxIdle",
+    group: "fetch",
+    kind: "count",
+    default: 1_000,
+    bounds: { min: 1, max: 1_000_000, zero: "none is kept" },
+    says: "idle connections kept in all",
+    section: "client.md#connections",
   },
   {
     name: "traceTasks",

@@ -56,6 +56,14 @@ declare module "slipway" {
     proxyProtocol?: boolean;
     /** Whose PROXY, Forwarded and X-Forwarded-* headers are believed: addresses and ranges. */
     trustProxy?: string | readonly string[];
+    /** How long fetch waits: for a connection ("5s"), a head, a byte of a body ("30s" each). Also "none". */
+    fetchConnectTimeout?: number | string;
+    fetchHeaderTimeout?: number | string;
+    fetchBodyTimeout?: number | string;
+    /** How long fetch keeps an idle connection ("30s"), and how many for one host (100) and in all (1000). */
+    fetchIdleTimeout?: number | string;
+    fetchMaxIdlePerHost?: number;
+    fetchMaxIdle?: number;
     /** Remembers where each task was started. */
     traceTasks?: boolean;
     /** How long a turn of the event loop may take before it is warned about: "100ms". */

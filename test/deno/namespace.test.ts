@@ -82,7 +82,7 @@ if (denoProgram === undefined) {
 }
 
 const unsupported = suite("what is not supported");
-const sentence = /^Deno\.(dlopen|connectTls|HttpClient|jupyter|upgradeWebSocket) is not supported by Slipway: .+/;
+const sentence = /^Deno\.(dlopen|connectTls|UnsafeCallback|jupyter|upgradeWebSocket) is not supported by Slipway: .+/;
 const refused = (call: () => unknown) => {
   try {
     call();
@@ -97,7 +97,7 @@ unsupported("says so when called", () => {
   for (const name of ["dlopen", "connectTls", "upgradeWebSocket"]) refused(deno()[name] as () => unknown);
 });
 unsupported("says so when constructed", () => {
-  refused(() => new (deno().HttpClient as new () => unknown)());
+  refused(() => new (deno().UnsafeCallback as new () => unknown)());
 });
 unsupported("says so when looked into", () => {
   refused(() => (deno().jupyter as { display: unknown }).display);

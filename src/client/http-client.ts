@@ -1,0 +1,137 @@
+/** `Deno.createHttpClient`: settings for some calls of `fetch`, and connections of their own. */
+import { readNumber } from "../options/bounds.ts";
+import { units } from "../options/limits.ts";
+import { BadResource, NotSupported } from "../runtime/errors.ts";
+import { type ClientSettings, fetchSettings } from "./settings.ts";
+
+/** Deno's options, and ours for what is waited for: `"5s"`, milliseconds, or `"none"`. */
+export interface CreateHttpClientOptions {
+  /** Idle connections kept for one host. @default {100} */
+  poolMaxIdlePerHost?: number;
+  /** How long an idle connection is kept, in milliseconds; false for as long as its server keeps it. */
+  poolIdleTimeout?: number | false;
+  /** Lets the program set Host. @default {false} */
+  allowHost?: boolean;
+  /** Another way to every server: a Unix socket, or one address. */
+  proxy?: { transport: "unix"; path: string } | { transport: "tcp"; hostname: string; port: number } | { url: string };
+  connectTimeout?: number | string;
+  headerTimeout?: number | string;
+  bodyTimeout?: number | string;
+  http1?: boolean;
+  http2?: boolean;
+  caCerts?: string[];
+  cert?: string;
+  key?: string;
+  localAddress?: string;
+}
+
+/** Where connections go, instead of where the URL says. */
+export type Way = { readonly path: string } | { readonly hostname: string; readonly port: number };
+
+/** What calls with a client keep to. */
+export interface HttpClientSettings {
+  readonly settings: () => ClientSettings;
+  readonly allowHost: boolean;
+  readonly way: Way | undefined;
+}
+
+/** Throws when it was closed. */
+export let settingsOf: (client: HttpClient) => HttpClientSettings;
+/** Called once it is closed. */
+export let whenClosed: (client: HttpClient, close: () => void) => void;
+
+const OWN_WAY: unique symbol = Symbol.for("slipway.client.ownWay") as never;
+const KEY = Symbol("createHttpClient");
+
+export class HttpClient implements Disposable {
+  readonly [OWN_WAY]: true | undefined;
+  readonly #settings: HttpClientSettings;
+  #closed = false;
+  #close: () => void = () => {};
+
+  constructor(key: symbol, settings: HttpClientSettings) {
+    if (key !== KEY) throw new TypeError("Illegal constructor: use Deno.createHttpClient");
+    this.#settings = settings;
+    this[OWN_WAY] = settings.way === undefined ? undefined : true;
+  }
+
+  static {
+    settingsOf = (client) => {
+      if (client.#closed) throw new BadResource("the HTTP client has been closed");
+      return client.#settings;
+    };
+    whenClosed = (client, close) => {
+      client.#close = close;
+    };
+  }
+
+  /** Closes idle connections now, and others when their requests are done. */
+  close(): void {
+    this.#closed = true;
+    this.#close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * A client for `fetch(url, { client })`.
+ *
+ * ```ts
+ * using client = Deno.createHttpClient({ proxy: { transport: "unix", path: "/run/docker.sock" } });
+ * const version = await (await fetch("http://localhost/version", { client })).json();
+ * ```
+ */
+export function createHttpClient(options: CreateHttpClientOptions = {}): HttpClient {
+  refuseUnsupported(options);
+  const own: { -readonly [K in keyof ClientSettings]?: ClientSettings[K] } = {};
+  for (const name of ["connectTimeout", "headerTimeout", "bodyTimeout"] as const) {
+    if (options[name] !== undefined) own[name] = duration(options[name], name);
+  }
+  const { poolIdleTimeout, poolMaxIdlePerHost } = options;
+  if (poolIdleTimeout === false) own.idleTimeout = Number.POSITIVE_INFINITY;
+  else if (poolIdleTimeout !== undefined) own.idleTimeout = duration(poolIdleTimeout, "poolIdleTimeout");
+  if (poolMaxIdlePerHost !== undefined) own.maxIdlePerHost = count(poolMaxIdlePerHost);
+  return new HttpClient(KEY, {
+    settings: () => ({ ...fetchSettings(), ...own }),
+    allowHost: options.allowHost === true,
+    way: wayOf(options.proxy),
+  });
+}
+
+function duration(value: number | string, name: string): number {
+  return readNumber(value, `${name} of Deno.createHttpClient`, units.duration, {
+    min: 1,
+    max: 2 ** 31 - 1,
+    none: true,
+  });
+}
+
+function count(value: number): number {
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw new TypeError(`poolMaxIdlePerHost of Deno.createHttpClient must be a whole number, not ${value}`);
+}
+
+function wayOf(proxy: CreateHttpClientOptions["proxy"]): Way | undefined {
+  if (proxy === undefined) return undefined;
+  if ("path" in proxy && proxy.transport === "unix") return { path: proxy.path };
+  if ("port" in proxy && proxy.transport === "tcp") return { hostname: proxy.hostname, port: proxy.port };
+  throw new NotSupported(
+    "Deno.createHttpClient: a proxy may be a Unix socket or a TCP address; HTTP and SOCKS proxies are not supported yet",
+  );
+}
+
+function refuseUnsupported(options: CreateHttpClientOptions): void {
+  for (const name of ["caCerts", "cert", "key"] as const) {
+    if (options[name] === undefined) continue;
+    throw new NotSupported(`Deno.createHttpClient: ${name} is not supported yet: TLS comes with a later version`);
+  }
+  if (options.localAddress !== undefined) {
+    throw new NotSupported("Deno.createHttpClient: localAddress is not supported: the system chooses the address");
+  }
+  if (options.http1 === false) {
+    throw new NotSupported("Deno.createHttpClient: http1: false is not supported: HTTP/2 comes with a later version");
+  }
+}
