@@ -169,8 +169,11 @@ export class ResponseSender {
     if (none || body === null) await output.flush(end);
     else if (typeof body === "string") await output.headAndText(end, body);
     else if (body instanceof Uint8Array) {
-      await output.headAndBytes(end, body);
-      if (!connection.closed) recycleBody(response);
+      try {
+        await output.headAndBytes(end, body);
+      } finally {
+        recycleBody(response);
+      }
     } else if (file !== undefined && stream !== undefined) await this.#file(end, stream, file, framing);
     else if (body instanceof Blob && body.size > BLOB_PART) await output.headAndBlob(end, body);
     else await this.#stream(end, stream ?? (body as Blob).stream(), framing, first);

@@ -20,11 +20,62 @@ test("a copy is a copy, in memory that was given back if its size fits", () => {
   assert.is(second.length, LARGE - 5);
   assert.ok(only(second, 2));
   // It is in use now.
-  assert.is.not(copyOf(original).buffer, first.buffer);
+  assert.is.not(copyOf(filled(LARGE, 3)).buffer, first.buffer);
   giveBack(second);
   assert.is.not(copyOf(filled(LARGE / 2 - 1, 3)).buffer, first.buffer, "not a large one for a small one");
   assert.is.not(copyOf(filled(LARGE + 1, 3)).buffer, first.buffer);
-  assert.is(copyOf(original).buffer, first.buffer);
+  assert.is(copyOf(filled(LARGE, 3)).buffer, first.buffer);
+});
+
+test("an array that has not changed has one copy, however many read it; one that has changed has another", () => {
+  const original = filled(LARGE, 1);
+  const first = copyOf(original);
+  const second = copyOf(original);
+  assert.is(second.buffer, first.buffer);
+  original[LARGE - 1] = 2;
+  const changed = copyOf(original);
+  assert.is.not(changed.buffer, first.buffer);
+  assert.is(changed[LARGE - 1], 2);
+  assert.ok(only(first, 1));
+  // As long as one of the two reads it, nobody writes there.
+  giveBack(first);
+  const other = copyOf(filled(LARGE, 3));
+  assert.is.not(other.buffer, second.buffer);
+  assert.ok(only(second, 1));
+  giveBack(second);
+  assert.is(copyOf(filled(LARGE, 4)).buffer, second.buffer);
+});
+
+test("a copy that nobody reads any more is found again, until its memory is another's", () => {
+  const original = filled(LARGE, 1);
+  const first = copyOf(original);
+  giveBack(first);
+  const again = copyOf(original);
+  assert.is(again.buffer, first.buffer);
+  // It stood among what may be written to.
+  const other = copyOf(filled(LARGE, 5));
+  assert.is.not(other.buffer, again.buffer);
+  assert.ok(only(again, 1));
+  giveBack(again);
+  const third = copyOf(filled(LARGE, 6));
+  assert.is(third.buffer, again.buffer);
+  const anew = copyOf(original);
+  assert.is.not(anew.buffer, third.buffer);
+  assert.ok(only(anew, 1));
+  assert.ok(only(third, 6));
+});
+
+test("an array that changes each time, and one that grows or moves, are copied each time", () => {
+  const original = filled(LARGE * 2, 0);
+  for (let i = 1; i < 200; i++) {
+    const bytes = original.subarray(i % 7, LARGE + (i % 11));
+    bytes.fill(i % 256);
+    const copy = copyOf(bytes);
+    original.fill(0);
+    assert.ok(only(copy, i % 256));
+    assert.is(copy.length, bytes.length);
+    if (i % 3 > 0) giveBack(copy);
+  }
 });
 
 test("small copies are not kept", () => {
