@@ -63,64 +63,108 @@ export class DecodedBody implements NetworkBody {
   }
 }
 
-/** One coding undone. The stream is read only as far as its own reader asks for more than the decoder holds. */
+/** One coding undone. The stream is read only as far as the decoder has room. */
 function decode(stream: ReadableStream<Uint8Array>, coding: string, url: string): ReadableStream<Uint8Array> {
-  const reader = stream.getReader();
-  let decoder: Transform | undefined;
-  let failure: unknown;
-  let told: (() => void) | undefined;
-  const tell = (): void => {
-    told?.();
-    told = undefined;
-  };
-  const open = (first: Uint8Array | undefined): Transform => {
-    const zlib = process.getBuiltinModule("node:zlib");
-    const raw = coding === "deflate" && first !== undefined && first.length > 0 && (first[0] & 0x0f) !== 8;
-    const opened = raw ? zlib.createInflateRaw() : DECODERS[coding](zlib);
-    opened.on("error", (error: Error) => {
-      failure = fetchFailed(
-        url,
-        `the response is not what its Content-Encoding ${coding} says (${error.message})`,
-        error,
-      );
-      tell();
-    });
-    opened.on("readable", tell);
-    opened.on("end", tell);
-    return opened;
-  };
-  /** Gives the decoder what it may have; resolves when it may have something to give. */
-  const feed = async (): Promise<void> => {
-    const { done, value } = await reader.read();
-    decoder ??= open(value);
-    const changed = new Promise<void>((resolve) => (told = resolve));
-    if (done) {
-      decoder.end();
-      await changed;
-    } else if (!decoder.write(value)) await changed;
-    else tell();
-  };
+  const decoding = new Decoding(stream.getReader(), coding, url);
   return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        for (;;) {
-          if (failure !== undefined) {
-            reader.cancel(failure).catch(() => {});
-            throw failure;
-          }
-          const chunk: Buffer | null = decoder?.read() ?? null;
-          if (chunk !== null) return controller.enqueue(new Uint8Array(chunk));
-          if (decoder?.readableEnded) {
-            return controller.close();
-          }
-          await feed();
-        }
-      },
-      cancel(reason) {
-        decoder?.destroy();
-        return reader.cancel(reason);
-      },
-    },
+    { pull: (controller) => decoding.give(controller), cancel: (reason) => decoding.cancel(reason) },
     { highWaterMark: 0 },
   );
+}
+
+class Decoding {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #coding: string;
+  readonly #url: string;
+  #decoder: Transform | undefined;
+  #begun = false;
+  #ended = false;
+  #failure: unknown;
+  /** Who waits for something to give, and who for room in the decoder. */
+  #changed: (() => void) | undefined;
+  #drained: (() => void) | undefined;
+
+  constructor(reader: ReadableStreamDefaultReader<Uint8Array>, coding: string, url: string) {
+    this.#reader = reader;
+    this.#coding = coding;
+    this.#url = url;
+  }
+
+  async give(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    if (!this.#begun) {
+      this.#begun = true;
+      void this.#pump();
+    }
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const chunk: Buffer | null = this.#decoder?.read() ?? null;
+      if (chunk !== null) return controller.enqueue(new Uint8Array(chunk));
+      if (this.#ended) return controller.close();
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
+  }
+
+  cancel(reason: unknown): Promise<void> {
+    this.#failure = reason ?? new DOMException("the body was cancelled", "AbortError");
+    this.#decoder?.destroy();
+    this.#tell();
+    return this.#reader.cancel(reason);
+  }
+
+  async #pump(): Promise<void> {
+    try {
+      for (let read = await this.#reader.read(); !read.done; read = await this.#reader.read()) {
+        this.#decoder ??= this.#open(read.value);
+        if (!this.#decoder.write(read.value)) {
+          await new Promise<void>((resolve) => {
+            this.#drained = resolve;
+          });
+        }
+        if (this.#failure !== undefined) return;
+      }
+      // No byte is no coded body, and nobody's mistake.
+      if (this.#decoder === undefined) this.#end();
+      else this.#decoder.end();
+    } catch (error) {
+      this.#fail(error);
+      this.#decoder?.destroy();
+    }
+  }
+
+  #open(first: Uint8Array): Transform {
+    const zlib = process.getBuiltinModule("node:zlib");
+    // The low four bits are zlib's method, always 8 (RFC 1950, 2.2).
+    const raw = this.#coding === "deflate" && (first[0] & 0x0f) !== 8;
+    const decoder = raw ? zlib.createInflateRaw() : DECODERS[this.#coding](zlib);
+    decoder.on("readable", () => this.#tell());
+    decoder.on("end", () => this.#end());
+    decoder.on("drain", () => {
+      this.#drained?.();
+      this.#drained = undefined;
+    });
+    decoder.on("error", (error: Error) => {
+      const what = `the response is not what its Content-Encoding ${this.#coding} says (${error.message})`;
+      this.#fail(fetchFailed(this.#url, what, error));
+      this.#reader.cancel(error).catch(() => {});
+    });
+    return decoder;
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#tell();
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#tell();
+    this.#drained?.();
+  }
+
+  #tell(): void {
+    this.#changed?.();
+    this.#changed = undefined;
+  }
 }
