@@ -25,6 +25,7 @@ export interface WorkerData {
   readonly number: number;
   readonly shared: SharedArrayBuffer;
   readonly owners: SharedArrayBuffer;
+  readonly holdings: SharedArrayBuffer;
   /** This worker's end of the pair of sockets by which it is woken. */
   readonly wake: number;
   /** Answers to calls come here, since they are waited for without a turn of the loop. */

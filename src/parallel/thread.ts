@@ -3,6 +3,7 @@ import type { MessageChannel, Worker } from "node:worker_threads";
 import { koffiPath } from "../../ffi/koffi.ts";
 import { runtime } from "../runtime/turn.ts";
 import type { Taker } from "./distribution.ts";
+import { freeHoldings, Holdings } from "./holdings.ts";
 import type { FamilySamples } from "./merge.ts";
 import type { Answer, Ask, Told, ToMain, ToWorker, WorkerData } from "./messages.ts";
 import { ANSWERED, ENDED, GO, type Owners, Shared, STOP } from "./shared.ts";
@@ -25,7 +26,7 @@ export interface ThreadSettings {
 
 export interface ThreadEvents {
   message(thread: Thread, message: ToMain): void;
-  /** The thread is gone, and its descriptors are closed. */
+  /** The thread is gone, and what it had of the system is free. */
   gone(thread: Thread, code: number): void;
 }
 
@@ -47,6 +48,7 @@ export class Thread implements Taker {
   /** What it counted, when it was last asked. */
   counted: readonly FamilySamples[] = [];
   readonly worker: Worker;
+  readonly #holdings = new Holdings();
   readonly #answers: MessageChannel;
   readonly #wake: number;
   readonly #asked = new Map<number, (told: Told | undefined) => void>();
@@ -71,6 +73,7 @@ export class Thread implements Taker {
       speaks,
       shared,
       owners: owners.memory,
+      holdings: this.#holdings.memory,
       wake: pair[1],
       answers: this.#answers.port2,
     };
@@ -90,6 +93,7 @@ export class Thread implements Taker {
         system.shutdown(fd, SHUT_RDWR);
         system.close(fd);
       }
+      freeHoldings(this.#holdings);
       for (const told of this.#asked.values()) told(undefined);
       this.#asked.clear();
       events.gone(this, code);

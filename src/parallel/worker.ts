@@ -9,6 +9,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import type { Sink } from "../../ffi/poller.ts";
 import { runtime } from "../runtime/turn.ts";
 import { Feeds, type Line } from "./feeds.ts";
+import { Holdings, noteHoldings } from "./holdings.ts";
 import type { Answer, Call, ToMain, ToWorker, WorkerData } from "./messages.ts";
 import { ANSWERED, ENDED, GO, Owners, Shared, SIGNALED, SOCKETS, STOP } from "./shared.ts";
 
@@ -69,10 +70,9 @@ export class WorkerSide implements Line {
     try {
       // As many as there are; numbers between them are free.
       for (let handle = 0; rt.poller.openCount > 0 && handle < MOST_HANDLES; handle++) rt.close(handle);
-      new Owners(this.data.owners).set(rt.poller.descriptor, 0);
       rt.dispose();
     } catch {
-      // What is left, the main thread closes.
+      // What is left, the main thread closes and frees.
     }
     return this.leave(1);
   }
@@ -113,9 +113,10 @@ export class WorkerSide implements Line {
 }
 
 /** This thread's runtime, which notes whose its descriptors are, and is woken by the main thread. */
-function ownRuntime({ number, owners, wake }: WorkerData, woken: () => void): ReturnType<typeof runtime> {
-  const rt = runtime();
+function ownRuntime({ number, owners, holdings, wake }: WorkerData, woken: () => void): ReturnType<typeof runtime> {
   const owned = new Owners(owners);
+  noteHoldings(new Holdings(holdings), (fd, own) => owned.set(fd, own ? number : 0));
+  const rt = runtime();
   const open = rt.open.bind(rt);
   const close = rt.close.bind(rt);
   rt.open = (fd, sink) => {
@@ -124,11 +125,10 @@ function ownRuntime({ number, owners, wake }: WorkerData, woken: () => void): Re
     return handle;
   };
   rt.close = (handle) => {
-    // Before: as soon as it is closed another thread may get the same number.
+    // Before, as in `noteHoldings`: a poller may let the kernel close it.
     if (rt.poller.sink(handle) !== undefined) owned.set(rt.poller.fd(handle), 0);
     close(handle);
   };
-  owned.set(rt.poller.descriptor, number);
   const handle = rt.open(wake, wakeSink(woken));
   if (handle < 0) throw new Error(`the worker's wake-up socket cannot be watched (errno ${-handle})`);
   rt.release();

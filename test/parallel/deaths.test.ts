@@ -1,5 +1,5 @@
 // A worker that dies is replaced; nobody else's connection is lost, and what it had is closed.
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { endProcesses, fromSource, startServer } from "../support/process.ts";
@@ -68,12 +68,13 @@ async function settled(ask: () => Promise<number>): Promise<number> {
   return least;
 }
 
-test("one that runs out of memory is replaced, and its descriptors are closed", async () => {
+test("one that runs out of memory is replaced, its descriptors are closed and its poller's memory is free", async () => {
   const env = { NODE_OPTIONS: "--max-old-space-size=64" };
-  const server = await serve([], { env });
+  const server = await serve(["--stall-warning", "none"], { env });
   const many = await openMany(server.port, 20);
   const [{ client, thread }] = many;
   const before = sockets(server.child.pid);
+  const [all, rings] = [descriptors(server.child.pid), ringMappings(server.child.pid)];
   client.get("/memory").catch(() => {});
   await Promise.all(many.filter((one) => one.thread === thread).map((one) => one.client.closed));
   await server.saw(/"reason":"it ran out of memory"/);
@@ -85,6 +86,11 @@ test("one that runs out of memory is replaced, and its descriptors are closed", 
   await until(
     async () => sockets(server.child.pid),
     (now) => now <= before - 20,
+  );
+  // The new one may be at something else yet.
+  await until(
+    async () => [descriptors(server.child.pid) - all, ringMappings(server.child.pid) - rings],
+    ([more, mappings]) => more <= -20 && mappings <= 0,
   );
   const { code } = await server.stop();
   assert.is(code, 0);
@@ -118,6 +124,14 @@ test("a port that is taken is told as without workers", async () => {
   assert.match(stderr, /^slipway: port \d+ on 0\.0\.0\.0 is taken by /);
   await server.stop();
 });
+
+function descriptors(pid = 0): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+function ringMappings(pid = 0): number {
+  return readFileSync(`/proc/${pid}/maps`, "latin1").split("[io_uring]").length - 1;
+}
 
 function sockets(pid = 0): number {
   return readdirSync(`/proc/${pid}/fd`).filter((fd) => linkOf(`/proc/${pid}/fd/${fd}`).startsWith("socket:")).length;

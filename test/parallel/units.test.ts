@@ -3,6 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Family } from "../../src/admin/metrics/family.ts";
 import { cpuQuota, threadCount } from "../../src/parallel/count.ts";
+import { Holdings } from "../../src/parallel/holdings.ts";
 import { lasting, merged, mergedTasks, samplesOf } from "../../src/parallel/merge.ts";
 import { HEAD, Owners, RING, Shared, TAIL } from "../../src/parallel/shared.ts";
 
@@ -108,6 +109,27 @@ test("tables of tasks: one row a name", () => {
     row("b", 9, 1),
     { ...row("a", 4, 7), ages: [4, 0, 0, 2] },
   ]);
+});
+
+test("what a worker holds is known to the main thread, without what it has freed itself", () => {
+  const holdings = new Holdings();
+  const worker = new Holdings(holdings.memory);
+  worker.add(0x7f00_0000_1000, 4096);
+  worker.add(0x7f00_0000_8000, 0);
+  worker.add(0x7f00_0001_0000, 65536);
+  worker.remove(0x7f00_0000_1000);
+  worker.remove(0x7f00_0000_1234);
+  worker.add(0x7f00_0002_0000, 8192);
+  const left = [...holdings.release()].sort((a, b) => a.address - b.address);
+  assert.equal(left, [
+    { address: 0x7f00_0000_8000, mapped: 0 },
+    { address: 0x7f00_0001_0000, mapped: 65536 },
+    { address: 0x7f00_0002_0000, mapped: 8192 },
+  ]);
+  assert.equal([...holdings.release()], []);
+  // More than there is room for stays unknown, and breaks nothing.
+  for (let i = 1; i < 200; i++) worker.add(i * 4096, 4096);
+  assert.is([...holdings.release()].length, 64);
 });
 
 test.run();
