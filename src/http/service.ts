@@ -6,6 +6,7 @@
 import { type Handle, SENDING, type Sink } from "../../ffi/poller.ts";
 import { isLightResponse, requestFrom, responseStatus } from "../fetch/mod.ts";
 import type { Addr, Listener } from "../net/mod.ts";
+import { callPlain } from "../runtime/call-site.ts";
 import { errnoError } from "../runtime/errno.ts";
 import { runInRequest, tracksRequests } from "../runtime/request-context.ts";
 import { callBegan, callEnded, isHeld } from "../runtime/stall-clock.ts";
@@ -311,7 +312,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
       }
       const before = callBegan(A_REQUEST);
       try {
-        return (handler as () => unknown)();
+        return callPlain(handler as () => unknown);
       } finally {
         // A stall wants a name; the parser still stands at this request.
         callEnded(isHeld() ? this.#exchange(handle, bytes) : A_REQUEST, before);

@@ -7,6 +7,7 @@
  * import `slipway` (src/mod.ts calls `trackRequests`), and in ones whose stalls are traced.
  */
 import type { AsyncLocalStorage } from "node:async_hooks";
+import { callWith } from "./call-site.ts";
 import { callBegan, callEnded } from "./stall-clock.ts";
 
 /** What a request is to the runtime; an Exchange of src/http is one. */
@@ -67,7 +68,7 @@ export function runInRequest<A, B, R>(scope: RequestScope, fn: Call<A, B, R>, a:
   const outer = running;
   running = scope;
   try {
-    if (storage === undefined) return fn(a, b);
+    if (storage === undefined) return callWith(fn, a, b);
     return clean === undefined ? storage.run(scope, fn, a, b) : clean(enterRequest, scope, fn, a, b);
   } finally {
     running = outer;
@@ -77,7 +78,7 @@ export function runInRequest<A, B, R>(scope: RequestScope, fn: Call<A, B, R>, a:
 
 function enterRequest<A, B, R>(scope: RequestScope, fn: Call<A, B, R>, a: A, b: B): R {
   storage?.enterWith(scope);
-  return fn(a, b);
+  return callWith(fn, a, b);
 }
 
 /** Runs what belongs to no request although a request's code caused it: the turn, which an immediate of theirs begins. */
