@@ -110,8 +110,14 @@ for (const [i, { heading, text }] of blocks("console").entries()) {
     writeFileSync(out, "");
     await run(["bash", "-c", script(all, out)], {
       cwd: folder,
-      // What was passed by a supervisor gives way to a variable.
-      env: { PATH: path, SLIPWAY_PORT: activation ? undefined : String(port), NODE_OPTIONS: undefined },
+      env: {
+        PATH: path,
+        // What was passed by a supervisor gives way to a variable.
+        SLIPWAY_PORT: activation ? undefined : String(port),
+        NODE_OPTIONS: undefined,
+        // Where the warning is what the block shows, it is the default's.
+        ...(text.includes("main thread was blocked") ? { SLIPWAY_STALL_WARNING: undefined } : {}),
+      },
       timeoutSeconds: 60,
     });
     const parts = readFileSync(out, "utf8")
