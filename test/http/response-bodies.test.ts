@@ -264,6 +264,24 @@ test("of a large Blob a part waits for a client that does not read, not all of i
   assert.is(body.subarray(-7).toString(), "the end");
 });
 
+test("a large Blob that is sent again and again is byte-exact each time, to whoever reads it slowly as well", async () => {
+  const piece = randomBytes(1 << 20);
+  const blob = new Blob([...Array.from({ length: 5 }, () => piece), "the end"]);
+  const expected = Buffer.concat([...Array.from({ length: 5 }, () => piece), Buffer.from("the end")]);
+  using server = start(() => new Response(blob));
+  using slow = await connect(server.port);
+  slow.socket.pause();
+  slow.write(get());
+  await eventually(() => server.server.connections === 1, "it has begun");
+  for (let i = 0; i < 6; i++) {
+    using client = await connect(server.port);
+    client.write(get() + get());
+    for (const { body } of await client.responses(2)) assert.ok(body.equals(expected));
+  }
+  slow.socket.resume();
+  assert.ok((await slow.response()).body.equals(expected));
+});
+
 test("a client that does not read stalls the producer", async () => {
   let pulled = 0;
   const cancelled = Promise.withResolvers<unknown>();
