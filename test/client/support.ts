@@ -29,7 +29,10 @@ export interface RawServer {
 }
 
 /** Calls `answer` with each whole request head, as often as one comes, and the connection that it came over. */
-export async function rawServer(answer: (socket: net.Socket, head: string, n: number) => void): Promise<RawServer> {
+export async function rawServer(
+  answer: (socket: net.Socket, head: string, n: number) => void,
+  wanted = 0,
+): Promise<RawServer> {
   const sockets: net.Socket[] = [];
   let n = 0;
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -47,7 +50,7 @@ export async function rawServer(answer: (socket: net.Socket, head: string, n: nu
       }
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(wanted, "127.0.0.1", resolve));
   const { port } = server.address() as net.AddressInfo;
   return {
     base: `http://127.0.0.1:${port}`,

@@ -97,5 +97,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
   answer(request, response).catch(() => response.destroy());
 });
-server.listen(0, "127.0.0.1", () => console.log(`port ${(server.address() as { port: number }).port}`));
+server.listen({ port: 0, host: "127.0.0.1", backlog: 4096 }, () =>
+  console.log(`port ${(server.address() as { port: number }).port}`),
+);
 process.on("disconnect", () => process.exit());
