@@ -95,7 +95,7 @@ export class Runtime {
 
   /** One more, or one less, reason for the process to stay alive. */
   hold(): void {
-    if (this.#holds++ > 0) return;
+    if (this.#holds++ !== 0) return;
     this.#watch.ref();
     if (this.#scheduled) this.#queueTurn();
   }
