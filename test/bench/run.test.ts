@@ -1,3 +1,4 @@
+// time limit: 240 s
 // The bench as a whole, with tiny numbers: what it prints, what it keeps, how it
 // says no, and that it leaves nothing running.
 import { spawn } from "node:child_process";

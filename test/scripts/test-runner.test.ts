@@ -1,3 +1,4 @@
+// time limit: 240 s
 // The runner of `npm test`: what passes, what fails, and the count line that scripts read.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
