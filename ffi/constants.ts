@@ -37,6 +37,7 @@ export interface Constants {
   readonly IPPROTO_TCP: number;
   readonly IPV6_V6ONLY: number;
   readonly TCP_NODELAY: number;
+  readonly TCP_DEFER_ACCEPT: number;
   readonly IP_MULTICAST_TTL: number;
   readonly IP_MULTICAST_LOOP: number;
   readonly IP_ADD_MEMBERSHIP: number;
@@ -121,6 +122,7 @@ export const linux: Constants = {
   IPPROTO_TCP: 6,
   IPV6_V6ONLY: 26,
   TCP_NODELAY: 1,
+  TCP_DEFER_ACCEPT: 9,
   IP_MULTICAST_TTL: 33,
   IP_MULTICAST_LOOP: 34,
   IP_ADD_MEMBERSHIP: 35,

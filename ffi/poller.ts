@@ -87,8 +87,11 @@ export interface Poller {
    */
   onLeaving: (change: 1 | -1) => void;
 
-  /** Returns the handle, or a negated errno; then the descriptor is still the caller's. */
-  open(fd: number, sink: Sink): Handle | number;
+  /**
+   * Returns the handle, or a negated errno; then the descriptor is still the caller's. `spoke`: its peer's first bytes
+   * have come, in all likelihood; who receives at once gets them within the poll that runs.
+   */
+  open(fd: number, sink: Sink, spoke?: boolean): Handle | number;
   /**
    * `atOnce`: its descriptor is free when this returns, for who waits for one; else soon, on completion kernels. There it
    * is kept in either case while bytes that were answered with SENT are to be delivered (`onLeaving`).

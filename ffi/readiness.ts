@@ -4,6 +4,9 @@
  * Edges are remembered, not asked for again: a descriptor is registered once, and a bit a handle says whether the
  * kernel may have more. A read that comes back short has emptied the socket, so it costs no second call to see EAGAIN
  * (epoll(7), Q9) unless a hang-up was reported, whose end of file must still be read.
+ *
+ * A connection that has spoken already is read from first, and registered at the end of the poll that accepted it: one
+ * that has been answered and closed by then, as a client of one request is, never costs that call, nor an event.
  */
 import type { Handle, Sink } from "./poller.ts";
 import { SENT } from "./send-result.ts";
@@ -21,6 +24,12 @@ import {
   SocketPoller,
 } from "./socket-poller.ts";
 import type { System } from "./system.ts";
+
+/*
+ * A bit of a handle's state beside those of `socket-poller.ts`.
+ *   UNWATCHED  it stands in `#spoke`: the kernel has not been asked for its edges yet
+ */
+const UNWATCHED = 1 << 12;
 
 /** The three verbs of a readiness kernel. `poll` leaves what is ready in the three arrays and returns how many. */
 export interface ReadinessBackend {
@@ -47,6 +56,8 @@ export class ReadinessPoller extends SocketPoller {
   readonly name: string;
   readonly descriptor: number;
   readonly #backend: ReadinessBackend;
+  /** Opened during this poll, to be registered at its end, as handle and generation. */
+  #spoke: number[] = [];
 
   constructor(system: System, backend: ReadinessBackend) {
     super(system);
@@ -55,7 +66,12 @@ export class ReadinessPoller extends SocketPoller {
     this.descriptor = backend.descriptor;
   }
 
-  open(fd: number, sink: Sink): Handle {
+  open(fd: number, sink: Sink, spoke = false): Handle {
+    if (spoke && this.polling) {
+      const unwatched = this.table.take(fd, OPEN | UNWATCHED | MORE, sink);
+      this.#spoke.push(unwatched, this.table.generations[unwatched]);
+      return unwatched;
+    }
     const handle = this.table.next();
     const failed = this.#backend.open(fd, handle, this.table.generations[handle]);
     return failed < 0 ? failed : this.table.take(fd, OPEN, sink);
@@ -76,16 +92,45 @@ export class ReadinessPoller extends SocketPoller {
   poll(timeoutMs: number): number {
     const count = this.#backend.poll(this.pending ? 0 : timeoutMs);
     const { handles, generations, events } = this.#backend;
-    for (let i = 0; i < count; i++) {
-      const handle = handles[i];
-      if (this.table.generations[handle] !== generations[i]) continue; // an event of a former life
-      try {
-        this.#ready(handle, events[i]);
-      } catch (error) {
-        this.onSinkError(handle, error);
+    this.polling = true;
+    try {
+      for (let i = 0; i < count; i++) {
+        const handle = handles[i];
+        if (this.table.generations[handle] !== generations[i]) continue; // an event of a former life
+        try {
+          this.#ready(handle, events[i]);
+        } catch (error) {
+          this.onSinkError(handle, error);
+        }
       }
+      return count + this.workOff();
+    } finally {
+      this.polling = false;
+      if (this.#spoke.length > 0) this.#watchSpoke();
     }
-    return count + this.workOff();
+  }
+
+  /** Who is still there is registered: what it has is then reported, as if it were new. */
+  #watchSpoke(): void {
+    const { table } = this;
+    const spoke = this.#spoke;
+    this.#spoke = [];
+    for (let i = 0; i < spoke.length; i += 2) {
+      const handle = spoke[i];
+      const generation = spoke[i + 1];
+      if (table.generations[handle] !== generation) continue;
+      table.state[handle] &= ~(UNWATCHED | MORE);
+      const failed = this.#backend.open(table.fds[handle], handle, generation);
+      if (failed < 0) this.#failed(handle, -failed);
+    }
+  }
+
+  #failed(handle: Handle, errno: number): void {
+    try {
+      this.table.sinks[handle]?.failed(handle, errno);
+    } catch (error) {
+      this.onSinkError(handle, error);
+    }
   }
 
   wake(): void {

@@ -58,6 +58,8 @@ export abstract class SocketPoller implements Poller {
   protected readonly outgoingMemory: KernelMemory;
   /** Handles with work that no event will announce, as handle and generation. */
   protected queue: number[] = [];
+  /** Within `poll`. */
+  protected polling = false;
   /** Handles that wait for descriptors or memory, likewise. */
   #stalled: number[] = [];
   readonly #from = new Uint8Array(128); // sockaddr_storage
@@ -75,7 +77,7 @@ export abstract class SocketPoller implements Poller {
     this.outgoing = new Uint8Array(this.outgoingMemory.buffer, 0, SCRATCH);
   }
 
-  abstract open(fd: number, sink: Sink): Handle;
+  abstract open(fd: number, sink: Sink, spoke?: boolean): Handle;
   abstract close(handle: Handle, atOnce?: boolean): void;
   abstract poll(timeoutMs: number): number;
   abstract wake(): void;
@@ -375,7 +377,7 @@ export abstract class SocketPoller implements Poller {
     if (this.table.state[handle] & (QUEUED | STALLED)) return;
     this.table.state[handle] |= QUEUED;
     this.queue.push(handle, this.table.generations[handle]);
-    if (this.queue.length === 2) this.onPending();
+    if (this.queue.length === 2 && !this.polling) this.onPending();
   }
 
   protected stall(handle: Handle): void {

@@ -67,7 +67,6 @@ export abstract class UringLoop extends SocketPoller {
   protected closing = 0;
   /** And among them those whose last bytes are on their way. */
   protected leaving = 0;
-  protected polling = false;
   /** Completions that were taken from the kernel's queue, and how many of them have been delivered. */
   #taken = new Int32Array(BATCH * WORDS * 2);
   #takenEnd = 0;

@@ -176,8 +176,9 @@ export class UringPoller extends UringSending {
     }
   }
 
-  open(fd: number, sink: Sink): Handle {
-    const handle = this.table.take(fd, OPEN, sink);
+  open(fd: number, sink: Sink, spoke = false): Handle {
+    // What has come is read at once, as of who sends much: its answer leaves with the next enter, not the one after.
+    const handle = this.table.take(fd, spoke ? OPEN | STREAM | BULK | MORE : OPEN, sink);
     if (!this.polling && this.#fresh.length === 0) this.onPending();
     this.#fresh.push(handle, this.table.generations[handle]);
     return handle;

@@ -27,6 +27,9 @@ import { known, type ServerState } from "./servers.ts";
 /** When it is looked again for connections that wait, though nothing of ours has closed: as the poller does it. */
 const STOP_AGAIN_MS = 100;
 
+/** Clients with less time than this for their first request are not deferred. */
+const DEFER_FROM_MS = 3000;
+
 export interface ConnectionSettings {
   readonly limits?: Limits;
   /** The proxies in front of it. */
@@ -56,6 +59,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   /** With an access log: who the clients are, asked while the kernel still knows. */
   readonly #peers = new Map<Handle, Addr>();
   #listening = true;
+  /** Connections come with their first bytes. */
+  #spoke = false;
   /** The drain has come to its second half: what is idle ends after `drainIdle`. */
   #ending = false;
   #drain: Promise<DrainResult> | undefined;
@@ -96,6 +101,9 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
 
   /** Accepts from here on. */
   protected begin(): void {
+    // Who says nothing is noticed a second late, which must be little beside the time that it has.
+    const { readHeaderTimeout } = this.limits;
+    this.#spoke = this.gate === undefined && readHeaderTimeout >= DEFER_FROM_MS && this.listener.deferAccept();
     this.listener.takeConnections((fd) => this.#open(fd));
   }
 
@@ -201,7 +209,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   // ---- one connection
 
   #open(fd: number): void {
-    const handle = this.#runtime.open(fd, this.gate ?? this.sink());
+    const handle = this.#runtime.open(fd, this.gate ?? this.sink(), this.#spoke);
     if (handle < 0) {
       logError("a connection was refused", errnoError(this.poller.constants, -handle, "epoll_ctl"));
       return;

@@ -10,9 +10,10 @@ import { errnoError } from "../runtime/errno.ts";
 import { BadResource } from "../runtime/errors.ts";
 import { logError, logLine } from "../runtime/log.ts";
 import type { Runtime } from "../runtime/turn.ts";
-import { type Addr, showAddress } from "./address.ts";
+import { type Addr, type NetAddr, showAddress } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import { openConn } from "./conn_kinds.ts";
+import { DEFER_S, deferAccept, handshakesOn, isDeferring } from "./deferred.ts";
 import type { Feed } from "./feed.ts";
 import { type SocketFile, socketsLiveOn } from "./socket_file.ts";
 import { turnAway } from "./turn_away.ts";
@@ -24,6 +25,10 @@ const COMPLAIN_EVERY_MS = 10_000;
 
 /** No kernel keeps more connections in the queue of a listener than this by default (net.core.somaxconn). */
 const MAX_QUEUE = 4096;
+
+/** Deferred clients have come, with bytes or without, so soon after deferring ends; and how often it is asked for them. */
+const DEFERRED_MS = DEFER_S * 1000 + 300;
+const LOOK_FOR_DEFERRED_MS = 50;
 
 /** Stands for the handle of a listener that is fed by another thread. */
 const FED: Handle = 0;
@@ -55,6 +60,9 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   #complainedAt = Number.NEGATIVE_INFINITY;
   /** accept(2) failed for lack of descriptors or memory, and nothing was accepted since. */
   #lacking = false;
+  /** Until when deferred clients may come, in clock milliseconds; and when it was last asked for them. */
+  #deferredUntil = 0;
+  #lookedForDeferred = 0;
   /** Told when a connection can't be accepted for lack of descriptors: the admin port keeps some back. @internal */
   starved: (() => void) | undefined;
 
@@ -194,6 +202,16 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     return this.#lacking && this.#handle >= 0 && this.#runtime.poller.stalled > 0;
   }
 
+  /**
+   * From here on connections come with their client's first bytes, or after a second without (`deferred.ts`). Of a socket
+   * that others have as well it is theirs to say. False where they come at once. @internal
+   */
+  deferAccept(): boolean {
+    if (!this.#tcp || this.feed !== undefined || this.#handle < 0) return false;
+    const { system } = this.#runtime.poller;
+    return this.#sole ? deferAccept(system, this.fd, DEFER_S) : isDeferring(system, this.fd);
+  }
+
   /** Between the two, connections wait in the kernel's queue; `takeConnections` goes on behind. @internal */
   pauseConnections(): void {
     if (this.#handle >= 0) this.#pause();
@@ -216,8 +234,8 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   /**
    * Takes what has already connected, before a graceful end: closing the listener would reset those clients, whose
    * requests may be on their way. No more connections begin from here on, if the socket is ours alone; those that have
-   * begun are complete after some 20 µs on one machine, while it is asked again. False when some still wait, for lack of
-   * descriptors or memory. @internal
+   * begun are complete after some 20 µs on one machine, while it is asked again. False when some still wait: for lack of
+   * descriptors or memory, or since they have said nothing yet (`deferAccept`). @internal
    */
   takeWaiting(): boolean {
     const { system, constants } = this.#runtime.poller;
@@ -226,6 +244,7 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
     if (this.#handle < 0 || socketsLiveOn()) return true;
     if (this.feed !== undefined) return this.feed.takeWaiting();
     if (this.#tcp && this.#sole) turnAway(system, this.#runtime.poller.fd(this.#handle));
+    const deferred = this.#tcp && this.#sole && this.#endDeferring();
     for (let taken = 0, empty = 0; taken < MAX_QUEUE && this.#handle >= 0 && this.#take !== undefined; ) {
       const fd = system.accept(this.#runtime.poller.fd(this.#handle));
       if (fd >= 0) {
@@ -233,10 +252,26 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
         empty = 0;
         this.#accepted(fd);
       } else if (fd === -EMFILE || fd === -ENFILE || fd === -ENOBUFS || fd === -ENOMEM) return false;
-      else if (fd === -EAGAIN && ++empty > LOOKS_AT_EMPTY) return true;
+      else if (fd === -EAGAIN && ++empty > LOOKS_AT_EMPTY) return !deferred;
       else if (fd !== -EAGAIN) taken++; // a connection that is gone, or EINTR: bounded all the same
     }
     return true;
+  }
+
+  /** Whether clients that were deferred may still come. */
+  #endDeferring(): boolean {
+    const { system, openCount } = this.#runtime.poller;
+    const now = monotonicNow();
+    if (isDeferring(system, this.fd)) {
+      deferAccept(system, this.fd, 0);
+      this.#deferredUntil = now + DEFERRED_MS;
+    }
+    if (now >= this.#deferredUntil) return false;
+    if (now - this.#lookedForDeferred < LOOK_FOR_DEFERRED_MS) return true;
+    this.#lookedForDeferred = now;
+    if (handshakesOn((this.addr as NetAddr).port, openCount)) return true;
+    this.#deferredUntil = 0;
+    return false;
   }
 
   #begin(): void {

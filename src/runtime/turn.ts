@@ -71,9 +71,12 @@ export class Runtime {
     return this.#turning ? this.#now : monotonicNow();
   }
 
-  /** Takes over a descriptor. Returns its handle, or a negated errno; then the descriptor is closed. */
-  open(fd: number, sink: Sink): Handle {
-    const handle = this.poller.open(fd, sink);
+  /**
+   * Takes over a descriptor. Returns its handle, or a negated errno; then the descriptor is closed. `spoke`: its peer's
+   * first bytes are likely to be there.
+   */
+  open(fd: number, sink: Sink, spoke = false): Handle {
+    const handle = this.poller.open(fd, sink, spoke);
     if (handle < 0) this.poller.system.close(fd);
     else this.hold();
     return handle;

@@ -127,7 +127,7 @@ test("close cuts everything at once; signals abort, streams are cancelled", asyn
   await waiting.send(GET);
   streaming.write("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
   await streaming.saw("chunked");
-  await turns(5);
+  await eventually(() => server.server.connections === 3, "who says nothing is accepted, too");
   server.server.close();
   await Promise.all([waiting.gone(), streaming.gone(), idle.gone(), aborted.promise, cancelled.promise]);
   await server.server.finished;
