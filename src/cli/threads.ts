@@ -13,7 +13,7 @@ import { Pool } from "../parallel/pool.ts";
 import { announce, logLine } from "../runtime/log.ts";
 import type { Beside } from "./beside.ts";
 import { ofProgram, programLoaded } from "./beside.ts";
-import type { RunningApp } from "./ending.ts";
+import { endOnSignals, type RunningApp } from "./ending.ts";
 import { die } from "./errors.ts";
 import { tell } from "./output.ts";
 import { openAddress } from "./serving.ts";
@@ -54,11 +54,21 @@ export async function startThreads(start: ThreadsStart, count: number): Promise<
       return resolved.settings.admin !== undefined;
     },
     server: () => handover.serving?.(pool),
+    late: ({ shown = [], drainTimeout }) => {
+      endOnSignals(announced(shown, drainTimeout), program);
+      void beside.serving(shown.join(", "));
+    },
     failed(text, code) {
       if (text !== "") tell(`${text}\n`);
       process.exit(code);
     },
   });
+  const announced = (shown: readonly string[], drainTimeout: number | undefined): RunningApp => {
+    const app: RunningApp = { drainTimeout, drain: () => pool.drain() };
+    if (start.onReady === undefined) for (const one of shown) announce(`Listening on ${one}`);
+    else start.onReady(shown, app);
+    return app;
+  };
   const { shown, drainTimeout, listening } = await pool.start();
   if (shown === undefined) {
     if (!listening) return undefined;
@@ -66,9 +76,7 @@ export async function startThreads(start: ThreadsStart, count: number): Promise<
     await beside.serving();
     return undefined;
   }
-  const app: RunningApp = { drainTimeout, drain: () => pool.drain() };
-  if (start.onReady === undefined) for (const one of shown) announce(`Listening on ${one}`);
-  else start.onReady(shown, app);
+  const app = announced(shown, drainTimeout);
   await beside.serving(shown.join(", "));
   return app;
 }

@@ -41,6 +41,8 @@ export interface PoolSettings {
   readonly opening: (resolved: Resolved, ready: readonly CheckName[] | undefined) => Promise<boolean>;
   /** The program has opened an HTTP server by itself. */
   readonly server: () => void;
+  /** What the program exports is served by all, though `start` took it for one that listens on its own. */
+  readonly late: (up: Up) => void;
   /** The first worker could not start: its text and exit code. Does not return. */
   readonly failed: (text: string, code: number) => never;
 }
@@ -75,6 +77,8 @@ export class Pool {
   #ending: Promise<Drained> | undefined;
   #gaveUp = false;
   #served = false;
+  /** Who serves what the program exports has said so. */
+  #shown = false;
   #everUp = false;
   #code = 0;
   /** Node's own servers can't be shared. */
@@ -187,6 +191,8 @@ export class Pool {
         this.#served = true;
         return;
       case "serving":
+        if (thread.state === "up" && !this.#shown) this.#settings.late({ ...message, listening: true });
+        this.#shown = true;
         return this.#isUp(thread, { ...message, listening: true });
       case "loaded":
         this.#alone ||= message.alone;

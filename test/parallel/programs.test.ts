@@ -27,6 +27,15 @@ const programs = project({
       parallel: 2,
       async connect(conn: Deno.Conn) { await conn.write(new TextEncoder().encode(String(threadId))); },
     };`,
+  "late.ts": `Deno.listen({ port: 0, hostname: "127.0.0.1" }).accept();
+    await new Promise((done) => setTimeout(done, 2500));
+    export default {
+      port: 0,
+      async fetch(request) {
+        if (request.url.endsWith("/slow")) await new Promise((done) => setTimeout(done, 300));
+        return new Response("late");
+      },
+    };`,
   "node.ts": `import { createServer } from "node:http";
     createServer((_, response) => response.end("node")).listen(0, function () { console.log("port", this.address().port); });`,
   "tool.ts": `console.log("did it"); process.exitCode = 3;`,
@@ -38,6 +47,17 @@ test("Deno.serve on port 0 is one port, served by every worker, said once", asyn
   const { code, stderr } = await server.stop();
   assert.is(code, 0);
   assert.is(stderr.match(/Listening on/g)?.length, 1);
+});
+
+test("one that listens by itself long before it exports a handler: that is announced, and drains", async () => {
+  const started = begin("late.ts", programs);
+  const port = Number((await started.saw(/^Listening on \S+:(\d+)\/$/m, 100))[1]);
+  assert.is(await whoAnswers(port), "late");
+  const answer = whoAnswers(port, "/slow");
+  assert.is(await whoAnswers(port), "late");
+  const { code } = await started.stop();
+  assert.is(code, 0);
+  assert.is(await answer, "late");
 });
 
 test("two servers on port 0 are two ports, the same ones in each worker", async () => {
