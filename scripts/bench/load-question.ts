@@ -30,6 +30,8 @@ export interface LoadSpec
   readonly counted?: Counted;
   /** The figure is what was done in a second, not what it cost. */
   readonly byRate?: boolean;
+  /** The generator's own CPU is told too: it takes it from the same cores as the server. */
+  readonly shares?: boolean;
   /** Throughput is compared too. */
   readonly compareRate?: boolean;
   /** The highest resident memory is told too. */
@@ -37,7 +39,7 @@ export interface LoadSpec
 }
 
 export function loadQuestion(spec: LoadSpec): Question {
-  const { request, connections, depth, body, counted = requests, byRate, compareRate, peak, ...rest } = spec;
+  const { request, connections, depth, body, counted = requests, byRate, shares, compareRate, peak, ...rest } = spec;
   const rate: Column = { key: "rate", label: `${counted.name}${counted === mebibytes ? "" : "s"}/s`, digits: 0 };
   const cost: Column = { key: "cost", label: `CPU µs/${counted.name}`, digits: 2 };
   return {
@@ -49,6 +51,7 @@ export function loadQuestion(spec: LoadSpec): Question {
     ratioOf: compareRate ? "rate" : undefined,
     extra: [
       byRate ? cost : rate,
+      ...(shares ? [{ key: "load", label: "the load's", digits: 2 }] : []),
       { key: "busy", label: "busy %", digits: 0 },
       ...(peak ? [{ key: "peak", label: "peak MiB", digits: 0 }] : []),
       { key: "p50", label: "p50 µs", digits: 0 },
@@ -100,6 +103,7 @@ export async function sampleLoad(
       value: cost,
       extra: {
         cost,
+        load: (result.loadCpuSeconds / count) * 1e6,
         rate: count / result.seconds,
         busy: (result.cpuSeconds / result.seconds) * 100,
         // A window without a whole response has no latency.

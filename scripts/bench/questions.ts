@@ -28,6 +28,7 @@ const order = [
   "download-file",
   "upload",
   "parallel",
+  "parallel-plaintext",
   "start",
   "idle",
 ];

@@ -6,6 +6,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,6 +35,12 @@ func text(w http.ResponseWriter, body string) {
 	io.WriteString(w, body)
 }
 
+// Without a content type, as bytes have none elsewhere: Go looks for one in the first 512 of them.
+func plain(w http.ResponseWriter, body []byte) {
+	w.Header()["Content-Type"] = nil
+	w.Write(body)
+}
+
 func handler(mode string) http.HandlerFunc {
 	file, upstream := os.Getenv("BENCH_FILE"), os.Getenv("BENCH_UPSTREAM")
 	piece := bytes.Repeat([]byte("a"), 64<<10)
@@ -42,7 +49,7 @@ func handler(mode string) http.HandlerFunc {
 	case "plaintext":
 		return func(w http.ResponseWriter, r *http.Request) { text(w, "Hello, world!") }
 	case "bytes":
-		return func(w http.ResponseWriter, r *http.Request) { w.Write(hello) }
+		return func(w http.ResponseWriter, r *http.Request) { plain(w, hello) }
 	case "json":
 		return func(w http.ResponseWriter, r *http.Request) {
 			h := r.Header
@@ -79,6 +86,7 @@ func handler(mode string) http.HandlerFunc {
 		}
 	case "chunked":
 		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Content-Type"] = nil
 			for i := 0; i < 256; i++ {
 				w.Write(piece[:64])
 			}
@@ -108,7 +116,7 @@ func handler(mode string) http.HandlerFunc {
 	case "files":
 		return func(w http.ResponseWriter, r *http.Request) {
 			body, _ := os.ReadFile(file)
-			w.Write(body)
+			plain(w, body)
 		}
 	case "fetch":
 		http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 256
@@ -120,15 +128,12 @@ func handler(mode string) http.HandlerFunc {
 			}
 			body, _ := io.ReadAll(response.Body)
 			response.Body.Close()
-			w.Write(body)
+			text(w, string(body))
 		}
-	case "work":
+	case "hash":
+		page := bytes.Repeat([]byte("a"), 256<<10)
 		return func(w http.ResponseWriter, r *http.Request) {
-			var hash int32
-			for i := int32(0); i < 100000; i++ {
-				hash = hash*31 + i
-			}
-			text(w, fmt.Sprint(hash))
+			text(w, fmt.Sprintf("%x", sha256.Sum256(page)))
 		}
 	}
 	fmt.Fprintln(os.Stderr, "error: no mode is called", mode)
