@@ -25,6 +25,7 @@ export interface Constants {
   readonly SO_ATTACH_FILTER: number;
   readonly MSG_NOSIGNAL: number;
   readonly MSG_DONTWAIT: number;
+  readonly MSG_MORE: number;
   readonly SHUT_RD: number;
   readonly SHUT_WR: number;
   readonly SHUT_RDWR: number;
@@ -112,6 +113,7 @@ export const linux: Constants = {
   SO_ATTACH_FILTER: 26,
   MSG_NOSIGNAL: 0x4000,
   MSG_DONTWAIT: 0x40,
+  MSG_MORE: 0x8000,
   SHUT_RD: 0,
   SHUT_WR: 1,
   SHUT_RDWR: 2,

@@ -90,7 +90,10 @@ function bind(): System {
       const n: number = sendAt(fd, address, size, noSignal | dontWait);
       return n < 0 ? -errno() : n;
     },
-    send: (fd, bytes) => checked(send(fd, bytes, bytes.length, noSignal | dontWait)),
+    send: (fd, bytes, more) =>
+      checked(
+        send(fd, bytes, bytes.length, more === true ? noSignal | dontWait | constants.MSG_MORE : noSignal | dontWait),
+      ),
     sendTo: (fd, bytes, to) => checked(sendto(fd, bytes, bytes.length, noSignal | dontWait, to, to.length)),
     sendFile(fd, file, offset, size) {
       position[0] = offset;

@@ -129,9 +129,10 @@ export interface Poller {
   /**
    * Sends of `bytes[start, end)` what fits now: send(2), tried once, and nothing is kept. Returns how many bytes were
    * taken, or a negated errno. After -EAGAIN the socket is full, or earlier bytes still wait, and `sent` says when to try
-   * again. For large bodies: what `send` keeps is a copy.
+   * again. For large bodies: what `send` keeps is a copy. With `more` the next send follows at once, and leaves in one
+   * packet with a small one.
    */
-  sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number): number;
+  sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number, more?: boolean): number;
   /**
    * Sends from `offset` of a regular file's descriptor, at most `length` bytes: sendfile(2), tried once. The file stays
    * the caller's, and its position where it is. Returns how many bytes were taken, 0 at the file's end, or a negated

@@ -172,13 +172,13 @@ export abstract class SocketPoller implements Poller {
     }
   }
 
-  sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+  sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number, more = false): number {
     const { EINTR, EAGAIN } = this.constants.errno;
     if (this.table.state[handle] & BLOCKED) return -EAGAIN;
     const whole = start === 0 && end === bytes.length;
     const some = whole ? bytes : bytes.subarray(start, end);
     let n: number;
-    do n = this.system.send(this.table.fds[handle], some);
+    do n = this.system.send(this.table.fds[handle], some, more);
     while (n === -EINTR);
     return n >= 0 ? n : this.#refused(handle, n);
   }

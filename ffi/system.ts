@@ -33,8 +33,11 @@ export interface System {
   receiveFrom(fd: number, address: number, length: number, from: Uint8Array, fromLength: Uint32Array): number;
   /** send(2) from memory of `allocate`, MSG_NOSIGNAL. */
   sendAt(fd: number, address: number, length: number): number;
-  /** send(2) from a JS buffer (safe: the kernel copies before the call returns), MSG_NOSIGNAL. */
-  send(fd: number, bytes: Uint8Array): number;
+  /**
+   * send(2) from a JS buffer (safe: the kernel copies before the call returns), MSG_NOSIGNAL. `more` follows at once, and
+   * a small piece waits for it (MSG_MORE).
+   */
+  send(fd: number, bytes: Uint8Array, more?: boolean): number;
   sendTo(fd: number, bytes: Uint8Array, to: Uint8Array): number;
   /** sendfile(2) to the socket `fd`, from `offset` of `file`, whose own position stays. It has no MSG_NOSIGNAL. */
   sendFile(fd: number, file: number, offset: number, length: number): number;

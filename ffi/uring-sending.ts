@@ -102,9 +102,9 @@ export abstract class UringSending extends UringLoop {
     return super.send(handle, bytes, start, end);
   }
 
-  override sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+  override sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number, more?: boolean): number {
     this.settleSends(handle);
-    return super.sendSome(handle, bytes, start, end);
+    return super.sendSome(handle, bytes, start, end, more);
   }
 
   override sendFile(handle: Handle, file: number, offset: number, length: number): number {

@@ -1,46 +1,58 @@
 /**
  * The bytes of large Blobs that are sent again and again. A Blob never changes, but what it holds can only be read, each
  * time into new memory: that costs four times what sending the bytes does. So from its second time on a Blob is read
- * whole, beside what is being sent, and sent from there. The bytes are held weakly: by the responses that send them, and
- * else for as long as the garbage collector finds room for them.
+ * whole, beside what is being sent, and sent from there, until nobody has asked for it for a while.
  */
 import { largeArray } from "../../ffi/huge-pages.ts";
 
-/** Larger ones may stand for files that nobody wants in memory. */
+/** All that is kept. Larger Blobs may stand for files that nobody wants in memory. */
 const MOST = 128 * 1024 * 1024;
 /** Read at once, before others get their turn. */
 const PART = 1024 * 1024;
+/** Nobody asks for it in this time, or twice that: it is let go of. */
+const REST_MS = 10_000;
 
 interface Kept {
-  bytes: WeakRef<Uint8Array> | undefined;
-  loading: boolean;
+  /** Held weakly, so that a Blob that nobody has any more goes at once. */
+  readonly blob: WeakRef<Blob>;
+  bytes: Uint8Array | undefined;
+  state: "seen" | "loading" | "kept";
+  used: boolean;
 }
 
-const kept = new WeakMap<Blob, Kept>();
+const seen = new WeakMap<Blob, Kept>();
+const keeping = new Set<Kept>();
+let total = 0;
+let resting: ReturnType<typeof setTimeout> | undefined;
 
 /** The bytes of this Blob if they are there. To ask says that it is being sent. */
 export function keptBytes(blob: Blob): Uint8Array | undefined {
-  if (blob.size > MOST) return undefined;
-  const known = kept.get(blob);
-  if (known === undefined) {
-    kept.set(blob, { bytes: undefined, loading: false });
+  const kept = seen.get(blob);
+  if (kept === undefined) {
+    seen.set(blob, { blob: new WeakRef(blob), bytes: undefined, state: "seen", used: true });
     return undefined;
   }
-  const bytes = known.bytes?.deref();
-  if (bytes === undefined && !known.loading) {
-    known.loading = true;
+  kept.used = true;
+  if (kept.state === "seen" && total + blob.size <= MOST) keep(kept, blob);
+  return kept.bytes;
+}
+
+function keep(kept: Kept, blob: Blob): void {
+  kept.state = "loading";
+  total += blob.size;
+  load(blob).then(
+    (bytes) => {
+      kept.state = "kept";
+      kept.bytes = bytes;
+      keeping.add(kept);
+      sweepLater();
+    },
     // What can't be read is told by the response itself, whose own reading fails as well.
-    load(blob).then(
-      (loaded) => {
-        known.bytes = new WeakRef(loaded);
-        known.loading = false;
-      },
-      () => {
-        known.loading = false;
-      },
-    );
-  }
-  return bytes;
+    () => {
+      kept.state = "seen";
+      total -= blob.size;
+    },
+  );
 }
 
 async function load(blob: Blob): Promise<Uint8Array> {
@@ -52,4 +64,25 @@ async function load(blob: Blob): Promise<Uint8Array> {
     await new Promise((resolve) => setImmediate(resolve));
   }
   return bytes;
+}
+
+function sweepLater(): void {
+  if (resting !== undefined) return;
+  resting = setTimeout(sweep, REST_MS);
+  resting.unref?.();
+}
+
+function sweep(): void {
+  resting = undefined;
+  for (const kept of keeping) {
+    if (kept.used && kept.blob.deref() !== undefined) {
+      kept.used = false;
+      continue;
+    }
+    keeping.delete(kept);
+    total -= kept.bytes?.length ?? 0;
+    kept.bytes = undefined;
+    kept.state = "seen";
+  }
+  if (keeping.size > 0) sweepLater();
 }

@@ -118,6 +118,27 @@ test("sendSome takes what fits, keeps nothing, and says when there is room", () 
   assert.ok(joined(ends.told.got).equals(bytes));
 });
 
+test("what has more behind it arrives before that, small or large, whatever the socket takes", () => {
+  using ends = pair();
+  const head = Uint8Array.from({ length: 10 }, (_, i) => 200 + i);
+  const body = Uint8Array.from({ length: 70_000 }, (_, i) => i & 127);
+  const expected = Buffer.concat(Array.from({ length: 20 }, () => Buffer.concat([head, body])));
+  ends.poller.receive(ends.receiver);
+  const all = (bytes: Uint8Array, more: boolean): void => {
+    for (let at = 0; at < bytes.length; ) {
+      const n = ends.poller.sendSome(ends.sender, bytes, at, bytes.length, more);
+      if (n >= 0) at += n;
+      else for (const before = ends.told.sent; ends.told.sent === before; ) ends.poller.poll(1000);
+    }
+  };
+  for (let i = 0; i < 20; i++) {
+    all(head, true);
+    all(body, false);
+  }
+  while (joined(ends.told.got).length < expected.length) ends.poller.poll(1000);
+  assert.ok(joined(ends.told.got).equals(expected));
+});
+
 test("what can't be sent from is an errno, and the connection is none the worse", () => {
   using ends = pair();
   const folderFd = openSync(folder, "r");
