@@ -2,6 +2,7 @@
  * A body on its way in, a request's to its handler or a response's to who fetched it, with back-pressure: at most `bodyHighWater` bytes wait here, then
  * the connection stops receiving until the handler reads on. Bytes are copied out of the poller's lent memory once.
  */
+import { largeArray } from "../../ffi/huge-pages.ts";
 import { BadResource, ConnectionReset } from "../runtime/errors.ts";
 import { madeGarbage } from "../runtime/young-garbage.ts";
 import { ChunkedDecoder } from "./chunked.ts";
@@ -292,7 +293,7 @@ export class IncomingBody {
     const needed = this.#buffered + more;
     if (before !== undefined && needed <= before.length) return before;
     // In the end it is exactly as long as the body.
-    const whole = new Uint8Array(Math.min(this.#length, needed * GROWTH));
+    const whole = largeArray(Math.min(this.#length, needed * GROWTH));
     if (before !== undefined) whole.set(before);
     return (this.#whole = whole);
   }
