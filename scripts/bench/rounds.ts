@@ -50,6 +50,9 @@ export interface Plan {
   readonly progress: (text: string) => void;
 }
 
+/** How the peers say so. */
+const PORT_TAKEN = /EADDRINUSE|address (already )?in use|port \d+ .*is taken|bind: /i;
+
 /** Which peer goes when: round `round`'s order of `count` peers. */
 export function order(count: number, round: number): number[] {
   return Array.from({ length: count }, (_, i) => (i + round) % count);
@@ -68,8 +71,17 @@ export async function startSubject(
   settings: Settings,
 ): Promise<Subject> {
   if (question.fresh) return { peer, server: null, command };
-  const port = await freePort();
-  return { peer, server: await startServer(command(port), port, settings.serverCore), command };
+  const start = async (): Promise<Subject> => {
+    const port = await freePort();
+    return { peer, server: await startServer(command(port), port, settings.serverCore), command };
+  };
+  try {
+    return await start();
+  } catch (error) {
+    // Between our look and its listening somebody else on the machine may take the port.
+    if (!(error instanceof ServerError) || !PORT_TAKEN.test(error.message)) throw error;
+    return await start();
+  }
 }
 
 export async function warm(question: Question, subject: Subject, settings: Settings): Promise<void> {

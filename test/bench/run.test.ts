@@ -67,6 +67,14 @@ test("one question, two peers: a table and a JSON file", async () => {
   assert.is(node.ratio.mine, median(ratios));
 });
 
+test("a question about two cores tells what the load generator took of them", async () => {
+  const { code, out, err } = await bench("parallel-plaintext", "--peers", "node", ...tiny);
+  assert.is(code, 0, err);
+  assert.match(out, /the load's/);
+  const result = JSON.parse(readFileSync(join(directory, "parallel-plaintext.json"), "utf8")) as Result;
+  for (const { extra } of result.peers[0].samples) assert.ok(extra.load > 0 && extra.cost > 0, JSON.stringify(extra));
+});
+
 test("start: milliseconds to the first 200, each sample a process of its own", async () => {
   const { code, out, err } = await bench("start", "--peers", "commonjs,node", ...tiny);
   assert.is(code, 0, err + out);
@@ -107,6 +115,15 @@ createServer((_request, response) => {
   assert.is(code, 1);
   assert.match(out, /^failed: bad: plaintext: bad answered \d+ requests with 200, \d+ with another status/m);
   assert.match(out, /^node +\d/m);
+});
+
+test("a peer whose port was taken in the meantime is started again on another", async () => {
+  const tried = join(directory, "tried");
+  const taken = "listen EADDRINUSE: address already in use 127.0.0.1:{port}";
+  const command = `again=if mkdir '${tried}'; then echo '${taken}' >&2; exit 1; fi; exec '${process.execPath}' '${own}' {port} '{handler}'`;
+  const { code, out, err } = await bench("plaintext", "--peers", "", "--cmd", command, ...tiny);
+  assert.is(code, 0, err + out);
+  assert.match(out, /^again +\d+\.\d\d/m);
 });
 
 test("a peer that ends before it answers is named with what it said", async () => {
@@ -167,7 +184,7 @@ process.on("SIGTERM", () => {}); // one that would not go by itself
     socket.resume();
   });
   child.kill("SIGINT");
-  assert.is((await exit)[0], 130);
+  assert.equal(await exit, [130, null]);
   await closed;
   watcher.close();
 });
