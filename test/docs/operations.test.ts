@@ -118,7 +118,7 @@ for (const [i, { heading, text }] of blocks("console").entries()) {
         // Where the warning is what the block shows, it is the default's.
         ...(text.includes("main thread was blocked") ? { SLIPWAY_STALL_WARNING: undefined } : {}),
       },
-      timeoutSeconds: 60,
+      timeoutSeconds: 120,
     });
     const parts = readFileSync(out, "utf8")
       .split(/^@@@ \d+\n/m)

@@ -61,7 +61,7 @@ export function temporaryFolder(): string {
 export async function run(command: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const started = start(command, options);
   if (options.input !== undefined) started.child.stdin?.end(options.input);
-  const limit = setTimeout(() => started.child.kill("SIGKILL"), (options.timeoutSeconds ?? 60) * 1000);
+  const limit = setTimeout(() => started.child.kill("SIGKILL"), (options.timeoutSeconds ?? 120) * 1000);
   const finished = await started.finished;
   clearTimeout(limit);
   return finished;
@@ -118,7 +118,7 @@ export function start(command: readonly string[], options: RunOptions = {}): Sta
     finished,
     stdout: () => stdout,
     stderr: () => stderr,
-    saw(pattern, timeoutSeconds = 30) {
+    saw(pattern, timeoutSeconds = 60) {
       return new Promise((resolve, reject) => {
         const look = () => {
           const match = pattern.exec(stdout) ?? pattern.exec(stderr);
