@@ -27,6 +27,7 @@ const order = [
   "download-stream",
   "download-file",
   "upload",
+  "upload-whole",
   "parallel",
   "parallel-plaintext",
   "start",

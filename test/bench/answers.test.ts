@@ -17,7 +17,7 @@ test.after(() => rmSync(directory, { recursive: true, force: true }));
 const settings: Settings = { seconds: 1, serverCore: null, loadCore: null, quick: true };
 
 const names = ["plaintext", "json", "bytes", "stream", "echo", "connect", "timers", "files", "fetch", "static"];
-names.push("chunked", "events", "download", "download-blob", "download-stream", "upload", "parallel");
+names.push("chunked", "events", "download", "download-blob", "download-stream", "upload", "upload-whole", "parallel");
 
 for (const question of await loadQuestions(names)) {
   test(question.name, async () => {

@@ -84,6 +84,11 @@ func handler(mode string) http.HandlerFunc {
 			n, _ := io.Copy(io.Discard, r.Body)
 			text(w, fmt.Sprint(n))
 		}
+	case "upload-whole":
+		return func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			text(w, fmt.Sprint(len(body)))
+		}
 	case "chunked":
 		return func(w http.ResponseWriter, r *http.Request) {
 			w.Header()["Content-Type"] = nil
