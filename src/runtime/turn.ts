@@ -33,6 +33,8 @@ export class Runtime {
   /** A turn is on its way; and the immediate of it is queued. */
   #scheduled = false;
   #queued = false;
+  /** The last one: like the watch, it keeps the process alive only while somebody does. */
+  #immediate: NodeJS.Immediate | undefined;
   #disposed = false;
   #holds = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -100,10 +102,13 @@ export class Runtime {
   hold(): void {
     if (this.#holds++ !== 0) return;
     this.#watch.ref();
+    this.#immediate?.ref();
     if (this.#scheduled) this.#queueTurn();
   }
   release(): void {
-    if (--this.#holds === 0) this.#watch.unref();
+    if (--this.#holds > 0) return;
+    this.#watch.unref();
+    this.#immediate?.unref();
   }
 
   /** Frees what the runtime itself holds: for tests and threads that end. Every handle must have been closed. */
@@ -128,7 +133,8 @@ export class Runtime {
     this.#scheduled = true;
     if (this.#queued) return;
     this.#queued = true;
-    setImmediate(this.#turn);
+    this.#immediate = setImmediate(this.#turn);
+    if (this.#holds === 0) this.#immediate.unref();
   }
 
   readonly #turn = (): void => {
