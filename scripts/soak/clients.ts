@@ -9,6 +9,9 @@ import { type Answer, connect, Ended, get, type Wire, Wrong } from "./wire.ts";
 
 export interface Context {
   readonly port: number;
+  /** Of the server that drains and begins anew every few seconds, and of the raw one. */
+  readonly door: number;
+  readonly raw: number;
   readonly random: Random;
   /** Aborted when the soak stops. */
   readonly stop: AbortSignal;
@@ -42,9 +45,9 @@ export function pattern(size: number, mark: string): Buffer {
   return Buffer.alloc(size, `${mark}·`);
 }
 
-const sha = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+export const sha = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-function expect(answer: Answer, status: number, body: string | Buffer, what: string): void {
+export function expect(answer: Answer, status: number, body: string | Buffer, what: string): void {
   if (answer.status !== status) throw new Wrong(`${what}: ${answer.status} ${answer.body.toString("latin1", 0, 100)}`);
   if (Buffer.compare(answer.body, Buffer.from(body)) !== 0)
     throw new Wrong(`${what}: ${answer.body.length} bytes, other ones`);

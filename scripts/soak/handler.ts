@@ -4,6 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { getHeapStatistics } from "node:v8";
+import { threadId } from "node:worker_threads";
+import { beside } from "./handler-beside.ts";
 
 /** Handlers at work: from the call until the response is out, or nobody wants it any more. */
 let running = 0;
@@ -17,9 +19,13 @@ export default {
     running++;
     const done = (): void => void running--;
     info.completed.then(done, done);
-    return await route(request);
+    const response = await route(request);
+    if (threadId > 0) response.headers.set("x-worker", String(threadId));
+    return response;
   },
 };
+
+const { file, datagramPort } = beside((request) => route(request));
 
 async function route(request: Request): Promise<Response> {
   const url = new URL(request.url);
@@ -49,12 +55,33 @@ async function route(request: Request): Promise<Response> {
     case "/slow":
       await pause(number("ms", 100), request.signal);
       return new Response(`slow ${mark}`);
+    case "/file":
+      return new Response(await file());
+    case "/udp":
+      return new Response(String(datagramPort));
+    case "/spin":
+      for (const until = performance.now() + number("ms", 100); performance.now() < until; );
+      return new Response("spun");
+    case "/die":
+      setTimeout(deaths[url.searchParams.get("how") ?? ""], 20);
+      return new Response("dies");
     case "/state":
       return Response.json(state(url.searchParams.has("gc")));
     default:
       return new Response("no such route\n", { status: 404 });
   }
 }
+
+/** Ends of the thread. */
+const deaths: Readonly<Record<string, () => void>> = {
+  throw() {
+    throw new Error("thrown on purpose");
+  },
+  reject: () => void Promise.reject(new Error("rejected on purpose")),
+  memory() {
+    for (const held: unknown[] = []; ; ) held.push(new Array(10_000).fill(held.length));
+  },
+};
 
 async function hash(request: Request): Promise<string> {
   const digest = createHash("sha256");
@@ -116,5 +143,5 @@ function state(collect: boolean): Record<string, number> {
   // Not process.memoryUsage, which opens a file in /proc: the soak leaves no descriptor for that at times.
   const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
   const timers = process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
-  return { running, timers, heap, external };
+  return { thread: threadId, running, timers, heap, external };
 }

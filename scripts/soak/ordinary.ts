@@ -15,10 +15,19 @@ export interface Phase {
   readonly max: number;
 }
 
+export interface Failure {
+  readonly text: string;
+  /** The connection ended early; from when to when it was waited for, and who had it. */
+  readonly ended: boolean;
+  readonly began: number;
+  readonly at: number;
+  readonly worker: string | undefined;
+}
+
 export interface OrdinaryReport {
   readonly phases: readonly Phase[];
   /** All that was not as it should be. */
-  readonly wrong: readonly string[];
+  readonly wrong: readonly Failure[];
 }
 
 interface Data {
@@ -56,7 +65,7 @@ if (!isMainThread && parentPort !== null) {
   const { port, clients, everyMs } = workerData as Data;
   const port_ = parentPort;
   const times = new Map<string, number[]>();
-  const wrong: string[] = [];
+  const wrong: Failure[] = [];
   let phase = "";
   let stopping = false;
   port_.on("message", (message: { phase?: string; finish?: boolean }) => {
@@ -70,7 +79,10 @@ if (!isMainThread && parentPort !== null) {
     await pause((everyMs * index) / clients);
     for (let i = 0; !stopping; i++) {
       const began = performance.now();
+      const beganAt = Date.now();
       const measured = phase;
+      const failed = (text: string, ended: boolean): void =>
+        void wrong.push({ text, ended, began: beganAt, at: Date.now(), worker: wire?.worker });
       try {
         wire ??= await connect(port);
         const mark = `${index}-${i}`;
@@ -79,7 +91,7 @@ if (!isMainThread && parentPort !== null) {
         const answer = await wire.answer();
         clearTimeout(limit);
         const text = answer.body.toString();
-        if (answer.status !== 200 || text !== `hello ${mark}`) wrong.push(`${answer.status} ${text.slice(0, 100)}`);
+        if (answer.status !== 200 || text !== `hello ${mark}`) failed(`${answer.status} ${text.slice(0, 100)}`, false);
         if (answer.close) {
           wire.socket.destroy();
           wire = undefined;
@@ -91,9 +103,10 @@ if (!isMainThread && parentPort !== null) {
           else list.push(took);
         }
       } catch (error) {
+        const ended = error instanceof Ended;
+        if (!stopping) failed(`an ordinary client: ${ended ? error.message : error}`, ended);
         wire?.socket.destroy();
         wire = undefined;
-        if (!stopping) wrong.push(`an ordinary client: ${error instanceof Ended ? error.message : error}`);
         await pause(100);
       }
       await pause(Math.max(0, everyMs - (performance.now() - began)));

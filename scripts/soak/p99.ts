@@ -35,7 +35,7 @@ export async function p99(seconds: number, report: Report): Promise<void> {
       await pause(1000);
     }
     const { phases, wrong } = await ordinary.finish();
-    for (const line of wrong.slice(0, 10)) console.log(`  wrong: ${line}`);
+    for (const { text } of wrong.slice(0, 10)) console.log(`  wrong: ${text}`);
     const [without, with_] = ["without", "with"].map((name) => phases.find((phase) => phase.name === name));
     for (const phase of [without, with_]) {
       if (phase === undefined) throw new Error("a phase without a request");

@@ -14,7 +14,9 @@ process.on("exit", () => {
 
 /** What the handler's `/state` tells. */
 export interface State {
-  /** Handlers at work. */
+  /** The thread that tells, where it is one. */
+  readonly thread: number;
+  /** Handlers at work, beside those that tell. */
   readonly running: number;
   /** Host timers that are set. */
   readonly timers: number;
@@ -27,6 +29,11 @@ export interface ServerOptions {
   readonly flags?: readonly string[];
   /** `ulimit -n` of the child. */
   readonly descriptors?: number;
+  /** Worker threads; none without. */
+  readonly parallel?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** MiB that the heap of a thread may have. */
+  readonly heap?: number;
 }
 
 export class Server {
@@ -35,12 +42,21 @@ export class Server {
   readonly startedIn: number;
   readonly #child: ChildProcess;
   readonly #said: () => string;
-  #control: Wire | undefined;
-
+  /** A connection to each thread. */
+  readonly #controls = new Set<Wire>();
+  readonly #threads: number;
   readonly #admin: string;
 
-  private constructor(child: ChildProcess, port: number, startedIn: number, said: () => string, admin: string) {
+  private constructor(
+    child: ChildProcess,
+    port: number,
+    startedIn: number,
+    said: () => string,
+    admin: string,
+    threads: number,
+  ) {
     this.#admin = admin;
+    this.#threads = threads;
     this.#child = child;
     this.pid = child.pid ?? 0;
     this.port = port;
@@ -49,13 +65,14 @@ export class Server {
   }
 
   /** Starts it, and waits until it listens. */
-  static start({ flags = [], descriptors }: ServerOptions = {}): Promise<Server> {
+  static start({ flags = [], descriptors, parallel = 0, env = {}, heap }: ServerOptions = {}): Promise<Server> {
     const began = performance.now();
     const folder = mkdtempSync(join(tmpdir(), "slipway-soak-"));
     const admin = join(folder, "admin.sock");
     const command = [
       process.execPath,
       "--expose-gc",
+      ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]),
       join(root, "src/cli/main.ts"),
       "run",
       join(root, "scripts/soak/handler.ts"),
@@ -65,11 +82,16 @@ export class Server {
       "0",
       "--admin",
       `unix:${admin}`,
+      ...(parallel === 0 ? [] : ["--parallel", String(parallel)]),
       ...flags,
     ];
     const limited =
       descriptors === undefined ? command : ["sh", "-c", `ulimit -n ${descriptors}; exec "$@"`, "sh", ...command];
-    const child = spawn(limited[0], limited.slice(1), { stdio: ["ignore", "pipe", "pipe"], cwd: root });
+    const child = spawn(limited[0], limited.slice(1), {
+      stdio: ["ignore", "pipe", "pipe"],
+      cwd: root,
+      env: { ...process.env, ...env },
+    });
     living.add(child);
     child.once("exit", () => {
       living.delete(child);
@@ -80,7 +102,10 @@ export class Server {
       const hear = (text: string): void => {
         said = (said + text).slice(-100_000);
         const port = /http:\/\/[^ ]*:(\d+)/.exec(said);
-        if (port !== null) resolve(new Server(child, Number(port[1]), performance.now() - began, () => said, admin));
+        if (port === null) return;
+        resolve(
+          new Server(child, Number(port[1]), performance.now() - began, () => said, admin, Math.max(1, parallel)),
+        );
       };
       child.stdout?.setEncoding("utf8").on("data", hear);
       child.stderr?.setEncoding("utf8").on("data", hear);
@@ -100,22 +125,52 @@ export class Server {
     return this.#child.exitCode;
   }
 
-  /** The handler's own account. One connection is kept for it, opened before any flood. */
+  /**
+   * The handlers' own account, of all threads together. A connection is kept for it to each thread, opened before any
+   * flood.
+   */
   async state(collect = false): Promise<State> {
-    for (let tries = 0; ; tries++) {
-      try {
-        this.#control ??= await connect(this.port);
-        this.#control.write(get(collect ? "/state?gc" : "/state"));
-        const { status, body } = await this.#control.answer();
-        if (status !== 200) throw new Error(`/state answered ${status}`);
-        return JSON.parse(body.toString()) as State;
-      } catch (error) {
-        // It may have been idle for too long. Twice is no accident.
-        this.#control?.socket.destroy();
-        this.#control = undefined;
-        if (tries > 0) throw error;
-      }
+    const told = new Map<number, State>();
+    for (const wire of [...this.#controls]) {
+      const state = await this.#ask(wire, collect).catch(() => this.#let(wire));
+      if (state !== undefined) told.set(state.thread, state);
     }
+    // It may have been idle for too long, or its thread has died. Who gets a new connection is the server's choice.
+    const superfluous: Wire[] = [];
+    for (let tries = 0; told.size < this.#threads; tries++) {
+      const wire = await connect(this.port).catch(() => undefined);
+      const state = wire && (await this.#ask(wire, collect).catch(() => this.#let(wire)));
+      if (wire !== undefined && state !== undefined) {
+        if (told.has(state.thread)) superfluous.push(wire);
+        else this.#controls.add(wire);
+        told.set(state.thread, state);
+      }
+      if (superfluous.length > 20) this.#let(superfluous.shift());
+      if (tries > 20 || state === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
+      if (tries > 200) throw new Error(`${told.size} of ${this.#threads} threads answer`);
+    }
+    for (const wire of superfluous) this.#let(wire);
+    const sum = { thread: 0, running: 0, timers: 0, heap: 0, external: 0 };
+    for (const { running, timers, heap, external } of told.values()) {
+      // One handler is at work: the one that tells.
+      sum.running += running - 1;
+      sum.timers += timers;
+      sum.heap += heap;
+      sum.external += external;
+    }
+    return sum;
+  }
+
+  async #ask(wire: Wire, collect: boolean): Promise<State> {
+    wire.write(get(collect ? "/state?gc" : "/state"));
+    const { status, body } = await wire.answer();
+    if (status !== 200) throw new Error(`/state answered ${status}`);
+    return JSON.parse(body.toString()) as State;
+  }
+
+  #let(wire: Wire | undefined): undefined {
+    wire?.socket.destroy();
+    if (wire !== undefined) this.#controls.delete(wire);
   }
 
   /** The same once what is garbage has been collected: finalisers, and what waited for them, need a few rounds. */
@@ -155,8 +210,12 @@ export class Server {
   }
 
   closeControl(): void {
-    this.#control?.socket.destroy();
-    this.#control = undefined;
+    for (const wire of this.#controls) this.#let(wire);
+  }
+
+  /** How many pieces of memory the process shares with rings of io_uring. */
+  ringMappings(): number {
+    return readFileSync(`/proc/${this.pid}/maps`, "latin1").split("[io_uring]").length - 1;
   }
 
   /** Resident bytes. */

@@ -1,5 +1,6 @@
 /** Runs the kinds of `clients.ts` beside each other until told to stop, and counts what became of each. */
 import { type Context, type Kind, pause } from "./clients.ts";
+import type { Deaths } from "./deaths.ts";
 import type { Random } from "./random.ts";
 import { Ended, Wrong } from "./wire.ts";
 
@@ -24,14 +25,18 @@ export class Outcomes {
   }
 }
 
+export type Where = Omit<Context, "random" | "stop">;
+
 export class Storm {
   readonly #outcomes: Outcomes;
+  readonly #deaths: Deaths | undefined;
   readonly #controller = new AbortController();
   readonly #all: Promise<unknown>;
 
-  constructor(port: number, random: Random, kinds: readonly Kind[], outcomes: Outcomes) {
+  constructor(where: Where, random: Random, kinds: readonly Kind[], outcomes: Outcomes, deaths?: Deaths) {
     this.#outcomes = outcomes;
-    const context: Context = { port, random, stop: this.#controller.signal };
+    this.#deaths = deaths;
+    const context: Context = { ...where, random, stop: this.#controller.signal };
     this.#all = Promise.all(
       kinds.flatMap((kind) => Array.from({ length: kind.count }, (_, i) => this.#loop(kind, context, i))),
     );
@@ -54,11 +59,13 @@ export class Storm {
   async #once(kind: Kind, context: Context): Promise<string> {
     // Nothing takes this long but what hangs. (Those who wait to be cut end with the soak.)
     const hung = Promise.withResolvers<string>();
+    const began = Date.now();
     const limit = kind.good ? setTimeout(() => hung.reject(new Wrong("no answer in 30 s")), 30_000) : undefined;
     try {
       return await Promise.race([kind.run(context), hung.promise]);
     } catch (error) {
       const ended = error instanceof Ended;
+      if (ended && kind.good && (await this.#deaths?.explain(error.worker, began))) return "lost with its worker";
       if (!ended || kind.good)
         this.#outcomes.wrong.push(`${kind.name}: ${error instanceof Error ? error.message : error}`);
       return ended ? error.message : "wrong";

@@ -17,9 +17,12 @@ export interface Answer {
 export class Ended extends Error {
   /** "FIN", or the errno's name. */
   readonly how: string;
-  constructor(how: string, when: string) {
+  /** The worker thread that had it, as far as it was known. */
+  readonly worker: string | undefined;
+  constructor(how: string, when: string, worker?: string) {
     super(`${how} ${when}`);
     this.how = how;
+    this.worker = worker;
   }
 }
 
@@ -47,6 +50,8 @@ export class Wire {
   how: string | undefined;
   /** Bytes that came in all. */
   received = 0;
+  /** The worker thread that answers, once it has said so. */
+  worker: string | undefined;
   #state = HEAD;
   #pending: Buffer = Buffer.alloc(0);
   #left = 0;
@@ -120,7 +125,7 @@ export class Wire {
 
   #ended(): Error {
     const when = this.#state === HEAD && this.#pending.length === 0 ? "between answers" : "inside an answer";
-    return this.#wrong ?? new Ended(this.how ?? "", when);
+    return this.#wrong ?? new Ended(this.how ?? "", when, this.worker);
   }
 
   #feed(chunk: Buffer): void {
@@ -174,6 +179,7 @@ export class Wire {
     if (this.#status < 200) return;
     this.#head = head;
     this.#close = /^connection:.*\bclose\b/im.test(head);
+    this.worker = /^x-worker: (\d+)$/im.exec(head)?.[1] ?? this.worker;
     const length = /^content-length: *(\d+) *$/im.exec(head);
     if (/^transfer-encoding: *chunked *$/im.test(head)) this.#state = CHUNK_SIZE;
     else if (this.#status === 204 || this.#status === 304) this.#answer();
