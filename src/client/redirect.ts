@@ -47,12 +47,17 @@ export function follow(before: Step, status: number, location: string): Step {
   }
   if (!same) fields = without(fields, FOR_ORIGIN);
   if (named) {
-    const text = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    const text = `${percentDecoded(url.username)}:${percentDecoded(url.password)}`;
     fields = [...without(fields, FOR_ORIGIN), "authorization", `Basic ${Buffer.from(text).toString("base64")}`];
     url.username = url.password = "";
   }
   url.hash = "";
   return { method, url: url.href, fields, body };
+}
+
+/** https://url.spec.whatwg.org/#percent-decode: what is no code stays as it is, which decodeURIComponent would throw for. */
+function percentDecoded(text: string): string {
+  return text.replace(/(?:%[\da-f]{2})+/gi, (codes) => Buffer.from(codes.replaceAll("%", ""), "hex").toString());
 }
 
 /** Location is ASCII by the grammar, and UTF-8 where servers don't keep to it. */

@@ -148,7 +148,8 @@ export class Runtime {
     let events = 0;
     try {
       events = this.poller.poll(0);
-      if (this.deadlines.nearest <= this.#now) this.#advance();
+      const { nearest } = this.deadlines;
+      if (nearest <= this.#now || nearest < this.#timerAt) this.#advance();
     } finally {
       this.#turning = false;
       turnEnded(events);
@@ -172,8 +173,8 @@ export class Runtime {
       () => {
         this.#timer = undefined;
         this.#timerAt = Number.POSITIVE_INFINITY;
-        this.#now = monotonicNow();
-        this.#advance();
+        // What has come in time counts, however late we are: a turn looks for it before it sees to deadlines.
+        this.#queueTurn();
       },
       Math.max(1, Math.ceil(this.#timerAt - monotonicNow())),
     );
