@@ -1,5 +1,5 @@
 /** What a redirect makes of a request: https://fetch.spec.whatwg.org/#http-redirect-fetch. */
-import type { LightBody } from "../fetch/mod.ts";
+import { type LightBody, takeUser } from "../fetch/mod.ts";
 import { fetchFailed } from "./errors.ts";
 
 /** A request, as far as redirects are concerned. */
@@ -47,17 +47,10 @@ export function follow(before: Step, status: number, location: string): Step {
   }
   if (!same) fields = without(fields, FOR_ORIGIN);
   if (named) {
-    const text = `${percentDecoded(url.username)}:${percentDecoded(url.password)}`;
-    fields = [...without(fields, FOR_ORIGIN), "authorization", `Basic ${Buffer.from(text).toString("base64")}`];
-    url.username = url.password = "";
+    fields = [...without(fields, FOR_ORIGIN), "authorization", takeUser(url) ?? ""];
   }
   url.hash = "";
   return { method, url: url.href, fields, body };
-}
-
-/** https://url.spec.whatwg.org/#percent-decode: what is no code stays as it is, which decodeURIComponent would throw for. */
-function percentDecoded(text: string): string {
-  return text.replace(/(?:%[\da-f]{2})+/gi, (codes) => Buffer.from(codes.replaceAll("%", ""), "hex").toString());
 }
 
 /** Location is ASCII by the grammar, and UTF-8 where servers don't keep to it. */

@@ -7,6 +7,7 @@ import { forwardable, Headers } from "./headers.ts";
 import { learn, nativeFetch } from "./native.ts";
 import { isOwnRequest, type NetworkCall, needsHost, Request, takeForFetch, takeForNetwork } from "./request.ts";
 import { isLightResponse, Response } from "./response.ts";
+import { takeUser } from "./user.ts";
 
 const CLASSES = { Request, Response, Headers };
 
@@ -105,10 +106,8 @@ function fetchByNetwork(
 function withoutUser(input: RequestInfo | URL): { url: RequestInfo | URL; authorization?: string } {
   if (typeof input === "string" ? !input.includes("@") : !(input instanceof URL)) return { url: input };
   const url = new URL(input as string | URL);
-  if (url.username === "" && url.password === "") return { url };
-  const credentials = Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`);
-  url.username = url.password = "";
-  return { url, authorization: `Basic ${credentials.toString("base64")}` };
+  const authorization = takeUser(url);
+  return authorization === undefined ? { url } : { url, authorization };
 }
 
 /** The host's `fetch`, which takes Requests and Headers of ours as well. What it answers stays the host's. */

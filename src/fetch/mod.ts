@@ -22,3 +22,4 @@ export {
   responseStatus,
   responseStatusText,
 } from "./response.ts";
+export { takeUser } from "./user.ts";
