@@ -168,7 +168,8 @@ export class StreamPump {
     const end = this.#end;
     if (batch !== undefined && end > 0) {
       const sent = output.some(batch, end, true);
-      if (sent < end) return this.#rest(batch.slice(sent, end), chunk, 0);
+      // A copy: the batch is the next one's as soon as it is released, and a Buffer's slice is a view.
+      if (sent < end) return this.#rest(Uint8Array.prototype.slice.call(batch, sent, end), chunk, 0);
       this.#release();
     }
     const sent = output.some(chunk, chunk.length, false);
