@@ -14,6 +14,8 @@ import { logError } from "./log.ts";
 import { leaveRequests } from "./request-context.ts";
 import { turnBegan, turnEnded, turnStats } from "./stall-clock.ts";
 
+/** A timer that is later than this was held up, and so was everything else. */
+const LATE_MS = 20;
 /** How long to wait before handles that lack descriptors or memory are tried again, unless something closes before. */
 const RETRY_MS = 100;
 
@@ -169,12 +171,15 @@ export class Runtime {
     this.#timerAt = this.deadlines.nearest;
     this.#timer = undefined;
     if (this.#timerAt === Number.POSITIVE_INFINITY) return;
+    const due = this.#timerAt;
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
         this.#timerAt = Number.POSITIVE_INFINITY;
+        this.#now = monotonicNow();
         // What has come in time counts, however late we are: a turn looks for it before it sees to deadlines.
-        this.#queueTurn();
+        if (this.#now - due > LATE_MS) this.#queueTurn();
+        else this.#advance();
       },
       Math.max(1, Math.ceil(this.#timerAt - monotonicNow())),
     );

@@ -61,7 +61,9 @@ test("a form is read by the host's parser, which gets loaded for it", () => {
 test("a bundler's short names don't show", async () => {
   const { buildSync } = await import("esbuild");
   const entry = fileURLToPath(new URL("../../src/fetch/mod.ts", import.meta.url));
-  const options = { bundle: true, minify: true, platform: "node", format: "cjs", write: false } as const;
+  // What loads koffi asks where it lies.
+  const define = { "import.meta.url": JSON.stringify(import.meta.url) };
+  const options = { bundle: true, minify: true, platform: "node", format: "cjs", write: false, define } as const;
   const code = buildSync({ entryPoints: [entry], ...options }).outputFiles[0].text;
   const program = `${code}; { const { Request, Response, Headers, fetch } = module.exports; console.log([Request, Response, Headers, fetch].map((x) => x.name).join(" ")); }`;
   const output = execFileSync(process.execPath, ["--input-type=commonjs"], {

@@ -41,7 +41,7 @@ export default {
 };
 `,
 });
-const address = ["--host", "127.0.0.1", "--port", "0"];
+const address = ["--host", "127.0.0.1", "--port", "0", "--stall-warning", "100ms"];
 
 async function check(command: readonly string[], file: RegExp): Promise<void> {
   const server = await startServer([...command, ...address, "--trace-stalls", "--trace-tasks"], { cwd: folder });
