@@ -9,9 +9,9 @@ import { connect, get, Wrong } from "./wire.ts";
 const APART_MS = 7500;
 /** How an end may be told of before the death that it comes of. */
 const LATE_MS = 500;
-/** One that is to run out of memory collects garbage for a while before it gives up. */
 const DIES_MS = 20_000;
-const HOW = ["throw", "reject", "memory"] as const;
+/** Not "memory": under traffic Node may end the process with such a thread (docs/2-run.md). */
+const HOW = ["throw", "reject"] as const;
 
 export class Deaths {
   /** By worker: from when it was asked for until it was seen. */

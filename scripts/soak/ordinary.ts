@@ -83,13 +83,14 @@ if (!isMainThread && parentPort !== null) {
       const measured = phase;
       const failed = (text: string, ended: boolean): void =>
         void wrong.push({ text, ended, began: beganAt, at: Date.now(), worker: wire?.worker });
+      let limit: NodeJS.Timeout | undefined;
       try {
         wire ??= await connect(port);
+        const asked = wire;
         const mark = `${index}-${i}`;
         wire.write(get(`/hello?mark=${mark}`));
-        const limit = setTimeout(() => wire?.socket.destroy(new Error("no answer in 20 s")), 20_000);
+        limit = setTimeout(() => asked.socket.destroy(new Error("no answer in 20 s")), 20_000);
         const answer = await wire.answer();
-        clearTimeout(limit);
         const text = answer.body.toString();
         if (answer.status !== 200 || text !== `hello ${mark}`) failed(`${answer.status} ${text.slice(0, 100)}`, false);
         if (answer.close) {
@@ -108,6 +109,8 @@ if (!isMainThread && parentPort !== null) {
         wire?.socket.destroy();
         wire = undefined;
         await pause(100);
+      } finally {
+        clearTimeout(limit);
       }
       await pause(Math.max(0, everyMs - (performance.now() - began)));
     }

@@ -93,7 +93,8 @@ export class Server {
       env: { ...process.env, ...env },
     });
     living.add(child);
-    child.once("exit", () => {
+    child.once("exit", (_code, signal) => {
+      if (signal !== null && signal !== "SIGKILL") console.error(`the server died of ${signal}:\n${said.slice(-3000)}`);
       living.delete(child);
       rmSync(folder, { recursive: true, force: true });
     });
@@ -147,7 +148,7 @@ export class Server {
       }
       if (superfluous.length > 20) this.#let(superfluous.shift());
       if (tries > 20 || state === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
-      if (tries > 200) throw new Error(`${told.size} of ${this.#threads} threads answer`);
+      if (tries > 200) throw new Error(`${told.size} of ${this.#threads} threads answer: ${this.log.slice(-2000)}`);
     }
     for (const wire of superfluous) this.#let(wire);
     const sum = { thread: 0, running: 0, timers: 0, heap: 0, external: 0 };
