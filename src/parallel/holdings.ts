@@ -1,7 +1,7 @@
 /**
  * What a worker thread has of the system beside its sockets: its poller's own descriptors (a ring, epoll sets, eventfds)
  * and memory outside of any JavaScript heap. Who dies frees none of it, and Node does not either: on io_uring it was half
- * a megabyte a death, and four descriptors besides when the thread had run out of memory. So each is noted as it comes, in
+ * a megabyte a death, and three descriptors besides when the thread had run out of memory. So each is noted as it comes, in
  * memory that the main thread reads when the thread is gone; nothing that the kernel was asked for on its behalf is under
  * way then (io_uring(7): a thread's requests are cancelled with it).
  */
