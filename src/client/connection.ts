@@ -18,6 +18,8 @@ import { Upload } from "./upload.ts";
 
 /** Body bytes that wait for who fetched them; receiving pauses beyond. */
 const HIGH_WATER = 64 * 1024;
+/** What its server says it keeps an idle connection for is cut by so much: a request takes time to get there. */
+const MARGIN_MS = 1_000;
 /** Body bytes that are read and dropped to keep the connection; it is closed beyond. */
 const MAX_DROPPED = 64 * 1024;
 /** Interim responses (RFC 9110, 15.2) before the one that counts. */
@@ -72,7 +74,7 @@ const EMPTY = new Uint8Array(0);
 export class ClientConnection implements BodyOwner {
   readonly host: { readonly poller: Poller };
   readonly handle: Handle;
-  /** When its server will close it, by its own word; Infinity when it said nothing. */
+  /** The last moment for another request, by what its server said; Infinity when it said nothing. */
   keptUntil = Number.POSITIVE_INFINITY;
   readonly #pool: ConnectionPool;
   readonly #runtime: Runtime;
@@ -211,7 +213,8 @@ export class ClientConnection implements BodyOwner {
     const bodiless = call.method === "HEAD" || status === 204 || status === 304;
     const length = bodiless ? 0 : parser.chunked ? -1 : contentLength >= 0 ? contentLength : Number.POSITIVE_INFINITY;
     this.#keepAlive = parser.keepAlive && length < Number.POSITIVE_INFINITY;
-    if (keptFor >= 0) this.keptUntil = this.#runtime.now + keptFor;
+    if (keptFor > MARGIN_MS) this.keptUntil = this.#runtime.now + keptFor - MARGIN_MS;
+    else if (keptFor >= 0) this.#keepAlive = false;
     let at = parser.end;
     let body: Received;
     if (length >= 0 && end - at >= length) {

@@ -20,9 +20,6 @@ export interface Seeker {
   refused(error: unknown): void;
 }
 
-/** What its server says it keeps an idle connection for is cut by so much: a request takes time to get there. */
-const MARGIN_MS = 1_000;
-
 const names = new Names();
 
 /** All connections of one client. */
@@ -157,7 +154,7 @@ export class HostPool implements ConnectionPool {
     }
     const { idleTimeout, maxIdlePerHost, maxIdle } = this.#pool.settings();
     const { now } = this.runtime;
-    const until = Math.min(now + idleTimeout, connection.keptUntil - MARGIN_MS);
+    const until = Math.min(now + idleTimeout, connection.keptUntil);
     const full = this.#idle.length >= maxIdlePerHost || this.#pool.idle >= maxIdle;
     if (full || until <= now || this.#pool.closed) return connection.close();
     this.#idle.push(connection);

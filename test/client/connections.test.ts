@@ -44,8 +44,9 @@ for (const [name, head] of Object.entries({
 })) {
   reuse(`none after ${name}`, async () => {
     const server = await saying(head);
-    for (let i = 0; i < 2; i++) assert.is(await (await fetch(server.base)).text(), "hello");
-    assert.is(server.sockets.length, 2);
+    // Often: that a time and a second is never later than itself must not hang on how the sum is rounded.
+    for (let i = 0; i < 64; i++) assert.is(await (await fetch(server.base)).text(), "hello");
+    assert.is(server.sockets.length, 64);
     server.close();
   });
 }
