@@ -22,6 +22,8 @@ const EPOLL_CTL_DEL = 2;
 const BATCH = 512;
 /** The data of our own eventfd; no handle is negative. */
 const WAKE = -1;
+/** And that of what ends a wait. */
+const ATTENDED = -2;
 
 /** Throws one sentence when the kernel refuses. */
 export function openEpoll(sys: System): ReadinessBackend {
@@ -47,6 +49,7 @@ export function openEpoll(sys: System): ReadinessBackend {
   const generations = new Int32Array(BATCH);
   const events = new Uint8Array(BATCH);
   const { EINTR } = sys.constants.errno;
+  let attended = -1;
 
   return {
     name: "epoll",
@@ -66,6 +69,12 @@ export function openEpoll(sys: System): ReadinessBackend {
     // Needed only where another process may hold the same socket (a listener handed on): otherwise close(2) of the
     // last descriptor takes it out of the set by itself (epoll(7), Q6), and a syscall a connection is saved.
     forget: (fd) => void sys.epollControl(epfd, EPOLL_CTL_DEL, fd, 0, 0, 0),
+    attendedReady: false,
+    attend(fd) {
+      if (attended >= 0) sys.epollControl(epfd, EPOLL_CTL_DEL, attended, 0, 0, 0);
+      attended = fd;
+      return fd < 0 ? 0 : sys.epollControl(epfd, EPOLL_CTL_ADD, fd, EPOLLIN, ATTENDED, 0);
+    },
     poll(timeoutMs) {
       const n = sys.epollWait(epfd, memory.address, BATCH, timeoutMs);
       if (n < 0) {
@@ -77,6 +86,10 @@ export function openEpoll(sys: System): ReadinessBackend {
         const handle = words[at + stride - 2];
         if (handle === WAKE) {
           sys.eventfdRead(eventfd);
+          continue;
+        }
+        if (handle === ATTENDED) {
+          this.attendedReady = true;
           continue;
         }
         const kernel = words[at];

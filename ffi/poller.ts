@@ -98,6 +98,13 @@ export interface Poller {
    */
   close(handle: Handle, atOnce?: boolean): void;
   poll(timeoutMs: number): number;
+  /**
+   * Names a descriptor that ends `wait` when it is readable; -1 for none. It must not be one that becomes readable because
+   * `descriptor` does. Returns 0 or a negated errno.
+   */
+  attend(fd: number): number;
+  /** Waits as `poll` does, and delivers nothing: true when there is something for `poll(0)` to deliver. */
+  wait(timeoutMs: number): boolean;
   wake(): void;
   retry(): void;
   /** Frees the poller's own descriptors. Every handle must have been closed. */

@@ -41,6 +41,9 @@ export interface ReadinessBackend {
   open(fd: number, handle: Handle, generation: number): number;
   forget(fd: number): void;
   poll(timeoutMs: number): number;
+  /** As of `Poller`. `poll` leaves it out, and sets `attendedReady`. */
+  attend(fd: number): number;
+  attendedReady: boolean;
   wake(): void;
   dispose(): void;
 }
@@ -58,6 +61,8 @@ export class ReadinessPoller extends SocketPoller {
   readonly #backend: ReadinessBackend;
   /** Opened during this poll, to be registered at its end, as handle and generation. */
   #spoke: number[] = [];
+  /** What a wait has found, for the poll that follows; -1 for nothing waited. */
+  #found = -1;
 
   constructor(system: System, backend: ReadinessBackend) {
     super(system);
@@ -90,7 +95,9 @@ export class ReadinessPoller extends SocketPoller {
   }
 
   poll(timeoutMs: number): number {
-    const count = this.#backend.poll(this.pending ? 0 : timeoutMs);
+    const found = this.#found;
+    this.#found = -1;
+    const count = found >= 0 ? found : this.#backend.poll(this.pending ? 0 : timeoutMs);
     const { handles, generations, events } = this.#backend;
     this.polling = true;
     try {
@@ -108,6 +115,19 @@ export class ReadinessPoller extends SocketPoller {
       this.polling = false;
       if (this.#spoke.length > 0) this.#watchSpoke();
     }
+  }
+
+  attend(fd: number): number {
+    return this.#backend.attend(fd);
+  }
+
+  wait(timeoutMs: number): boolean {
+    const backend = this.#backend;
+    if (this.#found < 0) {
+      backend.attendedReady = false;
+      this.#found = backend.poll(this.pending ? 0 : timeoutMs);
+    }
+    return (this.#found > 0 || this.pending) && !backend.attendedReady;
   }
 
   /** Who is still there is registered: what it has is then reported, as if it were new. */

@@ -80,6 +80,8 @@ export abstract class SocketPoller implements Poller {
   abstract open(fd: number, sink: Sink, spoke?: boolean): Handle;
   abstract close(handle: Handle, atOnce?: boolean): void;
   abstract poll(timeoutMs: number): number;
+  abstract attend(fd: number): number;
+  abstract wait(timeoutMs: number): boolean;
   abstract wake(): void;
   abstract dispose(): void;
   abstract receive(handle: Handle): void;

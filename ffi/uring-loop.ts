@@ -35,6 +35,7 @@ export const SEND_FAILED = 8; // ours: a send broke after the caller had been to
 export const SEND_BLOCKED = 9; // or waits
 export const WAKE = 10;
 export const BOUND_READY = 11;
+export const ATTENDED = 12;
 
 /*
  * Bits of a handle's state beside those of `socket-poller.ts`.
@@ -73,6 +74,11 @@ export abstract class UringLoop extends SocketPoller {
   #delivered = 0;
   /** What `wake` writes to: the ring polls it. */
   readonly #wakeup: number;
+  /** What ends a wait, and which request polls it: those for former ones are dropped. */
+  #attended = -1;
+  #attendedAsked = false;
+  #attendedReady = false;
+  #attendedNumber = 0;
   readonly #onExit = (): void => this.#exit();
 
   /** `room`: bytes behind the outgoing memory. Throws one sentence when the kernel refuses. */
@@ -127,12 +133,43 @@ export abstract class UringLoop extends SocketPoller {
         else this.take();
         count += this.#deliver() + this.workOff();
         this.roundEnded();
-        if (ring.pending === 0) break;
+        // Who waits gives the rest to the kernel with that.
+        if (ring.pending === 0 || this.#attended >= 0) break;
       }
     } finally {
       this.polling = false;
     }
     return count;
+  }
+
+  attend(fd: number): number {
+    if (this.#attendedAsked) {
+      if (!this.polling && this.ring.pending === 0) this.onPending();
+      this.#cancelRequest(this.ring.request(OP_ASYNC_CANCEL, -1, 0, IGNORED), this.#attendedNumber, ATTENDED);
+    }
+    this.#attended = fd;
+    this.#attendedAsked = false;
+    this.#attendedReady = false;
+    this.#attendedNumber = (this.#attendedNumber + 1) | 0;
+    return 0;
+  }
+
+  wait(timeoutMs: number): boolean {
+    if (this.polling) return false;
+    this.polling = true;
+    try {
+      if (this.#attendedReady) return false;
+      if (this.queue.length > 0 || this.#delivered < this.#takenEnd) return true;
+      if (!this.#attendedAsked && this.#attended >= 0) {
+        this.#attendedAsked = true;
+        this.requestPoll(this.#attended, ATTENDED, this.#attendedNumber);
+      }
+      this.enter(this.ring.waiting !== 0 ? 0 : timeoutMs);
+      return this.#delivered < this.#takenEnd && !this.#attendedReady;
+    } finally {
+      this.#attendedReady = false;
+      this.polling = false;
+    }
   }
 
   wake(): void {
@@ -189,8 +226,14 @@ export abstract class UringLoop extends SocketPoller {
     // Sends that failed come first: what is sent next must stand behind what they left over.
     for (let at = before; at < this.#takenEnd; at += WORDS) {
       const data = this.#taken[at + 1];
-      if ((data & KIND) === SEND) this.sendEnded(this.#taken[at], data >>> KIND_BITS, this.#taken[at + 2]);
-      else if ((data & KIND) === WAKE && !this.polling) {
+      const kind = data & KIND;
+      if (kind === SEND) this.sendEnded(this.#taken[at], data >>> KIND_BITS, this.#taken[at + 2]);
+      else if (kind === ATTENDED) {
+        this.#taken[at + 1] = IGNORED;
+        if (this.#taken[at] !== this.#attendedNumber) continue;
+        this.#attendedAsked = false;
+        this.#attendedReady = true;
+      } else if (kind === WAKE && !this.polling) {
         // Whoever watches the descriptor waits for it: as nothing has been read, the kernel tells of it again.
         this.#taken[at + 1] = IGNORED;
         this.watchWake();
@@ -259,10 +302,13 @@ export abstract class UringLoop extends SocketPoller {
 
   protected cancel(handle: Handle, kind: number): void {
     const generation = this.table.generations[handle] & GENERATION;
-    const at = this.request(OP_ASYNC_CANCEL, -1, handle, IGNORED);
+    this.#cancelRequest(this.request(OP_ASYNC_CANCEL, -1, handle, IGNORED), handle, (generation << KIND_BITS) | kind);
+  }
+
+  #cancelRequest(at: number, dataLow: number, dataHigh: number): void {
     const { words } = this.ring;
-    words[at + 4] = handle;
-    words[at + 5] = (generation << KIND_BITS) | kind;
+    words[at + 4] = dataLow;
+    words[at + 5] = dataHigh;
     words[at + OP_FLAGS] = CANCEL_ALL;
     this.ring.flag(at, CQE_SKIP_SUCCESS);
   }
@@ -282,9 +328,9 @@ export abstract class UringLoop extends SocketPoller {
   }
 
   /** Asks whether a descriptor that is no handle's is readable. */
-  protected requestPoll(fd: number, kind: number): void {
+  protected requestPoll(fd: number, kind: number, number = 0): void {
     if (!this.polling && this.ring.pending === 0) this.onPending();
-    const at = this.ring.request(OP_POLL_ADD, fd, 0, kind);
+    const at = this.ring.request(OP_POLL_ADD, fd, number, kind);
     this.ring.words[at + OP_FLAGS] = POLLIN;
   }
 

@@ -80,6 +80,8 @@ export class Ring {
   readonly #sqMask: number;
   readonly #cqMask: number;
   #ended = false;
+  /** What stands in `#arg`. */
+  #waited = -1;
   /** struct io_uring_getevents_arg, and behind it the struct __kernel_timespec that it points to. */
   readonly #arg: KernelMemory;
   readonly #argWords: BigInt64Array;
@@ -268,12 +270,15 @@ export class Ring {
       this.#submitted(this.#calls.enter(this.fd, this.pending, 1, ENTER_GETEVENTS, 0, 0));
       return;
     }
-    const words = this.#argWords;
-    words[0] = 0n; // no signal mask
-    words[1] = 0n;
-    words[2] = BigInt(argument.address + 24);
-    words[3] = BigInt(Math.floor(waitMs / 1000));
-    words[4] = BigInt(Math.round((waitMs % 1000) * 1e6));
+    if (waitMs !== this.#waited) {
+      this.#waited = waitMs;
+      const words = this.#argWords;
+      words[0] = 0n; // no signal mask
+      words[1] = 0n;
+      words[2] = BigInt(argument.address + 24);
+      words[3] = BigInt(Math.floor(waitMs / 1000));
+      words[4] = BigInt(Math.round((waitMs % 1000) * 1e6));
+    }
     const flags = ENTER_GETEVENTS | ENTER_EXT_ARG;
     this.#submitted(this.#calls.enter(this.fd, this.pending, 1, flags, argument.address, 24));
   }

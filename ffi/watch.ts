@@ -13,6 +13,9 @@ export interface Watch {
   /** Whether the watch keeps the process alive. */
   ref(): void;
   unref(): void;
+  /** Looks away until `start`. It begins started. */
+  stop(): void;
+  start(): void;
   close(): void;
 }
 
@@ -39,5 +42,11 @@ export function watch(fd: number, ready: () => void): Watch {
   // Node runs its loop once more while it tears itself down. A callback then finds no JavaScript to call, and koffi
   // aborts the process: a server that calls process.exit under traffic would end with SIGABRT.
   process.on("exit", close);
-  return { ref: () => !closed && handle.ref(), unref: () => !closed && handle.unref(), close };
+  return {
+    ref: () => !closed && handle.ref(),
+    unref: () => !closed && handle.unref(),
+    stop: () => !closed && handle.stop(),
+    start: () => !closed && handle.start(onReady),
+    close,
+  };
 }

@@ -81,6 +81,13 @@ function enterRequest<A, B, R>(scope: RequestScope, fn: Call<A, B, R>, a: A, b: 
   return callWith(fn, a, b);
 }
 
+/** Calls what it is given in the context of AsyncLocalStorage that it was made in. 80 ns a call. */
+export type Context = <A extends unknown[], R>(fn: (...args: A) => R, ...args: A) => R;
+
+export function contextHere(): Context {
+  return process.getBuiltinModule("node:async_hooks").AsyncLocalStorage.snapshot() as unknown as Context;
+}
+
 /** Runs what belongs to no request although a request's code caused it: the turn, which an immediate of theirs begins. */
 export function leaveRequests(): void {
   if (storage !== undefined && storage.getStore() !== undefined) storage.enterWith(undefined);

@@ -10,8 +10,9 @@ import { type Handle, openPoller, type Poller, type Sink } from "../../ffi/polle
 import { type Watch, watch } from "../../ffi/watch.ts";
 import { monotonicNow } from "./clock.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Linger } from "./linger.ts";
 import { logError } from "./log.ts";
-import { leaveRequests } from "./request-context.ts";
+import { type Context, contextHere, leaveRequests } from "./request-context.ts";
 import { turnBegan, turnEnded, turnStats } from "./stall-clock.ts";
 
 /** A timer that is later than this was held up, and so was everything else. */
@@ -30,6 +31,7 @@ export class Runtime {
   leaving = 0;
   readonly left = new Set<() => void>();
   readonly #watch: Watch;
+  readonly #linger: Linger;
   #now: number;
   #turning = false;
   /** A turn is on its way; and the immediate of it is queued. */
@@ -37,6 +39,8 @@ export class Runtime {
   #queued = false;
   /** The last one: like the watch, it keeps the process alive only while somebody does. */
   #immediate: NodeJS.Immediate | undefined;
+  /** A turn belongs to no request, though a request's code may queue it. */
+  #outside: Context | undefined;
   #disposed = false;
   #holds = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -64,7 +68,8 @@ export class Runtime {
       }
       if (poller.sink(handle) === sink) this.close(handle);
     };
-    this.#watch = watch(poller.descriptor, () => this.#queueTurn());
+    this.#watch = watch(poller.descriptor, this.#woken);
+    this.#linger = new Linger(poller, this.#watch);
   }
 
   /**
@@ -109,6 +114,7 @@ export class Runtime {
   }
   release(): void {
     if (--this.#holds > 0) return;
+    this.#linger.end();
     this.#watch.unref();
     this.#immediate?.unref();
   }
@@ -118,6 +124,7 @@ export class Runtime {
     this.#disposed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#retry);
+    this.#linger.end();
     this.#watch.close();
     this.poller.dispose();
   }
@@ -135,13 +142,36 @@ export class Runtime {
     this.#scheduled = true;
     if (this.#queued) return;
     this.#queued = true;
-    this.#immediate = setImmediate(this.#turn);
+    const outside = this.#outside;
+    this.#immediate = outside === undefined ? setImmediate(this.#turn) : outside(setImmediate, this.#turn);
     if (this.#holds === 0) this.#immediate.unref();
   }
+
+  /** From the host's loop, and so from no code of anybody's. */
+  readonly #woken = (): void => {
+    this.#outside ??= contextHere();
+    if (this.#holds > 0 && !this.#queued) this.#linger.woken();
+    this.#queueTurn();
+  };
 
   readonly #turn = (): void => {
     this.#scheduled = false;
     this.#queued = false;
+    const linger = this.#linger;
+    if (!linger.active) return this.#look();
+    // The loop says that it need not be left alone as long as an immediate is to run, or runs now: the next one stands for
+    // this, and counts for nothing until it does. Before all else, so that what a task throws does not end the turns.
+    this.#queueTurn();
+    this.#immediate?.unref();
+    try {
+      do this.#look();
+      while (linger.active && linger.wait());
+    } finally {
+      if (this.#holds > 0) this.#immediate?.ref();
+    }
+  };
+
+  #look(): void {
     if (this.#disposed) return;
     this.#now = monotonicNow();
     this.#turning = true;
@@ -156,6 +186,7 @@ export class Runtime {
       this.#turning = false;
       turnEnded(events);
     }
+    // Who lingers comes back by itself.
     if (this.poller.pending) this.schedule();
     if (this.poller.stalled > 0 && this.#retry === undefined) {
       this.#retry = setTimeout(() => {
@@ -164,7 +195,7 @@ export class Runtime {
       }, RETRY_MS);
       this.#retry.unref?.();
     }
-  };
+  }
 
   #arm(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
