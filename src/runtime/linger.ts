@@ -20,8 +20,9 @@ const PATIENCE = 64;
 const FAR_MS = 3_600_000;
 const MAX_TIMER_MS = 2_147_483_647;
 
-/** What lets promises go on, as the host does between two callbacks; undefined where it does not say. */
-const runTicks = (process as { readonly _tickCallback?: () => void })._tickCallback;
+const tickCallback = (process as { readonly _tickCallback?: () => void })._tickCallback;
+/** Lets ticks and promises go on, as the host does between two callbacks. */
+export const runTicks: () => void = tickCallback ?? (() => {});
 
 /** What this thread has waited here. */
 let waitedMs = 0;
@@ -29,11 +30,12 @@ let waitedMs = 0;
 export class Linger {
   /** The thread waits here, and the host's loop does not watch the poller. */
   active = false;
+  /** Turns that had something, since the last try, and how many there are to be before the next. */
+  turns = 0;
+  after = FIRST_AFTER;
   readonly #poller: Poller;
   readonly #watch: Watch;
   #host: HostLoop | undefined;
-  #turns = 0;
-  #after = FIRST_AFTER;
   #balance = 0;
   /** The moment that the host's loop believes it is. */
   #told = 0;
@@ -45,18 +47,17 @@ export class Linger {
     this.#watch = watch;
   }
 
-  /** The host's watch brings about a turn. */
-  woken(): void {
-    if (++this.#turns < this.#after || runTicks === undefined) return;
-    this.#turns = 0;
+  /** To be called from the host's loop, and from no code of anybody's: the turns go on in the context of this call. */
+  begin(): void {
     if (this.#host === undefined) {
-      this.#host = hostLoop();
-      if (this.#host !== undefined) correctUtilization(() => waitedMs);
+      this.#host = tickCallback === undefined ? undefined : hostLoop();
+      if (this.#host === undefined) {
+        this.after = Number.POSITIVE_INFINITY;
+        return;
+      }
+      correctUtilization(() => waitedMs);
     }
-    if (this.#host === undefined) {
-      this.#turns = Number.NEGATIVE_INFINITY;
-      return;
-    }
+    this.turns = 0;
     this.#watch.stop();
     if (this.#poller.attend(this.#host.descriptor) < 0) return this.#watch.start();
     this.active = true;
@@ -64,11 +65,9 @@ export class Linger {
     this.#keeper = setTimeout(() => {}, MAX_TIMER_MS);
   }
 
-  /** Lets promises go on, then waits. True when the poller has something; else the host's loop is to have its turn. */
+  /** True when the poller has something; else the host's loop is to have its turn. */
   wait(): boolean {
     const host = this.#host as HostLoop;
-    runTicks?.();
-    if (!this.active) return false;
     const timeout = host.timeout();
     if (timeout === 0) return false;
     const before = monotonicNow();
@@ -82,7 +81,8 @@ export class Linger {
     if (ready) {
       if (this.#balance < PATIENCE) this.#balance++;
     } else if (--this.#balance < 0) {
-      this.#after = Math.min(this.#after * 2, LAST_AFTER);
+      this.after = Math.min(this.after * 2, LAST_AFTER);
+      this.turns = 0;
       this.end();
     }
     return ready;

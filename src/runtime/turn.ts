@@ -10,7 +10,7 @@ import { type Handle, openPoller, type Poller, type Sink } from "../../ffi/polle
 import { type Watch, watch } from "../../ffi/watch.ts";
 import { monotonicNow } from "./clock.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Linger } from "./linger.ts";
+import { Linger, runTicks } from "./linger.ts";
 import { logError } from "./log.ts";
 import { type Context, contextHere, leaveRequests } from "./request-context.ts";
 import { turnBegan, turnEnded, turnStats } from "./stall-clock.ts";
@@ -80,6 +80,11 @@ export class Runtime {
     return this.#turning ? this.#now : monotonicNow();
   }
 
+  /** The thread waits with the poller's call, not with the host's loop (`linger.ts`). */
+  get lingers(): boolean {
+    return this.#linger.active;
+  }
+
   /**
    * Takes over a descriptor. Returns its handle, or a negated errno; then the descriptor is closed. `spoke`: its peer's
    * first bytes are likely to be there.
@@ -109,14 +114,14 @@ export class Runtime {
   hold(): void {
     if (this.#holds++ !== 0) return;
     this.#watch.ref();
-    this.#immediate?.ref();
+    if (!this.#linger.active) this.#immediate?.ref();
     if (this.#scheduled) this.#queueTurn();
   }
   release(): void {
     if (--this.#holds > 0) return;
-    this.#linger.end();
     this.#watch.unref();
-    this.#immediate?.unref();
+    // Between two reads nothing may hold: a turn that lingers sees to it when promises have gone on.
+    if (!this.#linger.active) this.#immediate?.unref();
   }
 
   /** Frees what the runtime itself holds: for tests and threads that end. Every handle must have been closed. */
@@ -150,7 +155,7 @@ export class Runtime {
   /** From the host's loop, and so from no code of anybody's. */
   readonly #woken = (): void => {
     this.#outside ??= contextHere();
-    if (this.#holds > 0 && !this.#queued) this.#linger.woken();
+    if (this.#holds > 0 && !this.#queued && this.#linger.turns >= this.#linger.after) this.#linger.begin();
     this.#queueTurn();
   };
 
@@ -164,8 +169,11 @@ export class Runtime {
     this.#queueTurn();
     this.#immediate?.unref();
     try {
-      do this.#look();
-      while (linger.active && linger.wait());
+      do {
+        this.#look();
+        runTicks();
+        if (this.#holds === 0) linger.end();
+      } while (linger.active && linger.wait());
     } finally {
       if (this.#holds > 0) this.#immediate?.ref();
     }
@@ -186,6 +194,7 @@ export class Runtime {
       this.#turning = false;
       turnEnded(events);
     }
+    if (events > 0) this.#linger.turns++;
     // Who lingers comes back by itself.
     if (this.poller.pending) this.schedule();
     if (this.poller.stalled > 0 && this.#retry === undefined) {
