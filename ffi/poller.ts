@@ -103,8 +103,12 @@ export interface Poller {
    * `descriptor` does. Returns 0 or a negated errno.
    */
   attend(fd: number): number;
-  /** Waits as `poll` does, and delivers nothing: true when there is something for `poll(0)` to deliver. */
+  /**
+   * Gives the kernel what is pending, and waits as `poll` does, but delivers nothing: true when there is something for
+   * `poll(0)` to deliver. `attendedReady` says whether the descriptor of `attend` was readable.
+   */
   wait(timeoutMs: number): boolean;
+  readonly attendedReady: boolean;
   wake(): void;
   retry(): void;
   /** Frees the poller's own descriptors. Every handle must have been closed. */

@@ -61,8 +61,8 @@ export class ReadinessPoller extends SocketPoller {
   readonly #backend: ReadinessBackend;
   /** Opened during this poll, to be registered at its end, as handle and generation. */
   #spoke: number[] = [];
-  /** What a wait has found, for the poll that follows; -1 for nothing waited. */
-  #found = -1;
+  /** Events that a wait has found, for the poll that follows. */
+  #found = 0;
 
   constructor(system: System, backend: ReadinessBackend) {
     super(system);
@@ -96,8 +96,8 @@ export class ReadinessPoller extends SocketPoller {
 
   poll(timeoutMs: number): number {
     const found = this.#found;
-    this.#found = -1;
-    const count = found >= 0 ? found : this.#backend.poll(this.pending ? 0 : timeoutMs);
+    this.#found = 0;
+    const count = found > 0 ? found : this.#backend.poll(this.pending ? 0 : timeoutMs);
     const { handles, generations, events } = this.#backend;
     this.polling = true;
     try {
@@ -117,17 +117,21 @@ export class ReadinessPoller extends SocketPoller {
     }
   }
 
+  get attendedReady(): boolean {
+    return this.#backend.attendedReady;
+  }
+
   attend(fd: number): number {
     return this.#backend.attend(fd);
   }
 
   wait(timeoutMs: number): boolean {
     const backend = this.#backend;
-    if (this.#found < 0) {
+    if (this.#found === 0) {
       backend.attendedReady = false;
       this.#found = backend.poll(this.pending ? 0 : timeoutMs);
     }
-    return (this.#found > 0 || this.pending) && !backend.attendedReady;
+    return this.#found > 0 || this.pending;
   }
 
   /** Who is still there is registered: what it has is then reported, as if it were new. */

@@ -82,6 +82,7 @@ export abstract class SocketPoller implements Poller {
   abstract poll(timeoutMs: number): number;
   abstract attend(fd: number): number;
   abstract wait(timeoutMs: number): boolean;
+  abstract readonly attendedReady: boolean;
   abstract wake(): void;
   abstract dispose(): void;
   abstract receive(handle: Handle): void;

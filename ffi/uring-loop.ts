@@ -77,7 +77,8 @@ export abstract class UringLoop extends SocketPoller {
   /** What ends a wait, and which request polls it: those for former ones are dropped. */
   #attended = -1;
   #attendedAsked = false;
-  #attendedReady = false;
+  #attendedTold = false;
+  attendedReady = false;
   #attendedNumber = 0;
   readonly #onExit = (): void => this.#exit();
 
@@ -149,7 +150,7 @@ export abstract class UringLoop extends SocketPoller {
     }
     this.#attended = fd;
     this.#attendedAsked = false;
-    this.#attendedReady = false;
+    this.#attendedTold = false;
     this.#attendedNumber = (this.#attendedNumber + 1) | 0;
     return 0;
   }
@@ -158,16 +159,22 @@ export abstract class UringLoop extends SocketPoller {
     if (this.polling) return false;
     this.polling = true;
     try {
-      if (this.#attendedReady) return false;
-      if (this.queue.length > 0 || this.#delivered < this.#takenEnd) return true;
       if (!this.#attendedAsked && this.#attended >= 0) {
         this.#attendedAsked = true;
         this.requestPoll(this.#attended, ATTENDED, this.#attendedNumber);
       }
-      this.enter(this.ring.waiting !== 0 ? 0 : timeoutMs);
-      return this.#delivered < this.#takenEnd && !this.#attendedReady;
+      const ready = this.queue.length > 0 || this.#delivered < this.#takenEnd || this.ring.waiting !== 0;
+      const wait = ready || this.#attendedTold ? 0 : timeoutMs;
+      if (wait !== 0 || this.ring.worthEntering) this.enter(wait);
+      else this.take();
+      this.attendedReady = this.#attendedTold;
+      this.#attendedTold = false;
+      // What tells of nothing is no reason to look.
+      while (this.#delivered < this.#takenEnd && (this.#taken[this.#delivered + 1] & KIND) === IGNORED) {
+        this.#delivered += WORDS;
+      }
+      return this.queue.length > 0 || this.#delivered < this.#takenEnd;
     } finally {
-      this.#attendedReady = false;
       this.polling = false;
     }
   }
@@ -232,7 +239,7 @@ export abstract class UringLoop extends SocketPoller {
         this.#taken[at + 1] = IGNORED;
         if (this.#taken[at] !== this.#attendedNumber) continue;
         this.#attendedAsked = false;
-        this.#attendedReady = true;
+        this.#attendedTold = true;
       } else if (kind === WAKE && !this.polling) {
         // Whoever watches the descriptor waits for it: as nothing has been read, the kernel tells of it again.
         this.#taken[at + 1] = IGNORED;

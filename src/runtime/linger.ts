@@ -30,6 +30,8 @@ let waitedMs = 0;
 export class Linger {
   /** The thread waits here, and the host's loop does not watch the poller. */
   active = false;
+  /** The host's loop has something to do: so it was when the last wait ended. */
+  hostIsDue = false;
   /** Turns that had something, since the last try, and how many there are to be before the next. */
   turns = 0;
   after = FIRST_AFTER;
@@ -65,11 +67,15 @@ export class Linger {
     this.#keeper = setTimeout(() => {}, MAX_TIMER_MS);
   }
 
-  /** True when the poller has something; else the host's loop is to have its turn. */
-  wait(): boolean {
+  /** Waits, or with `atOnce` only looks. True when the poller has something. */
+  wait(atOnce: boolean): boolean {
     const host = this.#host as HostLoop;
     const timeout = host.timeout();
-    if (timeout === 0) return false;
+    if (atOnce || timeout === 0) {
+      const ready = this.#poller.wait(0);
+      this.hostIsDue = timeout === 0 || this.#poller.attendedReady;
+      return ready;
+    }
     const before = monotonicNow();
     const ready = this.#poller.wait(timeout > FAR_MS ? -1 : timeout);
     const now = monotonicNow();
@@ -78,7 +84,8 @@ export class Linger {
       this.#told = now;
       host.updateTime();
     }
-    if (ready) {
+    this.hostIsDue = !ready || this.#poller.attendedReady;
+    if (!this.hostIsDue) {
       if (this.#balance < PATIENCE) this.#balance++;
     } else if (--this.#balance < 0) {
       this.after = Math.min(this.after * 2, LAST_AFTER);

@@ -41,6 +41,8 @@ export class Runtime {
   #immediate: NodeJS.Immediate | undefined;
   /** A turn belongs to no request, though a request's code may queue it. */
   #outside: Context | undefined;
+  /** Who lingers looks for no other reason than that the poller has something, but for this one. */
+  #due = false;
   #disposed = false;
   #holds = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -51,7 +53,10 @@ export class Runtime {
     this.poller = poller;
     this.#now = monotonicNow();
     this.deadlines = new Deadlines(this.#now, (handle) => this.#expired(handle));
-    poller.onPending = () => this.schedule();
+    poller.onPending = () => {
+      // A wait begins with what is pending.
+      if (!this.#linger.active) this.schedule();
+    };
     poller.onLeaving = (change) => {
       this.leaving += change;
       if (change > 0) return this.hold();
@@ -136,6 +141,7 @@ export class Runtime {
 
   /** Queues a turn, unless one is queued. */
   readonly schedule = (): void => {
+    this.#due = true;
     if (this.#scheduled) return;
     this.#scheduled = true;
     // A poller that looks again and again must not keep alive what nobody holds: then the watch has to ask for it.
@@ -154,8 +160,10 @@ export class Runtime {
 
   /** From the host's loop, and so from no code of anybody's. */
   readonly #woken = (): void => {
-    this.#outside ??= contextHere();
-    if (this.#holds > 0 && !this.#queued && this.#linger.turns >= this.#linger.after) this.#linger.begin();
+    const { turns, after } = this.#linger;
+    // Not before the first answer: what it takes of Node is not loaded yet.
+    if (turns > 0) this.#outside ??= contextHere();
+    if (this.#holds > 0 && !this.#queued && turns >= after) this.#linger.begin();
     this.#queueTurn();
   };
 
@@ -170,17 +178,21 @@ export class Runtime {
     this.#immediate?.unref();
     try {
       do {
+        if (this.#holds === 0) linger.end();
+        if (!linger.active) break;
+        if (!linger.wait(this.#due) && !this.#due) continue;
         this.#look();
         runTicks();
-        if (this.#holds === 0) linger.end();
-      } while (linger.active && linger.wait());
+      } while (!linger.hostIsDue);
     } finally {
       if (this.#holds > 0) this.#immediate?.ref();
+      else if (this.#due || this.poller.pending) this.poller.wake();
     }
   };
 
   #look(): void {
     if (this.#disposed) return;
+    this.#due = false;
     this.#now = monotonicNow();
     this.#turning = true;
     turnBegan(this.#now);
@@ -195,8 +207,7 @@ export class Runtime {
       turnEnded(events);
     }
     if (events > 0) this.#linger.turns++;
-    // Who lingers comes back by itself.
-    if (this.poller.pending) this.schedule();
+    if (this.poller.pending && !this.#linger.active) this.schedule();
     if (this.poller.stalled > 0 && this.#retry === undefined) {
       this.#retry = setTimeout(() => {
         this.#retry = undefined;
@@ -218,7 +229,7 @@ export class Runtime {
         this.#timerAt = Number.POSITIVE_INFINITY;
         this.#now = monotonicNow();
         // What has come in time counts, however late we are: a turn looks for it before it sees to deadlines.
-        if (this.#now - due > LATE_MS) this.#queueTurn();
+        if (this.#now - due > LATE_MS) this.schedule();
         else this.#advance();
       },
       Math.max(1, Math.ceil(this.#timerAt - monotonicNow())),

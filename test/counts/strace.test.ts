@@ -41,7 +41,11 @@ test("recv, send and epoll_wait of 300 requests", async () => {
     assert.is(seen["recvfrom"], ours("recv"));
     assert.is(seen["sendto"], ours("send"));
     // libuv's own waiting is epoll_pwait(2), which on arm64 is ours as well.
-    if (process.arch === "x64") assert.is(seen["epoll_wait"], ours("epoll_wait"));
+    if (process.arch === "x64") {
+      // Looks that found nothing are not counted: those between the two questions.
+      const looks = seen["epoll_wait"] - ours("epoll_wait");
+      assert.ok(looks >= 0 && looks < 30, `${looks} looks that found nothing`);
+    }
   } finally {
     if (strace.exitCode === null) strace.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
