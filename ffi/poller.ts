@@ -4,7 +4,8 @@
  *   open(fd, sink) → handle     watch a descriptor; everything that happens to it is told to its sink
  *   close(handle)               stop watching and close the descriptor
  *   poll(timeoutMs) → count     deliver what the kernel has; 0 looks and returns, -1 parks until something happens
- *   wake()                      make a parked poll return; the one call that any thread may make
+ *   attend(fd), wait(timeoutMs) wait as a parked poll does, until the host's loop has something too; deliver nothing
+ *   wake()                      make a parked poll or wait return; the one call that any thread may make
  *
  * and the operations on a handle: accept, connect, receive/pause, receiveDatagrams, send, sendSome, sendTo, sendFile,
  * shutdown. They are operations rather than readiness, so that completion kernels (io_uring, IOCP) and readiness kernels

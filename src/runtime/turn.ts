@@ -4,7 +4,8 @@
  * Parked, the host's loop watches the poller's descriptor (`ffi/watch.ts`) and the process costs nothing. When it
  * becomes readable one immediate is queued; that immediate is the turn: look at the poller once, let the sinks work,
  * see to deadlines. Then the loop goes on to its own timers, files and promises, so a busy network never starves
- * them, and comes back at once if there is more (the watch is level-triggered).
+ * them, and comes back at once if there is more (the watch is level-triggered). Under traffic it is the other way round:
+ * the turn waits with the poller, and leaves when the host's loop has something (`linger.ts`).
  */
 import { type Handle, openPoller, type Poller, type Sink } from "../../ffi/poller.ts";
 import { type Watch, watch } from "../../ffi/watch.ts";
