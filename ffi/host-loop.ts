@@ -16,6 +16,7 @@ export interface HostLoop {
 /** That of this thread; undefined where the host is none that we can wait for. */
 export function hostLoop(): HostLoop | undefined {
   if (process.versions["uv"] === undefined || process.versions["deno"] !== undefined) return undefined;
+  if (process.versions["bun"] !== undefined) return undefined;
   try {
     const c = koffi.load(null);
     // v8::Isolate::GetCurrent() and node::GetCurrentEventLoop(v8::Isolate*), by their names in the executable.
