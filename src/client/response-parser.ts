@@ -6,6 +6,8 @@
  * until the next `parse`, so a response costs no object here.
  */
 
+import { CLOSE, connectionOptions, contentLength, isWord, KEEP_ALIVE, TOKEN, VALUE } from "../http/field-value.ts";
+
 export const COMPLETE = 0;
 export const INCOMPLETE = 1;
 /** `reason` says why. */
@@ -15,22 +17,11 @@ export const MALFORMED = 2;
 export const MAX_HEAD = 256 * 1024;
 const MAX_FIELDS = 512;
 
-/** RFC 9110, 5.6.2: tchar. */
-const TOKEN = new Uint8Array(256);
-for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-  TOKEN[c.charCodeAt(0)] = 1;
-}
-/** RFC 9110, 5.5: field-vchar, SP and HTAB; the same stand in a reason phrase (RFC 9112, 4). */
-const VALUE = new Uint8Array(256);
-for (let c = 0x20; c < 0x100; c++) VALUE[c] = c === 0x7f ? 0 : 1;
-VALUE[0x09] = 1;
-
 const CR = 0x0d;
 const LF = 0x0a;
 const SP = 0x20;
 const HTAB = 0x09;
 const COLON = 0x3a;
-const COMMA = 0x2c;
 const VERSION = "HTTP/1.";
 
 export class ResponseParser {
@@ -56,8 +47,8 @@ export class ResponseParser {
   reason = "";
 
   #bytes: Uint8Array = new Uint8Array(0);
-  #close = false;
-  #keep = false;
+  /** What Connection says: bits of CLOSE and KEEP_ALIVE. */
+  #options = 0;
   #codings = 0;
 
   /** Parses one head from `bytes[start, end)`. */
@@ -97,8 +88,7 @@ export class ResponseParser {
     this.encodingStart = 0;
     this.encodingEnd = 0;
     this.located = false;
-    this.#close = false;
-    this.#keep = false;
+    this.#options = 0;
     this.#codings = 0;
     let count = 0;
     for (;;) {
@@ -146,24 +136,25 @@ export class ResponseParser {
   #field(name: number, nameEnd: number, value: number, end: number): boolean {
     switch (nameEnd - name) {
       case 8:
-        if (this.#is(name, nameEnd, "location")) this.located = true;
+        if (isWord(this.#bytes, name, nameEnd, "location")) this.located = true;
         return true;
       case 10:
-        if (this.#is(name, nameEnd, "connection")) this.#connection(value, end);
-        else if (this.#is(name, nameEnd, "keep-alive")) this.#kept(value, end);
+        if (isWord(this.#bytes, name, nameEnd, "connection")) {
+          this.#options |= connectionOptions(this.#bytes, value, end);
+        } else if (isWord(this.#bytes, name, nameEnd, "keep-alive")) this.#kept(value, end);
         return true;
       case 14:
-        return this.#is(name, nameEnd, "content-length") ? this.#length(value, end) : true;
+        return isWord(this.#bytes, name, nameEnd, "content-length") ? this.#length(value, end) : true;
       case 16:
-        if (!this.#is(name, nameEnd, "content-encoding")) return true;
+        if (!isWord(this.#bytes, name, nameEnd, "content-encoding")) return true;
         // Several lines are one list (RFC 9110, 5.3): whoever decodes reads all of them.
         this.encodingStart = value;
         this.encodingEnd = end;
         return true;
       default:
-        if (!this.#is(name, nameEnd, "transfer-encoding")) return true;
+        if (!isWord(this.#bytes, name, nameEnd, "transfer-encoding")) return true;
         if (++this.#codings > 1) return this.#no("it has more than one Transfer-Encoding");
-        if (!this.#is(value, end, "chunked")) return this.#no("its Transfer-Encoding is not chunked");
+        if (!isWord(this.#bytes, value, end, "chunked")) return this.#no("its Transfer-Encoding is not chunked");
         this.chunked = true;
         return true;
     }
@@ -175,22 +166,8 @@ export class ResponseParser {
       if (this.contentLength >= 0) return this.#malformed("it has both Content-Length and Transfer-Encoding");
       if (this.minor === 0) return this.#malformed("it has a Transfer-Encoding in HTTP/1.0");
     }
-    this.keepAlive = this.minor === 1 ? !this.#close : this.#keep && !this.#close;
+    this.keepAlive = this.minor === 1 ? (this.#options & CLOSE) === 0 : this.#options === KEEP_ALIVE;
     return COMPLETE;
-  }
-
-  /** RFC 9110, 7.6.1: a list of options; only close and keep-alive concern us. */
-  #connection(value: number, end: number): void {
-    for (let i = value; i < end; ) {
-      let stop = i;
-      while (stop < end && this.#bytes[stop] !== COMMA) stop++;
-      let last = stop;
-      while (i < last && (this.#bytes[i] === SP || this.#bytes[i] === HTAB)) i++;
-      while (last > i && (this.#bytes[last - 1] === SP || this.#bytes[last - 1] === HTAB)) last--;
-      if (this.#is(i, last, "close")) this.#close = true;
-      else if (this.#is(i, last, "keep-alive")) this.#keep = true;
-      i = stop + 1;
-    }
   }
 
   /** A list of parameters (RFC 2068, 19.7.1.1), of which nothing but the time matters, and nothing depends on it. */
@@ -203,14 +180,8 @@ export class ResponseParser {
   /** RFC 9112, 6.3: a list or a repetition of the same length may be accepted; we refuse both. */
   #length(value: number, end: number): boolean {
     if (this.contentLength >= 0) return this.#no("it has more than one Content-Length");
-    if (value === end || end - value > 16) return this.#no("its Content-Length is not a number");
-    let length = 0;
-    for (let i = value; i < end; i++) {
-      const digit = this.#bytes[i] - 0x30;
-      if (!isDigit(digit)) return this.#no("its Content-Length is not a number");
-      length = length * 10 + digit;
-    }
-    if (length > Number.MAX_SAFE_INTEGER) return this.#no("its Content-Length is not a number");
+    const length = contentLength(this.#bytes, value, end);
+    if (length < 0) return this.#no("its Content-Length is not a number");
     this.contentLength = length;
     return true;
   }
@@ -221,16 +192,6 @@ export class ResponseParser {
 
   #tooLarge(): number {
     return this.#malformed(`its head is larger than ${MAX_HEAD / 1024} KiB`);
-  }
-
-  /** Compares `bytes[at, end)` with a lower-case word, ignoring ASCII case. */
-  #is(at: number, end: number, word: string): boolean {
-    if (end - at !== word.length) return false;
-    for (let k = 0; k < word.length; k++) {
-      const c = this.#bytes[at + k];
-      if (c !== word.charCodeAt(k) && (c < 0x41 || c > 0x5a || (c | 0x20) !== word.charCodeAt(k))) return false;
-    }
-    return true;
   }
 
   #malformed(reason: string): number {

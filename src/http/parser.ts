@@ -7,19 +7,12 @@
  * its fields, valid until the next `parse`, so a request costs no object here.
  */
 
+import { CLOSE, connectionOptions, contentLength, isWord, KEEP_ALIVE, TOKEN, VALUE } from "./field-value.ts";
+
 /** Results of `parse` below 100; anything else is the status to refuse with. */
 export const COMPLETE = 0;
 export const INCOMPLETE = 1;
 
-/** RFC 9110, 5.6.2: tchar. */
-const TOKEN = new Uint8Array(256);
-for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-  TOKEN[c.charCodeAt(0)] = 1;
-}
-/** RFC 9110, 5.5: field-vchar, SP and HTAB. */
-const VALUE = new Uint8Array(256);
-for (let c = 0x20; c < 0x100; c++) VALUE[c] = c === 0x7f ? 0 : 1;
-VALUE[0x09] = 1;
 /**
  * What a request target may hold up to its "?", and from there on: the characters of RFC 3986, and what browsers and
  * curl send unencoded all the same. RFC 9112, 3.2 asks to refuse others: "<" and ">" anywhere; in a path, "`", and "\",
@@ -42,7 +35,6 @@ const LF = 0x0a;
 const SP = 0x20;
 const HTAB = 0x09;
 const COLON = 0x3a;
-const COMMA = 0x2c;
 const QUESTION_MARK = 0x3f;
 
 /** A request line or field line longer than this is refused (414, 431) long before the whole head's limit. */
@@ -77,8 +69,8 @@ export class HeadParser {
 
   readonly #limits: HeadLimits;
   #bytes: Uint8Array = new Uint8Array(0);
-  #close = false;
-  #keep = false;
+  /** What Connection says: bits of CLOSE and KEEP_ALIVE. */
+  #options = 0;
   #codings = 0;
 
   constructor(limits: HeadLimits) {
@@ -118,8 +110,7 @@ export class HeadParser {
     this.contentLength = -1;
     this.chunked = false;
     this.expectContinue = false;
-    this.#close = false;
-    this.#keep = false;
+    this.#options = 0;
     this.#codings = 0;
     let count = 0;
     for (;;) {
@@ -165,21 +156,24 @@ export class HeadParser {
   #field(name: number, nameEnd: number, value: number, end: number): number {
     switch (nameEnd - name) {
       case 4:
-        return this.#is(name, nameEnd, "host") ? this.#host(value, end) : COMPLETE;
+        return isWord(this.#bytes, name, nameEnd, "host") ? this.#host(value, end) : COMPLETE;
       case 6:
-        if (!this.#is(name, nameEnd, "expect")) return COMPLETE;
+        if (!isWord(this.#bytes, name, nameEnd, "expect")) return COMPLETE;
         // RFC 9110, 10.1.1: the only expectation there is.
-        if (!this.#is(value, end, "100-continue")) return this.#refuse(417, "unknown expectation");
+        if (!isWord(this.#bytes, value, end, "100-continue")) return this.#refuse(417, "unknown expectation");
         this.expectContinue = true;
         return COMPLETE;
       case 10:
-        return this.#is(name, nameEnd, "connection") ? this.#connection(value, end) : COMPLETE;
+        if (isWord(this.#bytes, name, nameEnd, "connection")) {
+          this.#options |= connectionOptions(this.#bytes, value, end);
+        }
+        return COMPLETE;
       case 14:
-        return this.#is(name, nameEnd, "content-length") ? this.#contentLength(value, end) : COMPLETE;
+        return isWord(this.#bytes, name, nameEnd, "content-length") ? this.#contentLength(value, end) : COMPLETE;
       default:
-        if (!this.#is(name, nameEnd, "transfer-encoding")) return COMPLETE;
+        if (!isWord(this.#bytes, name, nameEnd, "transfer-encoding")) return COMPLETE;
         if (++this.#codings > 1) return this.#refuse(400, "repeated Transfer-Encoding");
-        if (!this.#is(value, end, "chunked")) return this.#transferCoding(value, end);
+        if (!isWord(this.#bytes, value, end, "chunked")) return this.#transferCoding(value, end);
         this.chunked = true;
         return COMPLETE;
     }
@@ -192,7 +186,7 @@ export class HeadParser {
       if (this.contentLength >= 0) return this.#refuse(400, "both Content-Length and Transfer-Encoding");
       if (this.minor === 0) return this.#refuse(400, "Transfer-Encoding in HTTP/1.0");
     }
-    this.keepAlive = this.minor === 1 ? !this.#close : this.#keep && !this.#close;
+    this.keepAlive = this.minor === 1 ? (this.#options & CLOSE) === 0 : this.#options === KEEP_ALIVE;
     if (this.minor === 0) this.expectContinue = false; // RFC 9110, 10.1.1
     return this.#target();
   }
@@ -214,8 +208,8 @@ export class HeadParser {
   /** `http://authority/path`: its authority replaces Host (RFC 9112, 3.2.2). */
   #absoluteForm(): number {
     let at = this.targetStart;
-    if (this.#is(at, at + 7, "http://")) at += 7;
-    else if (this.#is(at, at + 8, "https://")) at += 8;
+    if (isWord(this.#bytes, at, at + 7, "http://")) at += 7;
+    else if (isWord(this.#bytes, at, at + 8, "https://")) at += 8;
     else return this.#refuse(400, "malformed request target");
     let end = at;
     while (end < this.targetEnd && this.#bytes[end] !== 0x2f && this.#bytes[end] !== 0x3f) end++;
@@ -284,32 +278,11 @@ export class HeadParser {
     return dots === 3 && octet >= 0;
   }
 
-  /** RFC 9110, 7.6.1: a list of options; only close and keep-alive concern us. */
-  #connection(value: number, end: number): number {
-    for (let i = value; i < end; ) {
-      let stop = i;
-      while (stop < end && this.#bytes[stop] !== COMMA) stop++;
-      let last = stop;
-      while (i < last && (this.#bytes[i] === SP || this.#bytes[i] === HTAB)) i++;
-      while (last > i && (this.#bytes[last - 1] === SP || this.#bytes[last - 1] === HTAB)) last--;
-      if (this.#is(i, last, "close")) this.#close = true;
-      else if (this.#is(i, last, "keep-alive")) this.#keep = true;
-      i = stop + 1;
-    }
-    return COMPLETE;
-  }
-
   /** RFC 9112, 6.3: a list or a repetition of the same length may be accepted; we refuse both. */
   #contentLength(value: number, end: number): number {
     if (this.contentLength >= 0) return this.#refuse(400, "repeated Content-Length");
-    if (value === end || end - value > 16) return this.#refuse(400, "invalid Content-Length");
-    let length = 0;
-    for (let i = value; i < end; i++) {
-      const digit = this.#bytes[i] - 0x30;
-      if (digit < 0 || digit > 9) return this.#refuse(400, "invalid Content-Length");
-      length = length * 10 + digit;
-    }
-    if (length > Number.MAX_SAFE_INTEGER) return this.#refuse(400, "invalid Content-Length");
+    const length = contentLength(this.#bytes, value, end);
+    if (length < 0) return this.#refuse(400, "invalid Content-Length");
     this.contentLength = length;
     return COMPLETE;
   }
@@ -361,16 +334,6 @@ export class HeadParser {
   #unfinished(start: number, end: number): number {
     if (end - start > this.#limits.maxHeaderBytes) return this.#refuse(431, "request head too large");
     return INCOMPLETE;
-  }
-
-  /** Compares `bytes[at, end)` with a lower-case word, ignoring ASCII case. */
-  #is(at: number, end: number, word: string): boolean {
-    if (end - at !== word.length) return false;
-    for (let k = 0; k < word.length; k++) {
-      const c = this.#bytes[at + k];
-      if (c !== word.charCodeAt(k) && (c < 0x41 || c > 0x5a || (c | 0x20) !== word.charCodeAt(k))) return false;
-    }
-    return true;
   }
 
   #isExactly(at: number, end: number, word: string): boolean {
