@@ -8,7 +8,7 @@ import { memberOf } from "../values.ts";
 export const fetchWithoutTimeout: Rule = {
   id: "fetch-without-timeout",
   severity: "warning",
-  harm: "fetch() has no limit of its own: a server that accepts and never answers holds this request, and all its memory, until the process ends.",
+  harm: "the server that is asked decides how long this request lasts: one that accepts and never answers holds it, and all its memory, for 30 s (fetchHeaderTimeout), also when the client has left.",
   cure: "fetch(url, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(5_000)]) })",
   check({ project }, report) {
     for (const file of project.files) {
