@@ -146,11 +146,16 @@ test("an idle thread makes no turns, and says that it is idle", async () => {
   await sleep(50);
   const before = runtime().stats.turns;
   const began = utilization();
+  const from = performance.now();
   await sleep(400);
   assert.ok(runtime().lingers);
   const { idle, active, utilization: busy } = utilization(began);
   assert.ok(runtime().stats.turns - before < 10, `${runtime().stats.turns - before} turns`);
-  assert.ok(Math.abs(idle + active - 400) < 200, `${idle} ms idle and ${active} ms active`);
+  const elapsed = performance.now() - from;
+  assert.ok(
+    Math.abs(idle + active - elapsed) < 50 + elapsed / 5,
+    `${idle} ms idle, ${active} ms active, of ${elapsed}`,
+  );
   assert.ok(busy < 0.5, `${busy}`);
   await conn.write(buffer);
   await read;
@@ -159,7 +164,10 @@ test("an idle thread makes no turns, and says that it is idle", async () => {
 test("a busy one says that it is busy", async () => {
   const began = utilization();
   const until = performance.now() + 300;
-  while (performance.now() < until) await exchange();
+  while (performance.now() < until) {
+    await exchange();
+    for (const from = performance.now(); performance.now() - from < 20; );
+  }
   assert.ok(utilization(began).utilization > 0.4);
 });
 
@@ -238,7 +246,7 @@ for (const [name, then] of Object.entries({
     const { code, signal, stderr } = await run(
       [process.execPath, "--input-type=module-typescript", "-e", program(then)],
       {
-        timeoutSeconds: 20,
+        timeoutSeconds: 60,
       },
     );
     assert.equal({ code, signal, stderr }, { code: 0, signal: null, stderr: "" });
