@@ -163,6 +163,7 @@ export abstract class UringLoop extends SocketPoller {
         this.#attendedAsked = true;
         this.requestPoll(this.#attended, ATTENDED, this.#attendedNumber);
       }
+      this.roundEnded();
       const ready = this.queue.length > 0 || this.#delivered < this.#takenEnd || this.ring.waiting !== 0;
       const wait = ready || this.#attendedTold ? 0 : timeoutMs;
       if (wait !== 0 || this.ring.worthEntering) this.enter(wait);

@@ -55,8 +55,8 @@ export class Runtime {
     this.#now = monotonicNow();
     this.deadlines = new Deadlines(this.#now, (handle) => this.#expired(handle));
     poller.onPending = () => {
-      // A wait begins with what is pending.
-      if (!this.#linger.active) this.schedule();
+      // A wait begins with what is pending; what lacks memory or descriptors is for a turn to see.
+      if (!this.#linger.active || poller.stalled > 0) this.schedule();
     };
     poller.onLeaving = (change) => {
       this.leaving += change;

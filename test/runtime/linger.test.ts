@@ -202,6 +202,24 @@ test("what a task throws outside of all promises ends no turns", async () => {
   await exchange();
 });
 
+test("what lacks memory outside of a turn is tried again", async () => {
+  await linger();
+  const read = conn.read(buffer);
+  const { system, constants } = runtime().poller;
+  const calls = system as { -readonly [K in keyof typeof system]: (typeof system)[K] };
+  const { send } = calls;
+  let failed = false;
+  calls.send = () => {
+    calls.send = send;
+    failed = true;
+    return -constants.errno.ENOMEM;
+  };
+  await sleep(1);
+  await conn.write(buffer);
+  await read;
+  assert.ok(failed);
+});
+
 test("a turn belongs to nobody's context, whoever has queued it", async () => {
   const storage = new AsyncLocalStorage<number>();
   const seen = new Set<number | undefined>();
