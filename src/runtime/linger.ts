@@ -34,7 +34,7 @@ export class Linger {
   hostIsDue = false;
   /** Turns that had something, since the last try, and how many there are to be before the next. */
   turns = 0;
-  after = FIRST_AFTER;
+  after: number;
   readonly #poller: Poller;
   readonly #watch: Watch;
   #host: HostLoop | undefined;
@@ -44,7 +44,8 @@ export class Linger {
   /** A loop that nothing holds says that it need not wait at all. */
   #keeper: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(poller: Poller, watch: Watch) {
+  constructor(poller: Poller, watch: Watch, after = FIRST_AFTER) {
+    this.after = after;
     this.#poller = poller;
     this.#watch = watch;
   }

@@ -50,7 +50,8 @@ export class Runtime {
   #timerAt = Number.POSITIVE_INFINITY;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(poller: Poller = openPoller().poller) {
+  /** `lingerAfter`: turns with something before it waits with the poller (`linger.ts`), for tests. */
+  constructor(poller: Poller = openPoller().poller, lingerAfter?: number) {
     this.poller = poller;
     this.#now = monotonicNow();
     this.deadlines = new Deadlines(this.#now, (handle) => this.#expired(handle));
@@ -75,7 +76,7 @@ export class Runtime {
       if (poller.sink(handle) === sink) this.close(handle);
     };
     this.#watch = watch(poller.descriptor, this.#woken);
-    this.#linger = new Linger(poller, this.#watch);
+    this.#linger = new Linger(poller, this.#watch, lingerAfter);
   }
 
   /**

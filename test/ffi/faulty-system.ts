@@ -163,6 +163,6 @@ export function openOn(other: System, backend: Backend, ring?: FaultyRing): Poll
 
 /** Puts a runtime on this system in place; the function undoes it. */
 export function runOn(other: System, backend: Backend = "epoll", ring?: FaultyRing) {
-  const runtime = new Runtime(openOn(other, backend, ring));
+  const runtime = new Runtime(openOn(other, backend, ring), 1);
   return { runtime, restore: replaceRuntime(runtime) };
 }
