@@ -187,6 +187,8 @@ export class Runtime {
         runTicks();
       } while (!linger.hostIsDue);
     } finally {
+      // Nobody watches the poller now but the turn that is queued: it must come.
+      if (this.#holds === 0) linger.end();
       if (this.#holds > 0) this.#immediate?.ref();
       else if (this.#due || this.poller.pending) this.poller.wake();
     }
