@@ -1,6 +1,6 @@
 /**
  * Node tells how busy its event loop is (`performance.eventLoopUtilization`), and takes for work whatever is not a wait of
- * its own. So what a thread waits elsewhere (`linger.ts`) is moved from one side to the other; not all, as that call does
+ * its own. So what a thread waits elsewhere (`poller-wait.ts`) is moved from one side to the other; not all, as that call does
  * work too: the CPU time of the thread is the least that it was busy.
  */
 import type { EventLoopUtilization, performance as Performance } from "node:perf_hooks";

@@ -5,14 +5,14 @@
  * becomes readable one immediate is queued; that immediate is the turn: look at the poller once, let the sinks work,
  * see to deadlines. Then the loop goes on to its own timers, files and promises, so a busy network never starves
  * them, and comes back at once if there is more (the watch is level-triggered). Under traffic it is the other way round:
- * the turn waits with the poller, and leaves when the host's loop has something (`linger.ts`).
+ * the turn waits with the poller, and leaves when the host's loop has something (`poller-wait.ts`).
  */
 import { type Handle, openPoller, type Poller, type Sink } from "../../ffi/poller.ts";
 import { type Watch, watch } from "../../ffi/watch.ts";
 import { monotonicNow } from "./clock.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Linger, runTicks } from "./linger.ts";
 import { logError } from "./log.ts";
+import { PollerWait, runTicks } from "./poller-wait.ts";
 import { type Context, contextHere, leaveRequests } from "./request-context.ts";
 import { turnBegan, turnEnded, turnStats } from "./stall-clock.ts";
 
@@ -32,7 +32,7 @@ export class Runtime {
   leaving = 0;
   readonly left = new Set<() => void>();
   readonly #watch: Watch;
-  readonly #linger: Linger;
+  readonly #pollerWait: PollerWait;
   #now: number;
   #turning = false;
   /** A turn is on its way; and the immediate of it is queued. */
@@ -42,7 +42,7 @@ export class Runtime {
   #immediate: NodeJS.Immediate | undefined;
   /** A turn belongs to no request, though a request's code may queue it. */
   #outside: Context | undefined;
-  /** Who lingers looks for no other reason than that the poller has something, but for this one. */
+  /** Who waits with it looks for no other reason than that the poller has something, but for this one. */
   #due = false;
   #disposed = false;
   #holds = 0;
@@ -50,14 +50,14 @@ export class Runtime {
   #timerAt = Number.POSITIVE_INFINITY;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
-  /** `lingerAfter`: turns with something before it waits with the poller (`linger.ts`), for tests. */
-  constructor(poller: Poller = openPoller().poller, lingerAfter?: number) {
+  /** `waitAfter`: turns with something before it waits with the poller (`poller-wait.ts`), for tests. */
+  constructor(poller: Poller = openPoller().poller, waitAfter?: number) {
     this.poller = poller;
     this.#now = monotonicNow();
     this.deadlines = new Deadlines(this.#now, (handle) => this.#expired(handle));
     poller.onPending = () => {
       // A wait begins with what is pending; what lacks memory or descriptors is for a turn to see.
-      if (!this.#linger.active || poller.stalled > 0) this.schedule();
+      if (!this.#pollerWait.active || poller.stalled > 0) this.schedule();
     };
     poller.onLeaving = (change) => {
       this.leaving += change;
@@ -76,7 +76,7 @@ export class Runtime {
       if (poller.sink(handle) === sink) this.close(handle);
     };
     this.#watch = watch(poller.descriptor, this.#woken);
-    this.#linger = new Linger(poller, this.#watch, lingerAfter);
+    this.#pollerWait = new PollerWait(poller, this.#watch, waitAfter);
   }
 
   /**
@@ -87,9 +87,9 @@ export class Runtime {
     return this.#turning ? this.#now : monotonicNow();
   }
 
-  /** The thread waits with the poller's call, not with the host's loop (`linger.ts`). */
-  get lingers(): boolean {
-    return this.#linger.active;
+  /** The thread waits with the poller's call, not with the host's loop (`poller-wait.ts`). */
+  get waitsOnPoller(): boolean {
+    return this.#pollerWait.active;
   }
 
   /**
@@ -121,14 +121,14 @@ export class Runtime {
   hold(): void {
     if (this.#holds++ !== 0) return;
     this.#watch.ref();
-    if (!this.#linger.active) this.#immediate?.ref();
+    if (!this.#pollerWait.active) this.#immediate?.ref();
     if (this.#scheduled) this.#queueTurn();
   }
   release(): void {
     if (--this.#holds > 0) return;
     this.#watch.unref();
-    // Between two reads nothing may hold: a turn that lingers sees to it when promises have gone on.
-    if (!this.#linger.active) this.#immediate?.unref();
+    // Between two reads nothing may hold: a turn that waits with the poller sees to it when promises have gone on.
+    if (!this.#pollerWait.active) this.#immediate?.unref();
   }
 
   /** Frees what the runtime itself holds: for tests and threads that end. Every handle must have been closed. */
@@ -136,7 +136,7 @@ export class Runtime {
     this.#disposed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#retry);
-    this.#linger.end();
+    this.#pollerWait.end();
     this.#watch.close();
     this.poller.dispose();
   }
@@ -162,33 +162,33 @@ export class Runtime {
 
   /** From the host's loop, and so from no code of anybody's. */
   readonly #woken = (): void => {
-    const { turns, after } = this.#linger;
+    const { turns, after } = this.#pollerWait;
     // Not before the first answer: what it takes of Node is not loaded yet.
     if (turns > 0) this.#outside ??= contextHere();
-    if (this.#holds > 0 && !this.#queued && turns >= after) this.#linger.begin();
+    if (this.#holds > 0 && !this.#queued && turns >= after) this.#pollerWait.begin();
     this.#queueTurn();
   };
 
   readonly #turn = (): void => {
     this.#scheduled = false;
     this.#queued = false;
-    const linger = this.#linger;
-    if (!linger.active) return this.#look();
+    const pollerWait = this.#pollerWait;
+    if (!pollerWait.active) return this.#look();
     // The loop says that it need not be left alone as long as an immediate is to run, or runs now: the next one stands for
     // this, and counts for nothing until it does. Before all else, so that what a task throws does not end the turns.
     this.#queueTurn();
     this.#immediate?.unref();
     try {
       do {
-        if (this.#holds === 0) linger.end();
-        if (!linger.active) break;
-        if (!linger.wait(this.#due) && !this.#due) continue;
+        if (this.#holds === 0) pollerWait.end();
+        if (!pollerWait.active) break;
+        if (!pollerWait.wait(this.#due) && !this.#due) continue;
         this.#look();
         runTicks();
-      } while (!linger.hostIsDue);
+      } while (!pollerWait.hostIsDue);
     } finally {
       // Nobody watches the poller now but the turn that is queued: it must come.
-      if (this.#holds === 0) linger.end();
+      if (this.#holds === 0) pollerWait.end();
       if (this.#holds > 0) this.#immediate?.ref();
       else if (this.#due || this.poller.pending) this.poller.wake();
     }
@@ -210,8 +210,8 @@ export class Runtime {
       this.#turning = false;
       turnEnded(events);
     }
-    if (events > 0) this.#linger.turns++;
-    if (this.poller.pending && !this.#linger.active) this.schedule();
+    if (events > 0) this.#pollerWait.turns++;
+    if (this.poller.pending && !this.#pollerWait.active) this.schedule();
     if (this.poller.stalled > 0 && this.#retry === undefined) {
       this.#retry = setTimeout(() => {
         this.#retry = undefined;

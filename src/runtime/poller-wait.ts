@@ -27,7 +27,7 @@ export const runTicks: () => void = tickCallback ?? (() => {});
 /** What this thread has waited here. */
 let waitedMs = 0;
 
-export class Linger {
+export class PollerWait {
   /** The thread waits here, and the host's loop does not watch the poller. */
   active = false;
   /** The host's loop has something to do: so it was when the last wait ended. */

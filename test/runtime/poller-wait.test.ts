@@ -37,26 +37,26 @@ async function exchange(): Promise<void> {
 }
 
 /** Traffic, until the thread waits with the poller. */
-async function linger(): Promise<void> {
-  for (let i = 0; i < 20_000 && !runtime().lingers; i++) await exchange();
-  assert.ok(runtime().lingers, "it lingers");
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20_000 && !runtime().waitsOnPoller; i++) await exchange();
+  assert.ok(runtime().waitsOnPoller, "it waits with the poller");
 }
 
 const utilization = (since?: EventLoopUtilization): EventLoopUtilization =>
   (performance as unknown as typeof Performance).eventLoopUtilization(since);
 
-const test = suite("lingering");
+const test = suite("waiting with the poller");
 // What is waited for may hold nothing itself.
 const keeper = setInterval(() => {}, 1_000_000);
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** While the thread waits for `conn`, and not for long if it waits in vain. */
-async function lingering<T>(what: () => Promise<T>): Promise<T> {
-  await linger();
+async function waiting<T>(what: () => Promise<T>): Promise<T> {
+  await settle();
   const read = conn.read(buffer);
   const result = await what();
-  assert.ok(runtime().lingers, "it still lingers");
+  assert.ok(runtime().waitsOnPoller, "it still does");
   await conn.write(buffer);
   await read;
   return result;
@@ -65,11 +65,11 @@ async function lingering<T>(what: () => Promise<T>): Promise<T> {
 test("timers come, not too early however long nothing else has", async () => {
   for (const ms of [0, 1, 20, 150]) {
     const from = performance.now();
-    await lingering(() => sleep(ms));
+    await waiting(() => sleep(ms));
     assert.ok(performance.now() - from >= ms - 1, `${performance.now() - from} ms, of ${ms}`);
   }
   // One that is set when a long wait is over begins then, not when that wait did.
-  await linger();
+  await settle();
   const after = sleep(100).then(() => conn.write(buffer));
   await conn.read(buffer);
   const from = performance.now();
@@ -78,28 +78,28 @@ test("timers come, not too early however long nothing else has", async () => {
 });
 
 test("so do immediates, ticks and promises", async () => {
-  await lingering(() => new Promise<void>((resolve) => setImmediate(resolve)));
-  await lingering(() => new Promise<void>((resolve) => process.nextTick(resolve)));
-  await lingering(async () => {
+  await waiting(() => new Promise<void>((resolve) => setImmediate(resolve)));
+  await waiting(() => new Promise<void>((resolve) => process.nextTick(resolve)));
+  await waiting(async () => {
     for (let i = 0; i < 100; i++) await undefined;
   });
 });
 
 test("and files, other threads' messages, signals and processes", async () => {
-  assert.match(await lingering(() => readFile(new URL(import.meta.url), "utf8")), /files/);
-  const code = await lingering(async () => {
+  assert.match(await waiting(() => readFile(new URL(import.meta.url), "utf8")), /files/);
+  const code = await waiting(async () => {
     const worker = new Worker(`require("worker_threads").parentPort.once("message", process.exit)`, { eval: true });
     worker.postMessage(3);
     return once(worker, "exit");
   });
   assert.equal(code, [3]);
-  const signal = await lingering(async () => {
+  const signal = await waiting(async () => {
     const told = once(process, "SIGUSR2");
     process.kill(process.pid, "SIGUSR2");
     return told;
   });
   assert.is(signal[0], "SIGUSR2");
-  const child = await lingering(async () => {
+  const child = await waiting(async () => {
     const { stdout } = await promisify(execFile)(process.execPath, ["-p", "6 * 7"]);
     return stdout;
   });
@@ -111,7 +111,7 @@ test("and what sockets of the host's get", async () => {
   await once(theirs, "listening");
   const client = net.connect((theirs.address() as net.AddressInfo).port, "127.0.0.1");
   await once(client, "connect");
-  await lingering(async () => {
+  await waiting(async () => {
     for (let i = 0; i < 20; i++) {
       client.write("ping");
       assert.is(String((await once(client, "data"))[0]), "ping");
@@ -141,14 +141,14 @@ test("nobody starves: timers, files and immediates under traffic that never paus
 });
 
 test("an idle thread makes no turns, and says that it is idle", async () => {
-  await linger();
+  await settle();
   const read = conn.read(buffer);
   await sleep(50);
   const before = runtime().stats.turns;
   const began = utilization();
   const from = performance.now();
   await sleep(400);
-  assert.ok(runtime().lingers);
+  assert.ok(runtime().waitsOnPoller);
   const { idle, active, utilization: busy } = utilization(began);
   assert.ok(runtime().stats.turns - before < 10, `${runtime().stats.turns - before} turns`);
   const elapsed = performance.now() - from;
@@ -172,10 +172,10 @@ test("a busy one says that it is busy", async () => {
 });
 
 test("when most wake-ups are the host's, its loop has the thread again", async () => {
-  await linger();
+  await settle();
   const read = conn.read(buffer);
-  for (let i = 0; i < 2000 && runtime().lingers; i++) await sleep(1);
-  assert.not(runtime().lingers);
+  for (let i = 0; i < 2000 && runtime().waitsOnPoller; i++) await sleep(1);
+  assert.not(runtime().waitsOnPoller);
   await conn.write(buffer);
   await read;
 });
@@ -198,12 +198,12 @@ test("what a task throws outside of all promises ends no turns", async () => {
   process.off("uncaughtException", keep);
   process.off("unhandledRejection", unhandled);
   assert.equal(caught.map((error) => (error as Error).message).sort(), ["of a microtask", "of a promise", "of a tick"]);
-  await linger();
+  await settle();
   await exchange();
 });
 
 test("what lacks memory outside of a turn is tried again", async () => {
-  await linger();
+  await settle();
   const read = conn.read(buffer);
   const { system, constants } = runtime().poller;
   const calls = system as { -readonly [K in keyof typeof system]: (typeof system)[K] };
@@ -248,11 +248,11 @@ const program = (then: string): string => `
   const [port] = await once(peer, "message");
   const conn = await connect({ port });
   const buffer = new Uint8Array(10);
-  for (let i = 0; i < 20000 && !runtime().lingers; i++) {
+  for (let i = 0; i < 20000 && !runtime().waitsOnPoller; i++) {
     await conn.write(buffer);
     await conn.read(buffer);
   }
-  if (!runtime().lingers) throw new Error("it does not linger");
+  if (!runtime().waitsOnPoller) throw new Error("it does not wait with the poller");
   ${then}`;
 
 for (const [name, then] of Object.entries({
