@@ -24,14 +24,22 @@ function collectYoung(): void {
   (collect ??= youngCollector())();
 }
 
-/** V8 gives its collector to contexts that are made while a flag is set: this one, and no other. */
+/**
+ * V8 gives its collector to contexts that are made while a flag is set: this one, and no other. The flag is the whole
+ * process's, and stays where the program was started with it: its own contexts and threads would find no `gc` any more.
+ */
 function youngCollector(): () => void {
   try {
     const v8 = process.getBuiltinModule("node:v8");
-    v8.setFlagsFromString("--expose-gc");
-    const gc: unknown = process.getBuiltinModule("node:vm").runInNewContext("gc");
-    v8.setFlagsFromString("--no-expose-gc");
-    if (typeof gc === "function") return () => gc({ type: "minor" });
+    const { runInNewContext } = process.getBuiltinModule("node:vm");
+    let gc: unknown = runInNewContext("globalThis.gc");
+    if (gc === undefined) {
+      v8.setFlagsFromString("--expose-gc");
+      gc = runInNewContext("gc");
+      v8.setFlagsFromString("--no-expose-gc");
+    }
+    const collector = gc;
+    if (typeof collector === "function") return () => collector({ type: "minor" });
   } catch {
     // Not in this host: it collects when it wants to.
   }

@@ -1,4 +1,5 @@
 // Chunks that die young are freed by collections of the young generation, and the collector is nobody else's.
+import { execFileSync } from "node:child_process";
 import { constants, PerformanceObserver } from "node:perf_hooks";
 import { runInNewContext } from "node:vm";
 import { test } from "uvu";
@@ -33,6 +34,19 @@ test("each 8 MiB of what is made and dropped, the young generation is collected"
 test("programs find no gc that they did not ask for", () => {
   assert.is(typeof globalThis.gc, "undefined");
   assert.is(runInNewContext("typeof gc"), "undefined");
+});
+
+test("those that were started with it keep it, whatever context comes later", () => {
+  const program = `
+    import { runInNewContext } from "node:vm";
+    import { madeGarbage } from ${JSON.stringify(new URL("../../src/runtime/young-garbage.ts", import.meta.url))};
+    madeGarbage(1 << 30);
+    // Behind the one that collects.
+    setImmediate(() => console.log(runInNewContext("typeof gc")));
+  `;
+  const { execPath } = process;
+  assert.is(String(execFileSync(execPath, ["--expose-gc", "--input-type=module", "-e", program])), "function\n");
+  assert.is(String(execFileSync(execPath, ["--input-type=module", "-e", program])), "undefined\n");
 });
 
 test.run();
