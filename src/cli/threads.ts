@@ -110,8 +110,9 @@ function remote(ready: readonly CheckName[] | undefined, pool: Pool): object | u
 }
 
 function spawn(data: WorkerData): Worker {
-  // Descriptors go from thread to thread: Node must not think that they are the worker's own.
-  const own = { trackUnmanagedFds: false, name: `slipway ${data.number}` };
+  // Files that its program has open, or is opening, as it dies are closed by Node, which knows those of its own open(2)
+  // alone; what goes from thread to thread it has never seen (src/parallel/shared.ts has the owners of that).
+  const own = { trackUnmanagedFds: true, name: `slipway ${data.number}` };
   const options = { workerData: data, transferList: [data.answers], ...own };
   if (process.getBuiltinModule("node:sea").isSea()) {
     return new Worker(EXECUTABLE_WORKER, { ...options, eval: true, execArgv: [] });

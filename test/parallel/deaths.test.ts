@@ -48,6 +48,36 @@ test("deaths leave no descriptor behind", async () => {
   assert.is((await server.stop()).code, 0);
 });
 
+test("files that it has open, or is opening, are closed as well", async () => {
+  const cwd = project({
+    "held.txt": "x",
+    "holds.ts": `
+      import { open, openSync } from "node:fs";
+      export default {
+        async fetch() {
+          openSync("held.txt");
+          await Deno.open("held.txt");
+          setTimeout(() => {
+            for (let i = 0; i < 20; i++) open("held.txt", () => {});
+            throw new Error("thrown on purpose");
+          });
+          return new Response("holds");
+        },
+      };
+    `,
+  });
+  const command = [...fromSource, "run", "holds.ts", "--port", "0", "--parallel", "2"];
+  const server = await startServer(command, { cwd });
+  const { pid } = server.child;
+  const held = (): number =>
+    readdirSync(`/proc/${pid}/fd`).filter((fd) => linkOf(`/proc/${pid}/fd/${fd}`).endsWith("/held.txt")).length;
+  assert.is(await whoAnswers(server.port), "holds");
+  await server.saw(/a worker thread died/);
+  assert.is(held(), 0);
+  const { code } = await server.stop();
+  assert.is(code, 0);
+});
+
 /** Which threads answer on so many connections. */
 async function openAndClose(port: number, count: number): Promise<ReadonlySet<string>> {
   const many = await openMany(port, count);
