@@ -1,7 +1,4 @@
 /** What the soak's server does beside its routes: files, a server that drains again and again, raw echoes, datagrams. */
-import { writeFileSync } from "node:fs";
-import { fileBytes } from "./handler-file.ts";
-
 type Handler = (request: Request) => Promise<Response>;
 
 /** As much of the `Deno` namespace as is used here. */
@@ -25,7 +22,6 @@ export function beside(handler: Handler): { file(): Promise<ReadableStream | nul
   if (SOAK_DOOR !== undefined) void revolve(Deno, Number(SOAK_DOOR), handler);
   if (SOAK_RAW !== undefined) void echo(Deno, Number(SOAK_RAW));
   if (SOAK_FILE !== undefined) {
-    writeFileSync(SOAK_FILE, fileBytes());
     const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
     datagramPort = socket.addr.port;
     void (async () => {

@@ -3,13 +3,14 @@
  * ordinary clients go on. What the calm phase had is what must be left; and over the silences memory must not climb.
  */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { besideKinds } from "./beside.ts";
 import { kinds, pause } from "./clients.ts";
 import { Deaths } from "./deaths.ts";
 import { type Failure, Ordinary } from "./ordinary.ts";
+import { fileBytes } from "./handler-file.ts";
 import { freePort } from "./port.ts";
 import { Random } from "./random.ts";
 import { mib, type Report, short } from "./report.ts";
@@ -59,9 +60,12 @@ async function run(seconds: number, seed: number, report: Report, ground: Ground
   const [door, raw] = [await freePort(), await freePort()];
   // A short run is one of many things on its machine: it has the routes only.
   const wide = seconds >= 60 || parallel > 0;
+  // Not by the server: a worker that takes the place of another would empty it under those who send it.
+  const file = join(folder, "file");
+  if (wide) writeFileSync(file, fileBytes());
   const ways: Record<string, string> = !wide
     ? {}
-    : { SOAK_DOOR: String(door), SOAK_RAW: String(raw), SOAK_FILE: join(folder, "file") };
+    : { SOAK_DOOR: String(door), SOAK_RAW: String(raw), SOAK_FILE: file };
   const server = await Server.start({
     flags: LIMITS,
     descriptors: DESCRIPTORS * threads,
