@@ -88,11 +88,11 @@ export function noteHoldings(holdings: Holdings, owned: (fd: number, own: boolea
 
 /** Main thread, when the worker is gone and its descriptors are closed. */
 export function freeHoldings(holdings: Holdings): void {
-  const c = koffi.load(null);
-  const free = c.func("free", "void", ["uintptr_t"]);
-  const munmap = c.func("munmap", "int", ["uintptr_t", "size_t"]);
+  const munmap = koffi.load(null).func("munmap", "int", ["uintptr_t", "size_t"]);
   for (const { address, mapped } of holdings.release()) {
     if (mapped > 0) munmap(address, mapped);
-    else free(address);
+    // By who allocated it. Another malloc may stand before libc's (LD_PRELOAD), and a free(3) that is looked up by its
+    // name need not be that one's: with glibc's checks of its heap it was not, and a death in an executable was a crash.
+    else koffi.free(BigInt(address));
   }
 }

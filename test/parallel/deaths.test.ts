@@ -1,10 +1,11 @@
 // A worker that dies is replaced; nobody else's connection is lost, and what it had is closed.
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { endProcesses, fromSource, startServer } from "../support/process.ts";
 import { project } from "../support/project.ts";
-import { begin, folder, openMany, serve, until, whoAnswers } from "./support.ts";
+import { begin, folder, openMany, serve, serveExecutable, until, whoAnswers } from "./support.ts";
 
 test("an uncaught error ends one worker with its connections, and another takes its place", async () => {
   const server = await serve();
@@ -75,6 +76,20 @@ test("files that it has open, or is opening, are closed as well", async () => {
   await server.saw(/a worker thread died/);
   assert.is(held(), 0);
   const { code } = await server.stop();
+  assert.is(code, 0);
+});
+
+test("what is freed for it goes back to the malloc that it came from, whichever that is", async () => {
+  // glibc's own, which stands before libc's and checks what it is given. Where there is none nothing is checked.
+  const checker = ["/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"]
+    .map((folder) => join(folder, "libc_malloc_debug.so.0"))
+    .find(existsSync);
+  const env = checker === undefined ? {} : { LD_PRELOAD: checker, MALLOC_CHECK_: "3" };
+  const server = await serveExecutable([], { env });
+  await whoAnswers(server.port, "/throw");
+  await server.saw(/a worker thread died/);
+  const { code, signal } = await server.stop();
+  assert.is(signal, null);
   assert.is(code, 0);
 });
 
