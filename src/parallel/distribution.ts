@@ -60,6 +60,8 @@ export class Distribution {
   #next = 0;
   /** Accepted when no worker had room. */
   readonly #held: { readonly shared: SharedListener; readonly fd: number }[] = [];
+  /** Nobody takes them now, but their socket lives on: the kernel would keep them in its queue as well. */
+  #kept: { readonly shared: SharedListener; readonly fd: number }[] = [];
   #holding: ReturnType<typeof setTimeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -112,14 +114,31 @@ export class Distribution {
 
   /** Shares a listening socket, which the process owns from here on; undefined when there are too many. */
   share(listener: Listener): SharedListener | undefined {
-    if (this.#listeners.length === MOST_LISTENERS) return undefined;
-    const id = this.#listeners.length;
+    const id = this.#freeId();
+    if (id === MOST_LISTENERS) return undefined;
     const made: SharedListener = {
       ...{ id, listener, takers: new Set<Taker>(), holders: new Set<Taker>() },
       ...{ admission: undefined, seen: 0, taking: false },
     };
-    this.#listeners.push(made);
+    this.#listeners[id] = made;
     return made;
+  }
+
+  /** A new one, or that of a socket of which nothing is left: a program may drain and begin anew for as long as it runs. */
+  #freeId(): number {
+    const workers = [...this.#workers];
+    const free = this.#listeners.findIndex(
+      (old) =>
+        old.listener.fd < 0 &&
+        old.holders.size === 0 &&
+        // Who comes to one of its connections yet, or tells of an end, names it.
+        workers.every(({ shared }) => shared.waiting === 0) &&
+        (old.admission === undefined || workers.every((worker) => this.#open(old, worker) === 0)),
+    );
+    if (free < 0) return this.#listeners.length;
+    // Nobody has told of the ends of those that a program accepted by itself.
+    for (const { given, shared } of workers) given[free] = shared.endings(free);
+    return free;
   }
 
   get(id: number): SharedListener | undefined {
@@ -166,6 +185,7 @@ export class Distribution {
     shared.admission?.end();
     shared.taking = false;
     shared.listener.close();
+    for (const fd of this.#keptOf(shared)) runtime().poller.system.close(fd);
   }
 
   /** A worker tells that connections have ended. */
@@ -178,11 +198,8 @@ export class Distribution {
 
   #take(shared: SharedListener, fd: number): void {
     const worker = this.#choose(shared);
-    if (worker === undefined) {
-      // Nobody takes any, and yet one came: it was accepted as the last one left.
-      runtime().poller.system.close(fd);
-      return;
-    }
+    // Nobody takes any, and yet one came: it was accepted as the last one left.
+    if (worker === undefined) return this.#keep(shared, fd);
     this.#count(shared);
     if (shared.admission !== undefined) {
       shared.admission.opened();
@@ -210,7 +227,7 @@ export class Distribution {
     this.#holding = undefined;
     for (const { shared, fd } of this.#held.splice(0)) {
       const worker = this.#choose(shared);
-      if (worker === undefined) runtime().poller.system.close(fd);
+      if (worker === undefined) this.#keep(shared, fd);
       else this.#give(worker, shared, fd);
     }
     if (this.#held.length > 0) return;
@@ -264,9 +281,20 @@ export class Distribution {
       worker.given[id]--;
       const shared = this.#listeners[id];
       const other = this.#choose(shared);
-      if (other === undefined) runtime().poller.system.close(fd);
+      if (other === undefined) this.#keep(shared, fd);
       else this.#give(other, shared, fd);
     });
+  }
+
+  #keep(shared: SharedListener, fd: number): void {
+    if (shared.listener.fd < 0) runtime().poller.system.close(fd);
+    else this.#kept.push({ shared, fd });
+  }
+
+  #keptOf(shared: SharedListener): number[] {
+    const its = this.#kept.filter((one) => one.shared === shared).map(({ fd }) => fd);
+    if (its.length > 0) this.#kept = this.#kept.filter((one) => one.shared !== shared);
+    return its;
   }
 
   // ---- how many
@@ -276,8 +304,9 @@ export class Distribution {
     const wanted = this.#begun && shared.takers.size > 0;
     if (wanted === shared.taking || shared.listener.fd < 0) return;
     shared.taking = wanted;
-    if (wanted) shared.listener.takeConnections((fd) => this.#take(shared, fd));
-    else shared.listener.stopAccepting();
+    if (!wanted) return shared.listener.stopAccepting();
+    for (const fd of this.#keptOf(shared)) this.#take(shared, fd);
+    shared.listener.takeConnections((fd) => this.#take(shared, fd));
   }
 
   /** Brings the admission up to date with what the workers' memory says. */

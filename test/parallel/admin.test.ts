@@ -1,10 +1,9 @@
 // The admin port with workers: one process to whoever looks.
-import { createServer } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { endProcesses, fromSource, type Server, startServer } from "../support/process.ts";
 import { project } from "../support/project.ts";
-import { type Client, oneEach, openMany, until, whoAnswers } from "./support.ts";
+import { type Client, freePort, oneEach, openMany, until, whoAnswers } from "./support.ts";
 
 const cwd = project({
   "server.ts": `
@@ -119,16 +118,6 @@ test("a mistake in `ready` is told at the start, as without workers", async () =
   }
   assert.match(message, /slipway: 'ready' of the default export must be a function, or an object of functions by name/);
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 test.after(endProcesses);
 test.run();

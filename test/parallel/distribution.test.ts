@@ -178,4 +178,61 @@ test("what a worker has not come to goes to the others when it is gone", async (
   assert.is(shared.listener.fd, -1);
 });
 
+test("what nobody takes when a worker is gone waits for one that does, as long as the socket lives", async () => {
+  const [a, b] = [taker(), taker()];
+  const { distribution, shared, port } = begin(a);
+  distribution.add(b);
+  shared.holders.add(b);
+  const sockets = await open(port, 10);
+  await until(
+    async () => a.shared.waiting,
+    (waiting) => waiting === 10,
+  );
+  distribution.remove(a);
+  assert.is(b.shared.waiting, 0);
+  distribution.accept(shared, b, true);
+  const fds: number[] = [];
+  b.shared.take((fd) => fds.push(fd));
+  assert.is(fds.length, 10);
+  for (const fd of fds) closeSync(fd);
+  // Again, and nobody comes any more.
+  const more = await open(port, 10);
+  await until(
+    async () => b.shared.waiting,
+    (waiting) => waiting === 10,
+  );
+  const ends = more.map((socket) => once(socket.resume(), "close"));
+  distribution.remove(b);
+  distribution.end(shared);
+  await Promise.all(ends);
+  for (const socket of sockets) socket.destroy();
+});
+
+test("a socket that has been closed leaves its place to another, once nothing is left of it", async () => {
+  const worker = new Prompt();
+  const { distribution, shared, port } = begin(worker);
+  distribution.limit(shared, 100);
+  const [socket] = await open(port, 1);
+  await until(
+    async () => worker.fds.length,
+    (count) => count === 1,
+  );
+  distribution.close(shared, worker);
+  const share = (): SharedListener | undefined =>
+    distribution.share(listen({ port: 0, hostname: "127.0.0.1" }) as never);
+  // Its connection is open yet.
+  const second = share();
+  assert.is(second?.id, shared.id + 1);
+  worker.end(1, shared.id);
+  socket.destroy();
+  const third = share();
+  assert.is(third?.id, shared.id);
+  for (const one of [second, third]) if (one !== undefined) distribution.end(one);
+  for (let i = 0; i < 200; i++) {
+    const next = share();
+    assert.ok(next !== undefined && next.id <= shared.id + 1);
+    distribution.end(next);
+  }
+});
+
 test.run();

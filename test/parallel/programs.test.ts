@@ -8,9 +8,16 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { endProcesses, fromSource, run, start, startServer } from "../support/process.ts";
 import { project } from "../support/project.ts";
-import { begin, countBy, folder, openMany, PROGRAM, shared, until, whoAnswers } from "./support.ts";
+import { begin, countBy, folder, freePort, openMany, PROGRAM, shared, until, whoAnswers } from "./support.ts";
 
 const programs = project({
+  "again.ts": `import { threadId } from "node:worker_threads";
+    export default { fetch: () => new Response("again") };
+    const options = { port: Number(process.env.AGAIN_PORT), hostname: "127.0.0.1", onListen() {} };
+    (async () => {
+      for (let i = 0; i < 100; i++) await Deno.serve(options, () => new Response("again")).shutdown();
+      console.log(threadId, "has served 100 times");
+    })();`,
   "serve.ts": `import { threadId } from "node:worker_threads";
     Deno.serve({ port: 0, hostname: "127.0.0.1" }, () => new Response(String(threadId)));`,
   "two.ts": `import { threadId } from "node:worker_threads";
@@ -105,6 +112,17 @@ test("a program that serves with node:http has one thread, and ends as ever", as
   assert.is(code, 0);
   assert.is(stdout.match(/port/g)?.length, 1);
   assert.match(stderr, /node:http/);
+});
+
+test("a program that drains and listens anew may do so for ever", async () => {
+  const server = await startServer([...fromSource, "run", "again.ts", "--port", "0", "--parallel", "2"], {
+    cwd: programs,
+    env: { AGAIN_PORT: String(await freePort()) },
+  });
+  await Promise.all([server.saw(/^1 has served 100 times$/m), server.saw(/^2 has served 100 times$/m)]);
+  const { code, stderr } = await server.stop();
+  assert.is(code, 0);
+  assert.not.match(stderr, /worker thread/);
 });
 
 test("a tool runs once, and its exit code is its own", async () => {

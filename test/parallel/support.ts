@@ -1,5 +1,5 @@
 /** A program for workers, and a client that keeps its connection, on node:net, which we did not write. */
-import { connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { slipwayBinary } from "../support/binary.ts";
 import { fromSource, type RunOptions, run, type Server, type Started, start, startServer } from "../support/process.ts";
@@ -148,4 +148,15 @@ export async function until<T>(ask: () => Promise<T>, wanted: (answer: T) => boo
     if (Date.now() > end) throw new Error(`not within ${seconds} s: ${JSON.stringify(answer)}`);
     await new Promise((done) => setTimeout(done, 20));
   }
+}
+
+/** A port that nobody has. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
 }
