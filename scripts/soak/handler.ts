@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { getHeapStatistics } from "node:v8";
 import { threadId } from "node:worker_threads";
+import { koffi } from "../../ffi/koffi.ts";
 import { beside } from "./handler-beside.ts";
 
 /** Handlers at work: from the call until the response is out, or nobody wants it any more. */
@@ -67,6 +68,8 @@ async function route(request: Request): Promise<Response> {
       return new Response("dies");
     case "/state":
       return Response.json(state(url.searchParams.has("gc")));
+    case "/trim":
+      return new Response(trim());
     default:
       return new Response("no such route\n", { status: 404 });
   }
@@ -134,6 +137,11 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
   });
+}
+
+/** malloc_trim(3): whatever malloc keeps free, in all its arenas, is the kernel's again. */
+function trim(): string {
+  return String(koffi.load(null).func("malloc_trim", "int", ["size_t"])(0));
 }
 
 /** `gc` is there because the soak starts the server with --expose-gc. */

@@ -38,6 +38,13 @@ const QUIET_MS = 20_000;
 const HELD_MIB = 16;
 /** By how much a thread may hold more at the end of the second half than at its beginning: a young one holds less. */
 const CLIMB_MIB = 4;
+/** What a thread may have in memory beyond the calm phase, when malloc keeps nothing free: what it holds, and pages in part. */
+const RESIDENT_MIB = 32;
+/**
+ * And what each that died leaves: koffi's record of it, 28 KiB in memory of 3 MiB of addresses, whatever it did (measured
+ * over 400 threads that made one call each; without koffi nothing is left).
+ */
+const DEATH_MIB = 0.1;
 
 /** Of a worker's heap: enough for the storm, and soon full when it is to be. */
 const HEAP_MIB = 192;
@@ -90,6 +97,7 @@ async function run(seconds: number, seed: number, report: Report, ground: Ground
     await pause(calmMs);
     ordinary.phase("");
     const before = await server.settled();
+    const needed = await server.needed();
     const rings = server.ringMappings();
     console.log(`calm: ${short(mib(server.rss()))} MiB resident, ${all} descriptors without clients`);
 
@@ -119,6 +127,8 @@ async function run(seconds: number, seed: number, report: Report, ground: Ground
     report.atMost("sockets left over", quiet.sockets - sockets, 0);
     report.atMost("other descriptors left over", quiet.all - quiet.sockets - (all - sockets), 0);
     check(report, before, quiet.state, silences, resident, threads);
+    const most = RESIDENT_MIB * threads + DEATH_MIB * deaths.size;
+    report.atMost("resident memory beyond the calm phase", mib((await server.needed()) - needed), most, " MiB");
     // Our own connections may count as one each.
     report.atMost("tasks left over", (await server.tasks()) - threads - STANDING_TASKS * threads, 0);
     for (const line of admin.slice(0, 5)) console.log(`  admin: ${line}`);

@@ -225,6 +225,17 @@ export class Server {
     return Number(match?.[1] ?? 0) * 1024;
   }
 
+  /**
+   * The same without what malloc keeps free for later: behind a storm that is most of it, and says nothing of what the
+   * process holds.
+   */
+  async needed(): Promise<number> {
+    using wire = await connect(this.port);
+    wire.write(get("/trim"));
+    await wire.answer();
+    return this.rss();
+  }
+
   /** Descriptors of the kind that servers leak: sockets, and all of them. */
   descriptors(): { sockets: number; all: number } {
     const folder = `/proc/${this.pid}/fd`;
