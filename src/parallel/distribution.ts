@@ -79,6 +79,8 @@ export class Distribution {
         add: (closed) => {
           this.#closing.add(closed);
           this.#tell();
+          // One that ended before its worker could know that it is to tell.
+          queueMicrotask(() => this.ended());
           return this.#closing;
         },
         delete: (closed) => {

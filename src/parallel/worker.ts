@@ -11,7 +11,7 @@ import { runtime } from "../runtime/turn.ts";
 import { Feeds, type Line } from "./feeds.ts";
 import { Holdings, noteHoldings } from "./holdings.ts";
 import type { Answer, Call, ToMain, ToWorker, WorkerData } from "./messages.ts";
-import { ANSWERED, ENDED, GO, Owners, Shared, SIGNALED, SOCKETS, STOP } from "./shared.ts";
+import { ANSWERED, ENDED, GO, Owners, Shared, SIGNALED, SOCKETS, STOP, TELL } from "./shared.ts";
 
 /** How often a call that is not answered looks whether the process ends. */
 const LOOK_MS = 100;
@@ -34,7 +34,11 @@ export class WorkerSide implements Line {
     this.shared = new Shared(this.data.shared);
     this.feeds = new Feeds(
       this,
-      ownRuntime(this.data, () => this.#woken()),
+      ownRuntime(
+        this.data,
+        () => this.#woken(),
+        () => this.#closed(),
+      ),
     );
     this.#port.on("message", (message: ToWorker) => this.told(message));
     // The program, not we, keeps the thread alive.
@@ -89,6 +93,15 @@ export class WorkerSide implements Line {
     this.shared.set(SOCKETS, runtime().poller.openCount);
   }
 
+  /**
+   * A socket is gone. Who waits for descriptors may have no other way to learn of it: nobody wakes a worker that is given
+   * nothing, and where all clients had left at the limit nothing was accepted ever after.
+   */
+  #closed(): void {
+    this.shared.set(SOCKETS, runtime().poller.openCount);
+    if (this.shared.get(TELL) !== 0) this.post({ type: "ended" });
+  }
+
   /** The end of the program is the end of the process: process.exit, Deno.exit. */
   #passExit(): void {
     process.exit = (code) => {
@@ -112,8 +125,15 @@ export class WorkerSide implements Line {
   }
 }
 
-/** This thread's runtime, which notes whose its descriptors are, and is woken by the main thread. */
-function ownRuntime({ number, owners, holdings, wake }: WorkerData, woken: () => void): ReturnType<typeof runtime> {
+/**
+ * This thread's runtime, which notes whose its descriptors are, and is woken by the main thread. `closed` is told when
+ * there are fewer sockets.
+ */
+function ownRuntime(
+  { number, owners, holdings, wake }: WorkerData,
+  woken: () => void,
+  closed: () => void,
+): ReturnType<typeof runtime> {
   const owned = new Owners(owners);
   noteHoldings(new Holdings(holdings), (fd, own) => owned.set(fd, own ? number : 0));
   const rt = runtime();
@@ -128,7 +148,10 @@ function ownRuntime({ number, owners, holdings, wake }: WorkerData, woken: () =>
     // Before, as in `noteHoldings`: a poller may let the kernel close it.
     if (rt.poller.sink(handle) !== undefined) owned.set(rt.poller.fd(handle), 0);
     close(handle);
+    closed();
   };
+  // Those that had bytes to deliver yet.
+  rt.left.add(closed);
   const handle = rt.open(wake, wakeSink(woken));
   if (handle < 0) throw new Error(`the worker's wake-up socket cannot be watched (errno ${-handle})`);
   rt.release();

@@ -63,6 +63,7 @@ export class Runtime {
       this.leaving += change;
       if (change > 0) return this.hold();
       this.release();
+      if (this.closing.size > 0) for (const closed of this.closing) closed();
       if (this.leaving === 0) for (const left of this.left) left();
     };
     poller.onSinkError = (handle, error) => {

@@ -1,8 +1,8 @@
 // Who gets which connection: the same number each, none for who is held up, all of them within one limit.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { endProcesses } from "../support/process.ts";
-import { Client, countBy, oneEach, openMany, serve } from "./support.ts";
+import { endProcesses, fromSource, startServer } from "../support/process.ts";
+import { Client, countBy, folder, oneEach, openMany, serve } from "./support.ts";
 
 test("connections are spread evenly over threads that the machine runs", async () => {
   const server = await serve();
@@ -26,6 +26,26 @@ test("as connections end, who has fewer gets the next ones", async () => {
     return right;
   });
   await server.stop();
+});
+
+test("at the limit of descriptors, when all clients leave at once, those that wait are answered", async () => {
+  const limited = ["sh", "-c", 'ulimit -n 160; exec "$@"', "sh", ...fromSource, "run", "server.ts"];
+  for (let round = 0; round < 3; round++) {
+    const server = await startServer([...limited, "--port", "0", "--parallel", "2"], { cwd: folder });
+    const crowd = Array.from({ length: 150 }, () => new Client(server.port));
+    for (const client of crowd) client.get().catch(() => {});
+    await server.saw(/accept on \S+ waits: \d+ sockets are open/);
+    // Behind all others in the kernel's queue.
+    const last = new Client(server.port);
+    const answer = last.get();
+    for (const client of crowd) client.close();
+    const never = new Promise<string>((_, reject) =>
+      setTimeout(reject, 20_000, new Error("no answer in 20 s")).unref(),
+    );
+    assert.match(await Promise.race([answer, never]), /^\d+$/);
+    last.close();
+    assert.is((await server.stop()).code, 0);
+  }
 });
 
 /**

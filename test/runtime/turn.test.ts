@@ -148,4 +148,16 @@ test("outside a turn the clock is read: a deadline set after a long silence is n
   }
 });
 
+test("who waits for a descriptor learns of a closed connection's last bytes as well", () => {
+  const rt = runtime();
+  let told = 0;
+  const closed = (): void => void told++;
+  rt.closing.add(closed);
+  rt.poller.onLeaving(1);
+  assert.is(told, 0);
+  rt.poller.onLeaving(-1);
+  rt.closing.delete(closed);
+  assert.is(told, 1);
+});
+
 test.run();
