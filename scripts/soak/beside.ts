@@ -7,6 +7,9 @@ import { type Context, expect, type Kind, pattern, pause, sha } from "./clients.
 import { FILE_BYTES, fileBytes } from "./handler-file.ts";
 import { connect, Ended, get, type Wire, Wrong } from "./wire.ts";
 
+/** As long as a server that drains listens to an idle connection (`drainIdle`). */
+const DRAIN_IDLE_MS = 1000;
+
 let fileDigest: string | undefined;
 
 async function file({ port }: Context): Promise<string> {
@@ -41,6 +44,7 @@ async function leaver({ port, random, stop }: Context): Promise<string> {
  * whatever the server is at. Who finds nobody listening comes back.
  */
 async function door({ door: port, random }: Context): Promise<string> {
+  let before = performance.now();
   let wire: Wire;
   try {
     wire = await connect(port);
@@ -53,8 +57,17 @@ async function door({ door: port, random }: Context): Promise<string> {
     const mark = `d${i}`;
     // One that rested may have been closed: who sees that before sending has lost nothing.
     if (wire.how !== undefined) return "answered";
+    const now = performance.now();
+    const rested = now - before;
+    before = now;
     wire.write(get(random.chance(0.2) ? `/slow?ms=50&mark=${mark}` : `/bytes?size=3000&mark=${mark}`));
-    const { status, body, close } = await wire.answer();
+    const answer = await wire.answer().catch((error: Error) => error);
+    if (answer instanceof Error) {
+      // We were held up ourselves: the end was on its way to us.
+      if (answer instanceof Ended && rested > DRAIN_IDLE_MS) return "rested for too long";
+      throw answer;
+    }
+    const { status, body, close } = answer;
     const right = body.toString() === `slow ${mark}` || Buffer.compare(body, pattern(3000, mark)) === 0;
     if (status !== 200 || !right) throw new Wrong(`the door: ${status}, ${body.length} bytes`);
     if (close) return "answered until the drain";
