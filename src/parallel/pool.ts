@@ -300,7 +300,7 @@ export class Pool {
     const shared = this.#distribution.share(listener);
     if (shared !== undefined) return shared;
     listener.close();
-    throw new Error("worker threads share no more than 64 listening sockets");
+    throw new Error("worker threads share no more than 64 listening sockets at a time");
   }
 
   #close(shared: SharedListener, thread: Thread): void {

@@ -26,7 +26,7 @@ export const GO = 8;
 /** From here on: connections that have ended, by listener. */
 const ENDINGS = 16;
 
-/** Listening sockets that are shared; a program has one or two. */
+/** Listening sockets that are shared at a time; a program has one or two. */
 export const MOST_LISTENERS = 64;
 /** Connections on their way to one worker. It empties the ring at every turn, so more than a few mean that it hangs. */
 export const RING = 1024;
