@@ -44,7 +44,6 @@ async function leaver({ port, random, stop }: Context): Promise<string> {
  * whatever the server is at. Who finds nobody listening comes back.
  */
 async function door({ door: port, random }: Context): Promise<string> {
-  let before = performance.now();
   let wire: Wire;
   try {
     wire = await connect(port);
@@ -53,13 +52,12 @@ async function door({ door: port, random }: Context): Promise<string> {
     throw error;
   }
   using _ = wire;
+  let answered = performance.now();
   for (let i = 0; i < 30; i++) {
     const mark = `d${i}`;
     // One that rested may have been closed: who sees that before sending has lost nothing.
     if (wire.how !== undefined) return "answered";
-    const now = performance.now();
-    const rested = now - before;
-    before = now;
+    const rested = performance.now() - answered;
     wire.write(get(random.chance(0.2) ? `/slow?ms=50&mark=${mark}` : `/bytes?size=3000&mark=${mark}`));
     const answer = await wire.answer().catch((error: Error) => error);
     if (answer instanceof Error) {
@@ -67,6 +65,7 @@ async function door({ door: port, random }: Context): Promise<string> {
       if (answer instanceof Ended && rested > DRAIN_IDLE_MS) return "rested for too long";
       throw answer;
     }
+    answered = performance.now();
     const { status, body, close } = answer;
     const right = body.toString() === `slow ${mark}` || Buffer.compare(body, pattern(3000, mark)) === 0;
     if (status !== 200 || !right) throw new Wrong(`the door: ${status}, ${body.length} bytes`);

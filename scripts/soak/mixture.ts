@@ -129,10 +129,11 @@ async function run(seconds: number, seed: number, report: Report, ground: Ground
     report.atMost("sockets left over", quiet.sockets - sockets, 0);
     report.atMost("other descriptors left over", quiet.all - quiet.sockets - (all - sockets), 0);
     check(report, before, quiet.state, silences, resident, threads);
+    const tasks = await server.tasks();
     const most = RESIDENT_MIB * threads + DEATH_MIB * deaths.size;
     report.atMost("resident memory beyond the calm phase", mib((await server.needed()) - needed), most, " MiB");
     // Our own connections may count as one each.
-    report.atMost("tasks left over", (await server.tasks()) - threads - STANDING_TASKS * threads, 0);
+    report.atMost("tasks left over", tasks - threads - STANDING_TASKS * threads, 0);
     for (const line of admin.slice(0, 5)) console.log(`  admin: ${line}`);
     report.atMost("times that the admin port did not answer", admin.length, 0);
     report.check("alive", String(server.alive), "true", server.alive);
