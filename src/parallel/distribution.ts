@@ -279,13 +279,16 @@ export class Distribution {
   }
 
   #takeBack(worker: Taker): void {
-    worker.shared.takeBack((fd, id) => {
+    const back = (fd: number, id: number): void => {
       worker.given[id]--;
       const shared = this.#listeners[id];
       const other = this.#choose(shared);
       if (other === undefined) this.#keep(shared, fd);
       else this.#give(other, shared, fd);
-    });
+    };
+    if (!this.#workers.has(worker)) return worker.shared.takeBack(back);
+    // It lives, and comes to what nobody else takes, though it has stopped to listen: those were its last connections.
+    worker.shared.takeBack(back, (id) => [...this.#listeners[id].takers].some((other) => other !== worker));
   }
 
   #keep(shared: SharedListener, fd: number): void {

@@ -80,12 +80,16 @@ export class Shared {
     }
   }
 
-  /** Main thread: takes back what the worker has not come to. Its slots stay, empty, until the worker passes them. */
-  takeBack(each: (fd: number, listener: number) => void): void {
+  /**
+   * Main thread: takes back what the worker has not come to, of the listeners that are `wanted`. Its slots stay, empty,
+   * until the worker passes them.
+   */
+  takeBack(each: (fd: number, listener: number) => void, wanted: (listener: number) => boolean = () => true): void {
     const tail = this.get(TAIL);
     for (let head = this.get(HEAD); head !== tail; head = (head + 1) | 0) {
       const at = 2 * (head & (RING - 1));
       const listener = this.#slots[at + 1];
+      if (!wanted(listener)) continue;
       const fd = Atomics.exchange(this.#slots, at, NONE);
       if (fd !== NONE) each(fd, listener);
     }

@@ -135,6 +135,37 @@ test("who is held up gets none, what it was given goes to the other, and afterwa
   end();
 });
 
+test("who is held up as it stops listening keeps its last connections, when nobody else takes any", async () => {
+  let now = 0;
+  const restore = replaceClock(() => now);
+  const [a, b] = [new Prompt(), new Prompt()];
+  a.heldUp = true;
+  const { distribution, shared: own, port } = begin(a);
+  distribution.add(b);
+  const both = distribution.share(listen({ port: 0, hostname: "127.0.0.1" }) as never);
+  if (both === undefined) throw new Error("no room for a listener");
+  for (const worker of [a, b]) distribution.accept(both, worker, true);
+  const sockets = await open(port, 5);
+  sockets.push(...(await open((both.listener.addr as { port: number }).port, 4)));
+  await until(
+    async () => [a.shared.waiting, b.fds.length],
+    ([waiting, taken]) => waiting === 7 && taken === 2,
+  );
+  assert.ok(distribution.stop(own, a, false));
+  assert.is(own.listener.fd, -1);
+  now += 51;
+  await until(
+    async () => b.fds.length,
+    (taken) => taken === 4,
+  );
+  a.look();
+  assert.is(a.fds.length, 5);
+  for (const fd of [...a.fds, ...b.fds]) closeSync(fd);
+  for (const socket of sockets) socket.destroy();
+  distribution.end(both);
+  restore();
+});
+
 test("more at once than a ring holds: the rest waits, and comes as room is made", async () => {
   const slow = taker();
   const { distribution, shared, port } = begin(slow);
