@@ -26,6 +26,7 @@ export const runTicks: () => void = tickCallback ?? (() => {});
 
 /** What this thread has waited here. */
 let waitedMs = 0;
+let corrected = false;
 
 export class PollerWait {
   /** The thread waits here, and the host's loop does not watch the poller. */
@@ -58,7 +59,9 @@ export class PollerWait {
         this.after = Number.POSITIVE_INFINITY;
         return;
       }
-      correctUtilization(() => waitedMs);
+      // Once a thread, whose runtime may be another later.
+      if (!corrected) correctUtilization(() => waitedMs);
+      corrected = true;
     }
     this.turns = 0;
     this.#watch.stop();
