@@ -1,6 +1,7 @@
 /** Runs the kinds of `clients.ts` beside each other until told to stop, and counts what became of each. */
 import { type Context, type Kind, pause } from "./clients.ts";
 import type { Deaths } from "./deaths.ts";
+import { HeldUp } from "./held-up.ts";
 import type { Random } from "./random.ts";
 import { Ended, Wrong } from "./wire.ts";
 
@@ -31,6 +32,7 @@ export class Storm {
   readonly #outcomes: Outcomes;
   readonly #deaths: Deaths | undefined;
   readonly #controller = new AbortController();
+  readonly #heldUp = new HeldUp();
   readonly #all: Promise<unknown>;
 
   constructor(where: Where, random: Random, kinds: readonly Kind[], outcomes: Outcomes, deaths?: Deaths) {
@@ -45,6 +47,7 @@ export class Storm {
   async stop(): Promise<void> {
     this.#controller.abort();
     await this.#all;
+    this.#heldUp[Symbol.dispose]();
   }
 
   async #loop(kind: Kind, context: Context, index: number): Promise<void> {
@@ -60,12 +63,14 @@ export class Storm {
     // Nothing takes this long but what hangs. (Those who wait to be cut end with the soak.)
     const hung = Promise.withResolvers<string>();
     const began = Date.now();
+    const beganAt = performance.now();
     const limit = kind.good ? setTimeout(() => hung.reject(new Wrong("no answer in 30 s")), 30_000) : undefined;
     try {
       return await Promise.race([kind.run(context), hung.promise]);
     } catch (error) {
       const ended = error instanceof Ended;
       if (ended && kind.good && (await this.#deaths?.explain(error.worker, began))) return "lost with its worker";
+      if (ended && kind.good && this.#heldUp.since(beganAt)) return `held up by this machine, and ${error.message}`;
       if (!ended || kind.good)
         this.#outcomes.wrong.push(`${kind.name}: ${error instanceof Error ? error.message : error}`);
       return ended ? error.message : "wrong";
