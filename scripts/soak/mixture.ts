@@ -45,8 +45,8 @@ const RESIDENT_MIB = 32;
  * over 400 threads that made one call each; without koffi nothing is left).
  */
 const DEATH_MIB = 0.1;
-/** By how much that may climb which malloc keeps free: each thread has an arena, whose parts are of 64 MiB. */
-const FREE_MIB = 64;
+/** By how much that may climb which malloc keeps free: each thread has an arena, whose parts are of 64 MiB; two of them. */
+const FREE_MIB = 128;
 
 /** Of a worker's heap: enough for the storm, and soon full when it is to be. */
 const HEAP_MIB = 192;

@@ -64,7 +64,7 @@ export class Storm {
     const hung = Promise.withResolvers<string>();
     const began = Date.now();
     const beganAt = performance.now();
-    const limit = kind.good ? setTimeout(() => hung.reject(new Wrong("no answer in 30 s")), 30_000) : undefined;
+    const limit = kind.good ? setTimeout(() => hung.reject(new Wrong("no answer in 60 s")), 60_000) : undefined;
     try {
       return await Promise.race([kind.run(context), hung.promise]);
     } catch (error) {
