@@ -10,6 +10,7 @@ import { besideKinds } from "./beside.ts";
 import { kinds, pause } from "./clients.ts";
 import { Deaths } from "./deaths.ts";
 import { fileBytes } from "./handler-file.ts";
+import { HeldUp } from "./held-up.ts";
 import { type Failure, Ordinary } from "./ordinary.ts";
 import { freePort } from "./port.ts";
 import { Random } from "./random.ts";
@@ -88,6 +89,7 @@ async function run(seconds: number, seed: number, report: Report, ground: Ground
     ...(parallel > 0 ? { heap: HEAP_MIB } : {}),
   });
   const deaths = new Deaths();
+  using heldUp = new HeldUp();
   const everybody = [...kinds, ...(wide ? besideKinds : []), ...(parallel > 0 ? [deaths.kind()] : [])];
   try {
     // The listeners, our own connections, and whatever the process was born with.
@@ -110,9 +112,9 @@ async function run(seconds: number, seed: number, report: Report, ground: Ground
     const resident: number[] = [];
     const rounds = Math.max(2, Math.round(stormMs / ROUND_MS));
     for (let round = 1; round <= rounds; round++) {
-      const storm = new Storm({ port: server.port, door, raw }, random, everybody, outcomes, deaths);
+      const storm = new Storm({ port: server.port, door, raw }, random, everybody, outcomes, heldUp, deaths);
       ordinary.phase("storm");
-      await watch(server, stormMs / rounds, `round ${round}`, admin);
+      await watch(server, stormMs / rounds, `round ${round}`, admin, heldUp);
       ordinary.phase("");
       await storm.stop();
       const { state } = await settle(server, before, sockets, ORDINARY);
@@ -167,13 +169,14 @@ async function run(seconds: number, seed: number, report: Report, ground: Ground
 }
 
 /** Shows what the server is at, every five seconds. */
-async function watch(server: Server, ms: number, name: string, admin: string[]): Promise<void> {
+async function watch(server: Server, ms: number, name: string, admin: string[], heldUp: HeldUp): Promise<void> {
   const began = performance.now();
   for (let next = 2000; next < ms; next += 5000) {
     await pause(began + next - performance.now());
     const { sockets } = server.descriptors();
+    const asked = performance.now();
     const tasks = await server.tasks().catch((error: Error) => {
-      admin.push(`${name}: ${error.message}`);
+      if (!heldUp.since(asked)) admin.push(`${name}: ${error.message}`);
       return "?";
     });
     const second = Math.round((performance.now() - began) / 1000);

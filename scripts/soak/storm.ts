@@ -1,7 +1,7 @@
 /** Runs the kinds of `clients.ts` beside each other until told to stop, and counts what became of each. */
 import { type Context, type Kind, pause } from "./clients.ts";
 import type { Deaths } from "./deaths.ts";
-import { HeldUp } from "./held-up.ts";
+import type { HeldUp } from "./held-up.ts";
 import type { Random } from "./random.ts";
 import { Ended, Wrong } from "./wire.ts";
 
@@ -32,10 +32,18 @@ export class Storm {
   readonly #outcomes: Outcomes;
   readonly #deaths: Deaths | undefined;
   readonly #controller = new AbortController();
-  readonly #heldUp = new HeldUp();
+  readonly #heldUp: HeldUp;
   readonly #all: Promise<unknown>;
 
-  constructor(where: Where, random: Random, kinds: readonly Kind[], outcomes: Outcomes, deaths?: Deaths) {
+  constructor(
+    where: Where,
+    random: Random,
+    kinds: readonly Kind[],
+    outcomes: Outcomes,
+    heldUp: HeldUp,
+    deaths?: Deaths,
+  ) {
+    this.#heldUp = heldUp;
     this.#outcomes = outcomes;
     this.#deaths = deaths;
     const context: Context = { ...where, random, stop: this.#controller.signal };
@@ -47,7 +55,6 @@ export class Storm {
   async stop(): Promise<void> {
     this.#controller.abort();
     await this.#all;
-    this.#heldUp[Symbol.dispose]();
   }
 
   async #loop(kind: Kind, context: Context, index: number): Promise<void> {
