@@ -33,6 +33,7 @@ export const LIMITS = [
   "drainTimeout",
   "malformedRequest",
   "proxyProtocol",
+  "tlsHandshake",
 ] as const;
 export type LimitName = (typeof LIMITS)[number];
 

@@ -24,6 +24,8 @@ export interface ServeDefaults {
   readonly limits?: LimitOptions;
   readonly proxyProtocol?: boolean;
   readonly trustProxy?: readonly string[];
+  /** A TlsContext of src/tls, which is above this folder: servers speak TLS with it, whatever the program says. */
+  readonly tls?: object;
 }
 
 export interface Handover {

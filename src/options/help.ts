@@ -10,6 +10,7 @@ const titles: Readonly<Record<Group, string>> = {
   threads: "Threads",
   admin: "Admin port",
   logs: "Logs",
+  tls: "TLS",
   proxy: "Behind a proxy",
   fetch: "Outgoing requests",
   tasks: "Tasks",
