@@ -45,6 +45,7 @@ const SLOWEST = 10;
 /** Folders and files that are run on each poller. */
 const onEachPoller: readonly string[] = [
   "test/net/",
+  "test/tls/",
   "test/http/",
   "test/runtime/",
   "test/client/",

@@ -177,7 +177,9 @@ export class TlsLayer implements Transport, Sink {
     for (;;) {
       const shaking = (this.#state[handle] & HANDSHAKING) !== 0;
       const n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
-      if (shaking && !this.#shaken(handle, ssl, life)) {
+      // Its part of a handshake, the answer to a new key or to a wish to renegotiate: one record of data brings none.
+      const spoke = shaking || !one || n <= 0;
+      if (spoke && !this.#speak(handle, ssl, life, shaking)) {
         openssl.bioReset(incoming);
         return;
       }
@@ -198,10 +200,10 @@ export class TlsLayer implements Transport, Sink {
     }
   }
 
-  /** During a handshake: what we say goes out. False when the connection is no longer ours. */
-  #shaken(handle: Handle, ssl: Pointer, life: number): boolean {
+  /** What OpenSSL says by itself goes out. False when the connection is no longer ours. */
+  #speak(handle: Handle, ssl: Pointer, life: number, shaking: boolean): boolean {
     const sent = this.#flush(handle);
-    if (this.#openssl.handshaken(ssl)) {
+    if (shaking && this.#openssl.handshaken(ssl)) {
       this.#state[handle] &= ~HANDSHAKING;
       this.#owner.secured(handle);
       if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) return false;
@@ -394,7 +396,8 @@ export class TlsLayer implements Transport, Sink {
 
   #notify(handle: Handle, ssl: Pointer): void {
     if (ssl === 0 || this.#state[handle] & (HANDSHAKING | BROKEN)) return;
-    this.#openssl.shutdown(ssl);
+    // Errors that stay would be taken for those of whoever uses OpenSSL next in this thread.
+    if (this.#openssl.shutdown(ssl) < 0) this.#openssl.takeError();
     this.#flush(handle);
   }
 }
