@@ -46,6 +46,12 @@ export interface OpenSsl {
   /** `choose` is given the names that the client offers, in its order, and answers with one of `names`, or undefined. */
   onAlpn(context: Pointer, names: readonly string[], choose: (offered: readonly string[]) => string | undefined): void;
 
+  /**
+   * Frees the peer's half of the key exchange, which an SSL keeps for whoever asks (SSL_get_peer_tmp_key): of
+   * X25519MLKEM768 it is 6.6 KB.
+   */
+  forgetPeerKey(ssl: Pointer): void;
+
   version(ssl: Pointer): string;
   cipher(ssl: Pointer): string;
   /** "" when none was agreed on. */
@@ -64,6 +70,8 @@ export const PEER_CLOSED = 2;
 
 // openssl/bio.h, openssl/ssl.h, openssl/tls1.h
 const BIO_CTRL_RESET = 1;
+const CTRL_GET_PEER_TMP_KEY = 109;
+const NID_UNDEF = 0;
 const TLSEXT_NAMETYPE_HOST_NAME = 0;
 const ALERT_FATAL = 2;
 const OK = 0;
@@ -94,6 +102,9 @@ function bind(): OpenSsl {
   const newCallback = f("SSL_CTX_sess_set_new_cb", "void", [p, p]);
   const getCallback = f("SSL_CTX_sess_set_get_cb", "void", [p, p]);
   const removeCallback = f("SSL_CTX_sess_set_remove_cb", "void", [p, p]);
+  const control = f("SSL_ctrl", "long", [p, "int", "long", "void *"]);
+  const setType = f("EVP_PKEY_set_type", "int", [p, "int"]);
+  const freeKey = f("EVP_PKEY_free", "void", [p]);
   const checkKey = f("SSL_CTX_check_private_key", "int", [p]);
   const version = f("SSL_get_version", "str", [p]);
   const currentCipher = f("SSL_get_current_cipher", p, [p]);
@@ -162,6 +173,14 @@ function bind(): OpenSsl {
       );
       kept.push(memory);
       setAlpn(context, callback, 0);
+    },
+    forgetPeerKey(ssl) {
+      if (Number(control(ssl, CTRL_GET_PEER_TMP_KEY, 0, pointerOut)) !== 1) return;
+      const key = Number(pointerOut[0]);
+      // It frees what the key was, and says that there is no such type to become.
+      setType(key, NID_UNDEF);
+      clearErrors();
+      freeKey(key);
     },
     version: (ssl) => version(ssl),
     cipher: (ssl) => cipherName(currentCipher(ssl)),

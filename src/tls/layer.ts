@@ -205,6 +205,7 @@ export class TlsLayer implements Transport, Sink {
     const sent = this.#flush(handle);
     if (shaking && this.#openssl.handshaken(ssl)) {
       this.#state[handle] &= ~HANDSHAKING;
+      this.#openssl.forgetPeerKey(ssl);
       this.#owner.secured(handle);
       if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) return false;
       if ((this.#state[handle] & READING) === 0) this.#poller.pause(handle);
