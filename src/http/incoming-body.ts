@@ -70,6 +70,10 @@ export class IncomingBody {
   get received(): number {
     return this.#received;
   }
+  /** Bytes that wait for the handler. */
+  get buffered(): number {
+    return this.#buffered;
+  }
   /** Somebody has begun to read it. */
   get wanted(): boolean {
     return this.#wanted;
