@@ -35,7 +35,7 @@ export async function offerDefaults(
   const limits = limitOptions(
     Object.fromEntries(limitTable.flatMap(({ name }) => (said.has(name) ? [[name, settings[name]]] : []))),
   );
-  const { proxyProtocol, trustProxy } = settings;
+  const { h2c, proxyProtocol, trustProxy } = settings;
   const [passed] = beside?.supervised?.sockets ?? [];
   const asked = addressAsked(early) ? chooseAddresses(early) : [];
   const address: ListenAddress | undefined = asked[0] ?? (passed && { transport: "fd", fd: String(passed.fd) });
@@ -50,6 +50,7 @@ export async function offerDefaults(
   };
   handover.serveDefaults = {
     limits,
+    h2c,
     proxyProtocol,
     trustProxy,
     get port() {

@@ -60,9 +60,10 @@ async function httpServer(
   { settings }: Resolved,
 ): Promise<(listener: Listener) => Drain> {
   const { serve } = await import("../http/mod.ts");
-  const { proxyProtocol, trustProxy } = settings;
+  const { h2c, proxyProtocol, trustProxy } = settings;
   const options = {
     ...limitOptions(settings),
+    ...(h2c && { h2c }),
     ...(proxyProtocol && { proxyProtocol }),
     ...(trustProxy.length > 0 && { trustProxy }),
     ...(onError && { onError }),

@@ -22,6 +22,7 @@ import type { Exchange } from "./exchange.ts";
 import { limitFired } from "./limit-log.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { observer } from "./observer.ts";
+import type { OtherConnection } from "./protocol.ts";
 import { known, type ServerState } from "./servers.ts";
 
 /** When it is looked again for connections that wait, though nothing of ours has closed: as the poller does it. */
@@ -44,6 +45,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   readonly listener: Listener;
   readonly counters: HttpCounters;
   readonly abandoned = new Map<Exchange, number>();
+  /** Connections that speak another protocol: the sinks of their handles are not ours. */
+  readonly others = new Map<Handle, OtherConnection>();
   draining = false;
   /** Resolves when the listener and every connection are closed. */
   readonly finished: Promise<void>;
@@ -108,7 +111,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   }
 
   /** Whether every request that ends is told to somebody: the access log. */
-  protected get watched(): boolean {
+  get watched(): boolean {
     return this.observed && observer !== undefined;
   }
   /** Whether connections that say nothing end soon, as a part of the drain. */
@@ -122,6 +125,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   get active(): number {
     let active = 0;
     for (const connection of this.rows.active) if (connection?.exchange !== undefined) active++;
+    for (const { requests } of this.others.values()) active += requests;
     return active;
   }
   get accepting(): boolean {
@@ -139,12 +143,14 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       const connection = this.rows.active[handle];
       if (connection?.exchange !== undefined) visit("http request", now - connection.startedAt);
     }
+    for (const other of this.others.values()) other.visitRequests((began) => visit("http request", now - began));
     for (const began of this.abandoned.values()) visit("http request, given up on", now - began);
   };
 
   /** Ends gracefully (`drain.ts`), and says how that went. Asked again, it gives the same answer. */
   drain(): Promise<DrainResult> {
     this.draining = true;
+    if (this.#drain === undefined) for (const other of this.others.values()) other.drain(false);
     return (this.#drain ??= drain(this));
   }
 
@@ -156,7 +162,9 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       // What has arrived unread by now is seen before these deadlines are: a turn looks at the poller first. Who has
       // begun a head has its own time for it.
       for (const handle of this.rows.handles()) {
-        if (this.rows.active[handle] === undefined) this.#graceUntil(handle, this.limits.drainIdle);
+        const other = this.others.get(handle);
+        if (other !== undefined) other.drain(true);
+        else if (this.rows.active[handle] === undefined) this.#graceUntil(handle, this.limits.drainIdle);
       }
       this.#runtime.schedule();
     }
@@ -179,8 +187,9 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   cutAll(): number {
     let cut = 0;
     for (const handle of this.rows.handles()) {
-      if (this.rows.active[handle]?.exchange === undefined) continue;
-      cut++;
+      const requests = this.others.get(handle)?.requests ?? (this.rows.active[handle]?.exchange === undefined ? 0 : 1);
+      if (requests === 0) continue;
+      cut += requests;
       this.fired("drainTimeout", handle, "was not done by the end of the drain");
     }
     this.counters.cut += cut;
@@ -202,6 +211,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       const connection = this.rows.active[handle];
       if (connection?.unframed) this.resetAtClose(handle);
       connection?.closeWith(reason);
+      this.others.get(handle)?.closeWith(reason);
       this.closeNow(handle);
     }
   }
@@ -218,6 +228,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     if (this.rows.has(handle)) {
       this.rows.active[handle]?.closeWith();
       this.rows.forget(handle);
+      this.#forgetOther(handle);
       this.gate?.forget(handle);
       if (this.#peers.size > 0) this.#peers.delete(handle);
       this.#admission.closed();
@@ -270,6 +281,10 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     return length > 0 ? decodeAddress(this.poller.constants, scratch, length) : UNKNOWN_PEER;
   }
 
+  serialOf(handle: Handle): number {
+    return this.rows.serials[handle];
+  }
+
   deadlineAt(handle: Handle): number {
     return this.#runtime.deadlines.get(handle);
   }
@@ -300,8 +315,15 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     return handle < 0 ? "" : showAddress(this.remoteAddress(handle, this.rows.serials[handle]));
   }
 
+  #forgetOther(handle: Handle): void {
+    if (this.others.size === 0) return;
+    this.others.get(handle)?.closeWith();
+    this.others.delete(handle);
+  }
+
   #forget(handle: Handle): void {
     this.rows.forget(handle);
+    this.#forgetOther(handle);
     this.gate?.forget(handle);
     if (this.#peers.size > 0) this.#peers.delete(handle);
     this.#admission.closed();
@@ -314,7 +336,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     this.poller.system.setsockopt(this.poller.fd(handle), SOL_SOCKET, SO_LINGER, RESET_AT_CLOSE);
   }
 
-  protected closeNow(handle: Handle): void {
+  closeNow(handle: Handle): void {
     if (!this.rows.has(handle)) return;
     this.#runtime.close(handle);
     this.#forget(handle);
@@ -324,7 +346,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
    * Ends a connection after an answer. A close with unread bytes, or before bytes that still come, would answer them
    * with a reset, which can eat the response on its way (RFC 9112, 9.6): then FIN goes first, and the rest is read.
    */
-  protected part(handle: Handle, clean: boolean): void {
+  part(handle: Handle, clean: boolean): void {
     if (!this.rows.has(handle)) return;
     this.rows.active[handle]?.closeWith();
     if (clean) return this.closeNow(handle);

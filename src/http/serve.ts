@@ -1,4 +1,6 @@
 /** `serve`: from a handler and options to a running HTTP server, in the shape of `Deno.serve`. */
+
+import { Http2 } from "../http2/mod.ts";
 import { handover } from "../net/handover.ts";
 import {
   type Addr,
@@ -42,6 +44,8 @@ export interface ServeOptions<A extends Addr = Addr> extends LimitOptions, Proxy
   onError?: ErrorHandler;
   /** Limits of one request, by its head: called before the body is read, and before the handler. */
   limits?: LimitsHook;
+  /** Clients may begin with HTTP/2, without TLS, if they know that they may ("prior knowledge"). @default {false} */
+  h2c?: boolean;
   /** Counters of its own: the admin port is not part of what it shows. @internal */
   counters?: HttpCounters;
 }
@@ -144,6 +148,7 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
       limitsHook: options.limits,
       trust,
       counters: options.counters,
+      http2: speaksHttp2(options) ? (host) => new Http2(host) : undefined,
     }),
   );
   handover.serving?.(server);
@@ -176,6 +181,12 @@ function chosenProxies({ counters, proxyProtocol, trustProxy }: ServeOptions<nev
     proxyProtocol: defaults?.proxyProtocol || proxyProtocol,
     trustProxy: defaults?.trustProxy?.length ? defaults.trustProxy : trustProxy,
   };
+}
+
+/** And of HTTP/2. */
+function speaksHttp2({ counters, h2c }: ServeOptions<never>): boolean {
+  if (h2c !== undefined && typeof h2c !== "boolean") throw new TypeError("h2c of serve must be true or false");
+  return counters === undefined && (handover.serveDefaults?.h2c || h2c === true);
 }
 
 function listenOptions(options: ServeOptions<never>): ListenOptions {

@@ -24,6 +24,7 @@ export interface ServeDefaults {
   readonly limits?: LimitOptions;
   readonly proxyProtocol?: boolean;
   readonly trustProxy?: readonly string[];
+  readonly h2c?: boolean;
 }
 
 export interface Handover {

@@ -1,0 +1,48 @@
+/** HTTP/2 (RFC 9113) on the connections of a server: the one sink of all that speak it. */
+import type { Handle, Sink } from "../../ffi/poller.ts";
+import type { Protocol, ProtocolHost } from "../http/protocol.ts";
+import { Http2Connection } from "./connection.ts";
+
+export class Http2 implements Protocol, Sink {
+  readonly #http: ProtocolHost;
+  readonly #connections: (Http2Connection | undefined)[] = [];
+
+  constructor(http: ProtocolHost) {
+    this.#http = http;
+  }
+
+  start(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+    const http = this.#http;
+    const connection = new Http2Connection(http, handle);
+    this.#connections[handle] = connection;
+    http.others.set(handle, connection);
+    http.poller.setSink(handle, this);
+    connection.received(bytes, start, end);
+  }
+
+  received(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+    this.#http.counters.bytesIn += end - start;
+    this.#connections[handle]?.received(bytes, start, end);
+  }
+  sent(handle: Handle): void {
+    this.#connections[handle]?.sent();
+  }
+  blocked(handle: Handle): void {
+    this.#connections[handle]?.output.block();
+  }
+  ended(handle: Handle): void {
+    this.#connections[handle]?.ended();
+  }
+  hungUp(handle: Handle): void {
+    this.#connections[handle]?.ended();
+  }
+  failed(handle: Handle, errno: number): void {
+    this.#connections[handle]?.failed(errno);
+  }
+  expired(handle: Handle): void {
+    this.#connections[handle]?.expired();
+  }
+  connected(): void {}
+  accepted(): void {}
+  datagram(): void {}
+}
