@@ -16,7 +16,7 @@ export interface FrameSink {
   /** All of it has come. */
   dataEnded(): void;
   /** What came is no frame that we could read. */
-  broken(code: number, why: string): void;
+  fail(code: number, why: string): void;
 }
 
 export class FrameReader {
@@ -49,7 +49,7 @@ export class FrameReader {
     let at = start;
     if (this.#preface < PREFACE.length) {
       while (at < end && this.#preface < PREFACE.length) {
-        if (bytes[at++] !== PREFACE[this.#preface++]) return sink.broken(PROTOCOL_ERROR, "no preface of HTTP/2");
+        if (bytes[at++] !== PREFACE[this.#preface++]) return sink.fail(PROTOCOL_ERROR, "no preface of HTTP/2");
       }
     }
     while (!sink.closed) {
@@ -90,7 +90,7 @@ export class FrameReader {
     const flags = head[from + 4];
     const stream = readUint31(head, from + 5);
     if (length > FRAME_MAX) {
-      sink.broken(FRAME_SIZE_ERROR, "a frame that is larger than SETTINGS_MAX_FRAME_SIZE");
+      sink.fail(FRAME_SIZE_ERROR, "a frame that is larger than SETTINGS_MAX_FRAME_SIZE");
       return end;
     }
     if (type === DATA) {
@@ -98,7 +98,7 @@ export class FrameReader {
       this.#dataLeft = length;
       this.#padding = (flags & PADDED) !== 0 ? -1 : 0;
       if (this.#padding < 0 && length === 0) {
-        sink.broken(FRAME_SIZE_ERROR, "a padded frame without a pad length");
+        sink.fail(FRAME_SIZE_ERROR, "a padded frame without a pad length");
         return end;
       }
       sink.dataBegan(stream, flags, length);
@@ -121,7 +121,7 @@ export class FrameReader {
       this.#padding = bytes[at++];
       this.#dataLeft--;
       if (this.#padding > this.#dataLeft) {
-        sink.broken(PROTOCOL_ERROR, "padding that is longer than its frame");
+        sink.fail(PROTOCOL_ERROR, "padding that is longer than its frame");
         return end;
       }
     }
