@@ -195,7 +195,7 @@ export abstract class Streams implements StreamHost, OutputHost {
       }
     }
     let unread = 0;
-    for (const { body } of this.streams.values()) unread += body?.buffered ?? 0;
+    for (const { body } of this.streams.values()) unread += body?.unread ?? 0;
     const owed = receiving.owed(unread);
     if (owed > 0) output.frame(WINDOW_UPDATE, 0, owed);
   }
