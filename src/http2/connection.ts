@@ -263,7 +263,9 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
     this.#last = id;
     if (id > this.#served) return;
     if (!well || (ended && head.contentLength > 0)) return this.#streamError(id, PROTOCOL_ERROR);
-    if (this.streams.size + this.abandoned >= MAX_STREAMS) {
+    // One head may be as large as maxHeaderBytes says; all of a connection's together may not be a hundred times that.
+    const heads = this.headBytes + head.head.length > 2 * this.limits.maxHeaderBytes;
+    if (heads || this.streams.size + this.abandoned >= MAX_STREAMS) {
       if (this.spend(COSTS.refused)) this.sendReset(id, REFUSED_STREAM);
       return;
     }

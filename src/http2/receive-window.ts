@@ -22,9 +22,13 @@ export class ReceiveWindow {
     return this.left >= 0;
   }
 
+  /** So little is left that some should be given back. */
+  get low(): boolean {
+    return this.left <= CONNECTION_WINDOW >> 1;
+  }
+
   /** What to give back of the connection's window, when `unread` bytes wait for handlers. 0 when that is not worth it. */
   owed(unread: number): number {
-    if (this.left > CONNECTION_WINDOW >> 1) return 0;
     const owed = CONNECTION_WINDOW - this.left - unread;
     if (owed < CONNECTION_WINDOW >> 2) return 0;
     this.left += owed;

@@ -52,6 +52,8 @@ export abstract class Streams implements StreamHost, OutputHost {
   protected readonly peer = new PeerSettings();
   protected readonly receiving = new ReceiveWindow();
   protected readonly patience: Patience;
+  /** Of heads that are kept for requests that are being answered. */
+  protected headBytes = 0;
   readonly #serial: number;
   readonly #resets = new Set<number>();
   #clock: SocketClock | undefined;
@@ -154,6 +156,7 @@ export abstract class Streams implements StreamHost, OutputHost {
     const stream = new Http2Stream(this, id, exchange, contentLength, ended, this.peer.initialWindow);
     if (priority !== undefined) stream.priority = parsePriority(priority);
     this.streams.set(id, stream);
+    this.headBytes += text.length;
     stream.begin(expectContinue);
     stream.settle((response ??= http.call(exchange)));
   }
@@ -194,6 +197,7 @@ export abstract class Streams implements StreamHost, OutputHost {
         if (receiving.measure(this.now)) this.ping(PING_WINDOW);
       }
     }
+    if (!receiving.low) return;
     let unread = 0;
     for (const { body } of this.streams.values()) unread += body?.unread ?? 0;
     const owed = receiving.owed(unread);
@@ -250,6 +254,7 @@ export abstract class Streams implements StreamHost, OutputHost {
 
   #forget(stream: Http2Stream): void {
     this.streams.delete(stream.id);
+    this.headBytes -= stream.exchange.head.length;
     if (this.streams.size === 0 && !this.closed) this.emptied();
   }
 
