@@ -73,6 +73,7 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
   /** The stream of the DATA frame that is coming, and its size; undefined when it is to be dropped. */
   #dataStream: Http2Stream | undefined;
   #dataEnds = false;
+  #dataEmpty = false;
   #reading = false;
   #paused = false;
   // When what is due, in clock milliseconds; 0 for never.
@@ -277,10 +278,10 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
   dataBegan(id: number, flags: number, length: number): void {
     this.#dataStream = undefined;
     this.#dataEnds = (flags & END_STREAM) !== 0;
+    this.#dataEmpty = true;
     if (this.#blockOf !== 0 || !this.#greeted) return this.fail(PROTOCOL_ERROR, "DATA where none may be");
     if (id === 0 || (id & 1) === 0 || id > this.#last) return this.fail(PROTOCOL_ERROR, "DATA on an idle stream");
     if (!this.receiving.take(length)) return this.fail(FLOW_CONTROL_ERROR, "more DATA than the connection's window");
-    if (length === 0 && !this.#dataEnds && !this.spend(COSTS.emptyData)) return;
     const stream = this.streams.get(id);
     if (stream === undefined) {
       // RFC 9113, 5.1: we have ended it, and it counts for the connection's window all the same.
@@ -295,6 +296,7 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
 
   data(bytes: Uint8Array, start: number, end: number): void {
     const stream = this.#dataStream;
+    this.#dataEmpty = false;
     if (stream === undefined || this.streams.get(stream.id) !== stream) return;
     const result = stream.received(bytes, start, end);
     if (result === undefined) return;
@@ -305,6 +307,8 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
   dataEnded(): void {
     const stream = this.#dataStream;
     this.#dataStream = undefined;
+    // Padding is nothing, too.
+    if (this.#dataEmpty && !this.#dataEnds && !this.spend(COSTS.emptyData)) return;
     if (stream === undefined || this.streams.get(stream.id) !== stream) return this.credit(undefined);
     if (this.#dataEnds) this.#requestEnded(stream);
     this.credit(stream);
