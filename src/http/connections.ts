@@ -115,7 +115,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     return this.observed && observer !== undefined;
   }
   /** Whether connections that say nothing end soon, as a part of the drain. */
-  protected get ending(): boolean {
+  get ending(): boolean {
     return this.#ending;
   }
   /** Connections open now. */

@@ -40,6 +40,8 @@ export interface ProtocolHost extends ExchangeHost, ClockHost {
   readonly limits: Limits;
   readonly counters: HttpCounters;
   readonly draining: boolean;
+  /** The second half of the drain: connections end as soon as they may. */
+  readonly ending: boolean;
   /** Somebody is told of each request. */
   readonly watched: boolean;
   readonly others: Map<Handle, OtherConnection>;

@@ -99,7 +99,7 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
     const out = output.reserve(SETTINGS_ROOM + FRAME_HEAD + 4);
     output.end = writeSettings(out, output.end, http.limits.maxHeaderBytes);
     output.frame(WINDOW_UPDATE, 0, CONNECTION_WINDOW - 65_535);
-    if (http.draining) this.drain(false);
+    if (http.draining) this.drain(http.ending);
   }
 
   get closed(): boolean {
