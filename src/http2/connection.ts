@@ -45,7 +45,7 @@ import {
   writeUint32,
 } from "./frames.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
-import { CONNECTION_WINDOW, MAX_BLOCK, MAX_STREAMS, PING_ACK_MS, QUIET_MS, SETTINGS_ACK_MS } from "./limits.ts";
+import { CONNECTION_WINDOW, MAX_BLOCK, MAX_STREAMS, type Timing } from "./limits.ts";
 import { COSTS } from "./patience.ts";
 import { parsePriority } from "./priority.ts";
 import { RequestHead } from "./request-head.ts";
@@ -57,6 +57,7 @@ import { PING_DRAIN, PING_QUIET, PING_WINDOW, Streams } from "./streams.ts";
 const head = new RequestHead();
 
 export class Http2Connection extends Streams implements FrameSink, OtherConnection {
+  readonly #timing: Timing;
   readonly #reader = new FrameReader();
   readonly #decoder = new HpackDecoder();
   #closed = false;
@@ -90,10 +91,11 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
   /** What the wheel holds. */
   #armed = 0;
 
-  constructor(http: ProtocolHost, handle: Handle) {
+  constructor(http: ProtocolHost, handle: Handle, timing: Timing) {
     super(http, handle);
+    this.#timing = timing;
     this.#headAt = this.#armed = Math.ceil(http.deadlineAt(handle));
-    this.#settingsAt = Math.ceil(http.now + SETTINGS_ACK_MS);
+    this.#settingsAt = Math.ceil(http.now + timing.settingsAck);
     this.arm(this.#settingsAt);
     const { output } = this;
     const out = output.reserve(SETTINGS_ROOM + FRAME_HEAD + 4);
@@ -111,7 +113,7 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
   received(bytes: Uint8Array, start: number, end: number): void {
     this.#reading = true;
     this.#answerAt = 0;
-    if (this.streams.size > 0) this.#quietAt = this.now + QUIET_MS;
+    if (this.streams.size > 0) this.#quietAt = this.now + this.#timing.quiet;
     this.#reader.feed(bytes, start, end, this);
     this.#reading = false;
     if (this.#closed) return;
@@ -272,7 +274,7 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
     }
     this.request(id, ended, head);
     // A silent client is asked from here on.
-    if (this.#quietAt === 0 && this.streams.size > 0) this.arm((this.#quietAt = this.now + QUIET_MS));
+    if (this.#quietAt === 0 && this.streams.size > 0) this.arm((this.#quietAt = this.now + this.#timing.quiet));
   }
 
   dataBegan(id: number, flags: number, length: number): void {
@@ -568,9 +570,9 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
         return this.end(NO_ERROR);
       }
     } else if (ran(this.#quietAt, now)) {
-      this.#quietAt = now + QUIET_MS;
+      this.#quietAt = now + this.#timing.quiet;
       if (this.#answerAt === 0) {
-        this.#answerAt = now + PING_ACK_MS;
+        this.#answerAt = now + this.#timing.pingAck;
         this.ping(PING_QUIET);
       }
     }

@@ -16,12 +16,17 @@ export const STREAM_WINDOW_MAX = 1024 * 1024;
 /** What all bodies of a connection together may have waiting for their handlers: its own window. */
 export const CONNECTION_WINDOW = 4 * 1024 * 1024;
 
-/** The client must acknowledge our SETTINGS (RFC 9113, 6.5.3). */
-export const SETTINGS_ACK_MS = 10_000;
-/** A connection with open streams that says nothing for so long is asked with a PING whether it is there. */
-export const QUIET_MS = 30_000;
-/** And has this long to answer. */
-export const PING_ACK_MS = 15_000;
+/** How long a client may take for what only HTTP/2 asks of it, in milliseconds. */
+export interface Timing {
+  /** To acknowledge our SETTINGS (RFC 9113, 6.5.3). */
+  readonly settingsAck: number;
+  /** A connection with open streams that says nothing for so long is asked with a PING whether it is there. */
+  readonly quiet: number;
+  /** And has this long to answer. */
+  readonly pingAck: number;
+}
+
+export const defaultTiming: Timing = { settingsAck: 10_000, quiet: 30_000, pingAck: 15_000 };
 
 /** Header blocks of this many bytes are not decoded any more: that is a flood, and no head. */
 export const MAX_BLOCK = 2 * 1024 * 1024;

@@ -2,18 +2,22 @@
 import type { Handle, Sink } from "../../ffi/poller.ts";
 import type { Protocol, ProtocolHost } from "../http/protocol.ts";
 import { Http2Connection } from "./connection.ts";
+import { defaultTiming, type Timing } from "./limits.ts";
 
 export class Http2 implements Protocol, Sink {
   readonly #http: ProtocolHost;
+  readonly #timing: Timing;
   readonly #connections: (Http2Connection | undefined)[] = [];
 
-  constructor(http: ProtocolHost) {
+  /** `timing`: for tests. */
+  constructor(http: ProtocolHost, timing: Timing = defaultTiming) {
     this.#http = http;
+    this.#timing = timing;
   }
 
   start(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
     const http = this.#http;
-    const connection = new Http2Connection(http, handle);
+    const connection = new Http2Connection(http, handle, this.#timing);
     this.#connections[handle] = connection;
     http.others.set(handle, connection);
     http.poller.setSink(handle, this);
