@@ -4,9 +4,9 @@
  * and when, is `output.ts`'s.
  */
 import type { Handle } from "../../ffi/poller.ts";
-import { clientGone, notRead } from "../http/endings.ts";
+import { clientGone } from "../http/endings.ts";
 import { latin1 } from "../http/exchange.ts";
-import type { OtherConnection, ProtocolHost } from "../http/protocol.ts";
+import type { ProtocolHost } from "../http/protocol.ts";
 import { errnoError } from "../runtime/errno.ts";
 import {
   COMPRESSION_ERROR,
@@ -17,7 +17,6 @@ import {
   NO_ERROR,
   PROTOCOL_ERROR,
   REFUSED_STREAM,
-  SETTINGS_TIMEOUT,
   STREAM_CLOSED,
 } from "./errors.ts";
 import { FrameReader, type FrameSink } from "./frame-reader.ts";
@@ -38,34 +37,26 @@ import {
   RST_STREAM,
   readUint31,
   SETTINGS,
-  STREAM_MAX,
   WINDOW_MAX,
   WINDOW_UPDATE,
   writeFrameHead,
-  writeUint32,
 } from "./frames.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
+import { Lifetime } from "./lifetime.ts";
 import { CONNECTION_WINDOW, MAX_BLOCK, MAX_STREAMS, type Timing } from "./limits.ts";
 import { COSTS } from "./patience.ts";
 import { parsePriority } from "./priority.ts";
 import { RequestHead } from "./request-head.ts";
 import { SETTINGS_ROOM, writeSettings, writeSettingsAck } from "./settings.ts";
 import type { Http2Stream } from "./stream.ts";
-import { PING_DRAIN, PING_QUIET, PING_WINDOW, Streams } from "./streams.ts";
+import { PING_DRAIN, PING_WINDOW } from "./streams.ts";
 
 /** One thread reads one head at a time. */
 const head = new RequestHead();
 
-export class Http2Connection extends Streams implements FrameSink, OtherConnection {
-  readonly #timing: Timing;
+export class Http2Connection extends Lifetime implements FrameSink {
   readonly #reader = new FrameReader();
   readonly #decoder = new HpackDecoder();
-  #closed = false;
-  /** The highest stream that the client has opened; and, once we have said GOAWAY, the highest that is served. */
-  #last = 0;
-  #served = STREAM_MAX;
-  /** The client has said its SETTINGS. */
-  #greeted = false;
   /** A header block that goes on in CONTINUATION frames: whose, what of it has come, whether it ends the stream. */
   #blockOf = 0;
   #block: Uint8Array | undefined;
@@ -75,28 +66,10 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
   #dataStream: Http2Stream | undefined;
   #dataEnds = false;
   #dataEmpty = false;
-  #reading = false;
   #paused = false;
-  // When what is due, in clock milliseconds; 0 for never.
-  /** The client's preface and SETTINGS; later, the rest of a frame or of a header block. */
-  #headAt: number;
-  #settingsAt: number;
-  #idleAt = 0;
-  /** When a silent connection with streams is asked whether it is there; and when it must have answered. */
-  #quietAt = 0;
-  #answerAt = 0;
-  #drainAt = 0;
-  /** 1: told that the end comes, 2: told which streams are served. */
-  #draining = 0;
-  /** What the wheel holds. */
-  #armed = 0;
 
   constructor(http: ProtocolHost, handle: Handle, timing: Timing) {
-    super(http, handle);
-    this.#timing = timing;
-    this.#headAt = this.#armed = Math.ceil(http.deadlineAt(handle));
-    this.#settingsAt = Math.ceil(http.now + timing.settingsAck);
-    this.arm(this.#settingsAt);
+    super(http, handle, timing);
     const { output } = this;
     const out = output.reserve(SETTINGS_ROOM + FRAME_HEAD + 4);
     output.end = writeSettings(out, output.end, http.limits.maxHeaderBytes);
@@ -104,33 +77,23 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
     if (http.draining) this.drain(http.ending);
   }
 
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   // ---- what the poller tells
 
   received(bytes: Uint8Array, start: number, end: number): void {
-    this.#reading = true;
-    this.#answerAt = 0;
-    if (this.streams.size > 0) this.#quietAt = this.now + this.#timing.quiet;
+    this.readingBegan();
     this.#reader.feed(bytes, start, end, this);
-    this.#reading = false;
-    if (this.#closed) return;
-    this.#frameBegan(this.#blockOf !== 0 || this.#reader.within);
-    this.output.flush();
-    if (this.#closed) return;
-    if (this.output.full) {
-      this.#paused = true;
-      this.poller.pause(this.handle);
-    }
-    if (this.streams.size === 0) this.emptied();
+    this.readingEnded(this.#blockOf !== 0 || this.#reader.within);
+    if (this.closed || !this.output.full) return;
+    this.#paused = true;
+    this.poller.pause(this.handle);
   }
 
   sent(): void {
     this.socketHasRoom();
     this.output.unblock();
-    if (this.#closed || !this.#paused || this.output.full) return;
+    if (this.closed) return;
+    if (this.streams.size === 0) this.emptied();
+    if (this.closed || !this.#paused || this.output.full) return;
     this.#paused = false;
     this.poller.receive(this.handle);
   }
@@ -157,7 +120,7 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
 
   frame(type: number, flags: number, stream: number, bytes: Uint8Array, start: number, end: number): void {
     const size = end - start;
-    if (!this.#greeted && type !== SETTINGS) return this.fail(PROTOCOL_ERROR, "SETTINGS are not its first frame");
+    if (!this.greeted && type !== SETTINGS) return this.fail(PROTOCOL_ERROR, "SETTINGS are not its first frame");
     if (this.#blockOf !== 0 && (type !== CONTINUATION || stream !== this.#blockOf)) {
       return this.fail(PROTOCOL_ERROR, "a frame within a header block");
     }
@@ -246,7 +209,7 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
     this.#blockOf = 0;
     this.#block = undefined;
     const stream = this.streams.get(id);
-    const known = id <= this.#last;
+    const known = id <= this.last;
     head.begin(this.limits.maxHeaderBytes, this.limits.maxHeaderCount, known);
     if (!this.#decoder.decode(bytes, start, end, head)) {
       return this.fail(COMPRESSION_ERROR, "a header block that can't be decoded");
@@ -263,8 +226,8 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
       if (this.wasReset(id)) return;
       return this.fail(STREAM_CLOSED, "HEADERS on a stream that is closed");
     }
-    this.#last = id;
-    if (id > this.#served) return;
+    this.last = id;
+    if (id > this.served) return;
     if (!well || (ended && head.contentLength > 0)) return this.#streamError(id, PROTOCOL_ERROR);
     // One head may be as large as maxHeaderBytes says; all of a connection's together may not be a hundred times that.
     const heads = this.headBytes + head.head.length > 2 * this.limits.maxHeaderBytes;
@@ -273,21 +236,20 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
       return;
     }
     this.request(id, ended, head);
-    // A silent client is asked from here on.
-    if (this.#quietAt === 0 && this.streams.size > 0) this.arm((this.#quietAt = this.now + this.#timing.quiet));
+    if (this.streams.size > 0) this.watchSilence();
   }
 
   dataBegan(id: number, flags: number, length: number): void {
     this.#dataStream = undefined;
     this.#dataEnds = (flags & END_STREAM) !== 0;
     this.#dataEmpty = true;
-    if (this.#blockOf !== 0 || !this.#greeted) return this.fail(PROTOCOL_ERROR, "DATA where none may be");
-    if (id === 0 || (id & 1) === 0 || id > this.#last) return this.fail(PROTOCOL_ERROR, "DATA on an idle stream");
+    if (this.#blockOf !== 0 || !this.greeted) return this.fail(PROTOCOL_ERROR, "DATA where none may be");
+    if (id === 0 || (id & 1) === 0 || id > this.last) return this.fail(PROTOCOL_ERROR, "DATA on an idle stream");
     if (!this.receiving.take(length)) return this.fail(FLOW_CONTROL_ERROR, "more DATA than the connection's window");
     const stream = this.streams.get(id);
     if (stream === undefined) {
       // RFC 9113, 5.1: we have ended it, and it counts for the connection's window all the same.
-      if (this.wasReset(id) || id > this.#served) return this.credit(undefined);
+      if (this.wasReset(id) || id > this.served) return this.credit(undefined);
       return this.fail(STREAM_CLOSED, "DATA on a stream that is closed");
     }
     if (stream.remoteEnded) return this.#streamError(id, STREAM_CLOSED);
@@ -324,21 +286,16 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
     if (stream !== 0) return this.fail(PROTOCOL_ERROR, "SETTINGS on a stream");
     if ((flags & ACK) !== 0) {
       if (end > start) return this.fail(FRAME_SIZE_ERROR, "an acknowledgement of SETTINGS with a payload");
-      if (!this.#greeted) return this.fail(PROTOCOL_ERROR, "SETTINGS are not its first frame");
-      if (this.#settingsAt === 0) this.spend(COSTS.settings);
-      this.#settingsAt = 0;
+      if (!this.greeted) return this.fail(PROTOCOL_ERROR, "SETTINGS are not its first frame");
+      if (!this.settingsAcknowledged()) this.spend(COSTS.settings);
       return;
     }
-    if (this.#greeted && !this.spend(COSTS.settings)) return;
+    if (this.greeted && !this.spend(COSTS.settings)) return;
     const { peer, output } = this;
     const before = peer.initialWindow;
     const code = peer.read(bytes, start, end);
     if (code !== NO_ERROR) return this.fail(code, "SETTINGS with a value that may not be");
-    if (!this.#greeted) {
-      this.#greeted = true;
-      this.#headAt = 0;
-      this.#becameIdle();
-    }
+    if (!this.greeted) this.greetedUs();
     const change = peer.initialWindow - before;
     if (change !== 0) {
       for (const each of this.streams.values()) {
@@ -384,7 +341,7 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
           this.receiving.measured();
           break;
         case PING_DRAIN:
-          if (this.#draining === 1 && this.#drainAt !== 0) this.#lastWord();
+          this.drainHeard();
       }
       return;
     }
@@ -414,7 +371,7 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
 
   /** False, and an error, for a stream that the client has not opened. */
   #isKnown(id: number): boolean {
-    if (id !== 0 && (id & 1) === 1 && id <= this.#last) return true;
+    if (id !== 0 && (id & 1) === 1 && id <= this.last) return true;
     this.fail(PROTOCOL_ERROR, "a frame for an idle stream");
     return false;
   }
@@ -426,176 +383,4 @@ export class Http2Connection extends Streams implements FrameSink, OtherConnecti
     if (stream === undefined) this.sendReset(id, code);
     else this.reset(stream, code, clientGone());
   }
-
-  // ---- the end
-
-  /** A connection error (RFC 9113, 5.4.1). */
-  fail(code: number, why: string): void {
-    if (this.#closed) return;
-    this.fired("malformedRequest", `broke a rule of HTTP/2: ${why}`);
-    this.end(code);
-  }
-
-  override flooded(): void {
-    if (this.#closed) return;
-    this.fired("http2Flood", "sent frames that bring nothing, and too many of them");
-    this.end(ENHANCE_YOUR_CALM);
-  }
-
-  /** Says GOAWAY and closes. What waits in a full socket is given up. */
-  end(code: number): void {
-    if (this.#closed) return;
-    const stuck = this.output.blocked;
-    this.#goaway(this.#last, code);
-    this.output.flush();
-    if (this.#closed) return;
-    this.closeWith(clientGone());
-    if (stuck || this.output.blocked) this.http.closeNow(this.handle);
-    else this.http.part(this.handle, false);
-  }
-
-  #goaway(last: number, code: number): void {
-    const { output } = this;
-    const out = output.reserve(FRAME_HEAD + 8);
-    const at = writeUint32(out, writeFrameHead(out, output.end, 8, GOAWAY, 0, 0), last);
-    output.end = writeUint32(out, at, code);
-    output.schedule();
-  }
-
-  /**
-   * RFC 9113, 6.8: first a GOAWAY that names no stream, so that the client opens no more; when it must have read that, one
-   * with the last that is served. What was on its way until then is answered.
-   */
-  drain(last: boolean): void {
-    if (this.#closed) return;
-    if (this.#draining === 0) {
-      this.#draining = 1;
-      this.#goaway(STREAM_MAX, NO_ERROR);
-    }
-    if (!last || this.#drainAt !== 0 || this.#draining === 2) return;
-    this.ping(PING_DRAIN);
-    this.arm((this.#drainAt = Math.ceil(this.now + Math.max(1, this.limits.drainIdle))));
-  }
-
-  #lastWord(): void {
-    this.#draining = 2;
-    this.#drainAt = 0;
-    this.#served = this.#last;
-    this.#goaway(this.#last, NO_ERROR);
-    if (this.streams.size > 0 || this.#reading) return;
-    this.#part();
-  }
-
-  protected override hadItsLast(): void {
-    this.drain(true);
-  }
-
-  #part(): void {
-    this.output.flush();
-    if (this.#closed || this.output.blocked) return;
-    this.closeWith();
-    this.http.part(this.handle, false);
-  }
-
-  protected override emptied(): void {
-    this.#quietAt = this.#answerAt = 0;
-    if (this.#reading || this.#closed) return;
-    if (this.#draining === 2) return this.#part();
-    this.#becameIdle();
-  }
-
-  #becameIdle(): void {
-    const { idleTimeout } = this.limits;
-    this.#idleAt = idleTimeout === Number.POSITIVE_INFINITY ? 0 : Math.ceil(this.now + Math.max(1, idleTimeout));
-    if (this.#idleAt !== 0) this.arm(this.#idleAt);
-  }
-
-  closeWith(reason: unknown = clientGone()): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#block = undefined;
-    for (const stream of [...this.streams.values()]) this.lost(stream, reason);
-    this.output.drop();
-  }
-
-  // ---- time
-
-  /** Part of a frame, or of a header block, has come, or all of it. Drips don't move its deadline. */
-  #frameBegan(within: boolean): void {
-    if (!this.#greeted) return;
-    if (!within) this.#headAt = 0;
-    else if (this.#headAt === 0 && this.limits.readHeaderTimeout !== Number.POSITIVE_INFINITY) {
-      this.arm((this.#headAt = Math.ceil(this.now + this.limits.readHeaderTimeout)));
-    }
-  }
-
-  protected override arm(at: number): void {
-    if (this.#armed !== 0 && this.#armed <= at) return;
-    this.#armed = at;
-    this.http.setDeadlineAt(this.handle, at);
-  }
-
-  expired(): void {
-    const { now } = this;
-    this.#armed = 0;
-    if (ran(this.#headAt, now)) {
-      this.fired(
-        "readHeaderTimeout",
-        this.#greeted ? "left a frame or a head unfinished" : "did not begin with SETTINGS",
-      );
-      return this.end(this.#greeted ? ENHANCE_YOUR_CALM : PROTOCOL_ERROR);
-    }
-    if (ran(this.#settingsAt, now)) {
-      this.fired("readHeaderTimeout", "did not acknowledge SETTINGS");
-      return this.end(SETTINGS_TIMEOUT);
-    }
-    if (this.socketDeadline !== 0 && this.socketExpired()) {
-      this.fired("writeTimeout", "did not read a response in time");
-      this.closeWith(notRead());
-      return this.http.closeNow(this.handle);
-    }
-    if (ran(this.#answerAt, now)) {
-      this.closeWith(clientGone());
-      return this.http.closeNow(this.handle);
-    }
-    if (ran(this.#drainAt, now)) this.#lastWord();
-    for (const stream of [...this.streams.values()]) {
-      if (this.#closed) return;
-      if (ran(stream.deadline, now)) stream.expired();
-    }
-    if (this.#closed) return;
-    if (this.streams.size === 0) {
-      if (ran(this.#idleAt, now)) {
-        this.fired("idleTimeout", "");
-        return this.end(NO_ERROR);
-      }
-    } else if (ran(this.#quietAt, now)) {
-      this.#quietAt = now + this.#timing.quiet;
-      if (this.#answerAt === 0) {
-        this.#answerAt = now + this.#timing.pingAck;
-        this.ping(PING_QUIET);
-      }
-    }
-    this.#rearm();
-  }
-
-  #rearm(): void {
-    let at = nearer(this.#headAt, this.#settingsAt);
-    at = nearer(at, this.socketDeadline);
-    at = nearer(at, this.#drainAt);
-    if (this.streams.size === 0) at = nearer(at, this.#idleAt);
-    else {
-      at = nearer(nearer(at, this.#quietAt), this.#answerAt);
-      for (const { deadline } of this.streams.values()) at = nearer(at, deadline);
-    }
-    if (at !== 0) this.arm(at);
-  }
-}
-
-function ran(due: number, now: number): boolean {
-  return due > 0 && due <= now;
-}
-
-function nearer(a: number, b: number): number {
-  return a === 0 || (b !== 0 && b < a) ? b : a;
 }
