@@ -292,9 +292,10 @@ export class Http2Connection extends Lifetime implements FrameSink {
     }
     if (this.greeted && !this.spend(COSTS.settings)) return;
     const { peer, output } = this;
-    const before = peer.initialWindow;
+    const { initialWindow: before, tableSize } = peer;
     const code = peer.read(bytes, start, end);
     if (code !== NO_ERROR) return this.fail(code, "SETTINGS with a value that may not be");
+    if (peer.tableSize < tableSize) output.tableReduced = true;
     if (!this.greeted) this.greetedUs();
     const change = peer.initialWindow - before;
     if (change !== 0) {
@@ -313,6 +314,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
     const { output } = this;
     if (id === 0) {
       if (increment === 0) return this.fail(PROTOCOL_ERROR, "WINDOW_UPDATE by nothing");
+      if (output.window <= 0) for (const each of output.scheduler) each.windowOpened();
       output.window += increment;
       if (output.window > WINDOW_MAX) return this.fail(FLOW_CONTROL_ERROR, "a window that is too large");
       output.schedule();

@@ -22,7 +22,7 @@ import {
 import { MAX_WAITING, MOST_WAITING } from "./limits.ts";
 import { blockRoom, writeBlock } from "./response-block.ts";
 import { Scheduler } from "./scheduler.ts";
-import type { Http2Stream } from "./stream.ts";
+import { BY_CONNECTION, BY_STREAM, type Http2Stream, NOT } from "./stream.ts";
 
 /** What gathers before it is sent. */
 const BATCH = 32 * 1024;
@@ -30,6 +30,8 @@ const BATCH = 32 * 1024;
 const SPARES = 16;
 /** What one connection may send before all others get their turn. */
 const BURST = 256 * 1024;
+/** A table of size 0 (RFC 7541, 6.3). */
+const NO_TABLE = 0x20;
 /** Not worth a frame of its own while more room comes with the next send. */
 const LEAST = 1024;
 
@@ -62,6 +64,10 @@ export class Output {
   window = 65_535;
   /** The socket is full. */
   blocked = false;
+  /** Bytes of bodies that were sent. */
+  dataSent = 0;
+  /** The client keeps less of our fields than it did, which the next block must say that it knows (`beginBlock`). */
+  tableReduced = false;
   readonly #host: OutputHost;
   #batch: Batch | undefined;
   #end = 0;
@@ -100,6 +106,17 @@ export class Output {
     const out = this.reserve(FRAME_HEAD + 4);
     this.end = writeUint32(out, writeFrameHead(out, this.#end, 4, type, 0, stream), value);
     this.schedule();
+  }
+
+  /**
+   * Every header block of ours begins here. RFC 9113, 4.3.1: the first behind a reduction of the table begins with a new
+   * size, also where nothing was ever put into it; of none, which stays true whatever comes.
+   */
+  beginBlock(out: Uint8Array, at: number): number {
+    if (!this.tableReduced) return at;
+    this.tableReduced = false;
+    out[at] = NO_TABLE;
+    return at + 1;
   }
 
   /** Sends when the code that runs now, and its microtasks, are done. */
@@ -212,13 +229,14 @@ export class Output {
       if (room < Math.min(wanted, LEAST)) return at;
       if (this.window <= 0) {
         // Everybody waits, those with a window of their own too.
-        for (const other of scheduler)
-          if (other.response !== undefined && other.response.queued > 0) other.windowClosed();
+        for (const other of scheduler) {
+          if (other.response !== undefined && other.response.queued > 0) other.windowClosed(BY_CONNECTION);
+        }
         return at;
       }
       if (stream.sendWindow <= 0) {
         scheduler.remove(stream);
-        stream.windowClosed();
+        stream.windowClosed(BY_STREAM);
         continue;
       }
       const size = Math.min(wanted, room, stream.sendWindow, this.window);
@@ -227,10 +245,11 @@ export class Output {
       response.take(out, at, size);
       at += size;
       this.window -= size;
+      this.dataSent += size;
       stream.sendWindow -= size;
       stream.sending(FRAME_HEAD, size);
       this.#host.frameSent();
-      if (stream.blocked && (last || stream.sendWindow > 0)) stream.windowOpened();
+      if (stream.blocked !== NOT && (last || stream.sendWindow > 0)) stream.windowOpened();
       if (last) {
         this.#endOf(stream);
         scheduler.remove(stream);
@@ -247,14 +266,8 @@ export class Output {
     const empty = response.ended && response.queued === 0;
     const flags = empty ? END_STREAM : 0;
     const at = from + FRAME_HEAD;
-    const end = writeFields(
-      out,
-      from,
-      at,
-      writeBlock(out, at, status, type, fields, length, exchange.requestId),
-      stream.id,
-      flags,
-    );
+    const block = writeBlock(out, this.beginBlock(out, at), status, type, fields, length, exchange.requestId);
+    const end = writeFields(out, from, at, block, stream.id, flags);
     stream.sending(end - from, 0);
     if (empty) this.#endOf(stream);
     return end;

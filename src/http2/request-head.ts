@@ -125,7 +125,7 @@ export class RequestHead implements FieldSink {
         break;
       }
       case TE:
-        if (value !== "trailers") return this.#malform();
+        if (value.toLowerCase() !== "trailers") return this.#malform();
         break;
       case EXPECT:
         if (value.toLowerCase() !== "100-continue") this.#refuse(417, "unknown expectation");

@@ -1,8 +1,10 @@
 /** SETTINGS (RFC 9113, 6.5): what we say, and what a client's mean for us. */
 import { FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, NO_ERROR, PROTOCOL_ERROR } from "./errors.ts";
 import { ACK, FRAME_HEAD, FRAME_MAX, readUint32, SETTINGS, WINDOW_MAX, writeFrameHead, writeUint32 } from "./frames.ts";
+import { TABLE_SIZE } from "./hpack-decoder.ts";
 import { MAX_STREAMS } from "./limits.ts";
 
+const HEADER_TABLE_SIZE = 0x1;
 const ENABLE_PUSH = 0x2;
 const MAX_CONCURRENT_STREAMS = 0x3;
 const INITIAL_WINDOW_SIZE = 0x4;
@@ -41,6 +43,8 @@ export const SETTINGS_ROOM = FRAME_HEAD + 8 * ENTRY;
 export class PeerSettings {
   /** How much a stream may send before it has to wait. */
   initialWindow = 65_535;
+  /** What it keeps of our fields at most. */
+  tableSize = TABLE_SIZE;
   #noRfc7540: number | undefined;
 
   /** Takes over a frame's payload, `bytes[start, end)`. Gives the code of the error that breaks the connection. */
@@ -49,6 +53,9 @@ export class PeerSettings {
     for (let at = start; at < end; at += ENTRY) {
       const value = readUint32(bytes, at + 2);
       switch ((bytes[at] << 8) | bytes[at + 1]) {
+        case HEADER_TABLE_SIZE:
+          this.tableSize = value;
+          break;
         case ENABLE_PUSH:
         case ENABLE_CONNECT_PROTOCOL:
           if (value > 1) return PROTOCOL_ERROR;

@@ -41,7 +41,7 @@ export function writeAnswer(
   if (room > FRAME_MAX) return 0;
   const out = output.reserve(room + size + 2 * FRAME_HEAD);
   const from = output.end;
-  let end = writeBlock(out, from + FRAME_HEAD, status, type, fields, length, requestId);
+  let end = writeBlock(out, output.beginBlock(out, from + FRAME_HEAD), status, type, fields, length, requestId);
   const flags = size === 0 ? END_HEADERS | END_STREAM : END_HEADERS;
   writeFrameHead(out, from, end - from - FRAME_HEAD, HEADERS, flags, stream);
   headBytes = end - from;

@@ -34,6 +34,8 @@ export interface ResponseHead {
 /** What a stream asks of its connection. */
 export interface StreamHost extends ClockHost {
   readonly closed: boolean;
+  /** Bytes of bodies that the connection has sent. */
+  readonly dataSent: number;
   readonly http: {
     failure(error: unknown, exchange: Exchange, what?: string): unknown;
     lastResort(error: unknown): Response;
@@ -49,6 +51,11 @@ export interface StreamHost extends ClockHost {
   /** A handler is done whose stream is not any more. */
   handlerSettled(exchange: Exchange): void;
 }
+
+/** Why a stream can't send what it has. */
+export const NOT = 0;
+export const BY_STREAM = 1;
+export const BY_CONNECTION = 2;
 
 export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost, ExchangeOwner, Scheduled {
   readonly host: StreamHost;
@@ -74,8 +81,8 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   headBytes = 0;
   /** Its nearest clock. */
   deadline = 0;
-  /** It has bytes, and no window. */
-  blocked = false;
+  /** It has bytes, and no window: BY_STREAM, it has none of its own, or BY_CONNECTION, nobody has. */
+  blocked = NOT;
 
   #expectContinue = false;
   #over = false;
@@ -284,18 +291,22 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   }
 
   /** Bytes wait for the client to give the stream, or the connection, a larger window. */
-  windowClosed(): void {
-    this.blocked = true;
+  windowClosed(by: number): void {
+    if (this.blocked !== NOT && this.blocked !== by) this.windowOpened();
+    this.blocked = by;
     this.writingBegan();
   }
   windowOpened(): void {
-    if (!this.blocked) return;
-    this.blocked = false;
+    if (this.blocked === NOT) return;
     this.writingEnded();
+    this.blocked = NOT;
   }
-  /** Windows hide what the client's kernel does: what it took is what we were let send. */
+  /**
+   * Windows hide what the client's kernel does: what it took is what we were let send. Of the whole connection where that
+   * has no window: more urgent streams may get all of it, and who waits behind them is not who stalls.
+   */
   protected override unacknowledged(): number {
-    return -this.sentBytes;
+    return this.blocked === BY_CONNECTION ? -this.host.dataSent : -this.sentBytes;
   }
 
   // ---- the end

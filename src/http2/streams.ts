@@ -22,7 +22,7 @@ import { writeInterim } from "./response-block.ts";
 import { PeerSettings } from "./settings.ts";
 import { bodyBytes, headBytes, writeAnswer } from "./simple-answer.ts";
 import { SocketClock } from "./socket-clock.ts";
-import { dropLater, Http2Stream, type StreamHost } from "./stream.ts";
+import { BY_STREAM, dropLater, Http2Stream, type StreamHost } from "./stream.ts";
 
 /** Streams that we have reset, whose frames may still be on their way (RFC 9113, 5.1): the last of them are known. */
 const KNOWN_RESETS = 256;
@@ -85,6 +85,9 @@ export abstract class Streams implements StreamHost, OutputHost {
   }
   get now(): number {
     return this.http.now;
+  }
+  get dataSent(): number {
+    return this.output.dataSent;
   }
   get requests(): number {
     return this.streams.size;
@@ -180,7 +183,7 @@ export abstract class Streams implements StreamHost, OutputHost {
   ready(stream: Http2Stream): void {
     if (!stream.sendable) return;
     if (stream.headSent && stream.response !== undefined && stream.response.queued > 0 && stream.sendWindow <= 0) {
-      return stream.windowClosed();
+      return stream.windowClosed(BY_STREAM);
     }
     this.output.scheduler.add(stream);
     this.output.schedule();
@@ -208,7 +211,8 @@ export abstract class Streams implements StreamHost, OutputHost {
     const { output } = this;
     const out = output.reserve(64);
     const from = output.end;
-    output.end = writeFields(out, from, from + FRAME_HEAD, writeInterim(out, from + FRAME_HEAD, 100), stream.id, 0);
+    const at = from + FRAME_HEAD;
+    output.end = writeFields(out, from, at, writeInterim(out, output.beginBlock(out, at), 100), stream.id, 0);
     output.schedule();
   }
 

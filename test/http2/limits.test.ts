@@ -119,6 +119,26 @@ test("writeTimeout: a window that opens byte by byte buys no time", async () => 
   }
 });
 
+test("writeTimeout: who waits behind a more urgent stream is not who stalls", async () => {
+  using server = start((request) => new Response("x".repeat(request.url.endsWith("/first") ? 300_000 : 10)), {
+    h2c: true,
+    writeTimeout: 200,
+  });
+  using raw = await open(server.port, setting(4, 2 ** 31 - 1));
+  raw.request(1, [...at("/first"), ["priority", "u=0"]]);
+  await raw.client.until(() => raw.body(1).length === 65_535, "a window");
+  raw.request(3, [...GET, ["priority", "u=7"]]);
+  // Enough for minRate, for three times the timeout, and all of it for the first.
+  for (let i = 0; i < 30; i++) {
+    raw.write(frame(WINDOW_UPDATE, 0, 0, uint32(1000)));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.is(raw.body(3).length, 0);
+  raw.write(frame(WINDOW_UPDATE, 0, 0, uint32(1_000_000)));
+  assert.is((await raw.response(3)).body.length, 10);
+  assert.is((await raw.response(1)).body.length, 300_000);
+});
+
 test("writeTimeout: a client that does not read its socket is cut", async () => {
   let reason: unknown;
   using server = start(

@@ -239,6 +239,17 @@ test("a handler that throws is a 500, a stream that fails is INTERNAL_ERROR", as
   assert.ok(lines.some((line) => line.includes("half way")));
 });
 
+test("a client without a table", async () => {
+  using server = start(
+    (request) => (request.url.endsWith("/a") ? new Response("x") : Promise.resolve(new Response("x"))),
+    {
+      h2c: true,
+    },
+  );
+  using client = session(server.port, { settings: { headerTableSize: 0 } });
+  for (const path of ["/a", "/b", "/a"]) assert.is((await fetchOn(client, { ":path": path })).body, "x");
+});
+
 test("HTTP/1.1 is served on the same port", async () => {
   using server = start(() => new Response("x"), { h2c: true });
   assert.is(await (await fetch(server.url)).text(), "x");

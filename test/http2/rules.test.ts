@@ -437,6 +437,22 @@ test("frames for a stream that we have reset are dropped, whatever it was that w
   assert.is((await raw.response(3)).status, "200");
 });
 
+test("a client that reduces its table is told that we know, in the next header block only (4.3.1)", async () => {
+  using at = server();
+  using raw = await open(at.port);
+  const first = async (id: number): Promise<number> => {
+    raw.request(id);
+    await raw.response(id);
+    return raw.frames.find((one) => one.type === HEADERS && one.stream === id)?.payload[0] ?? -1;
+  };
+  assert.is(await first(1), 0x88);
+  raw.write(frame(SETTINGS, 0, 0, setting(1, 100)));
+  assert.is(await first(3), 0x20);
+  assert.is(await first(5), 0x88);
+  raw.write(frame(SETTINGS, 0, 0, setting(1, 100)));
+  assert.is(await first(7), 0x88);
+});
+
 test("GOAWAY of the client: what it has opened is answered, then the connection ends", async () => {
   const gate = Promise.withResolvers<void>();
   using at = start(() => gate.promise.then(() => new Response("x")), { h2c: true });
