@@ -128,7 +128,12 @@ export class Output {
 
   readonly #tick = (): void => {
     this.#scheduled = false;
-    this.flush();
+    try {
+      this.flush();
+    } catch (error) {
+      // Ours: nobody else is above us here.
+      this.#host.poller.onSinkError(this.#host.handle, error);
+    }
   };
 
   /** Sends what there is, until the socket is full or others should have their turn. */

@@ -195,6 +195,20 @@ test("a source is asked for no more than waits for its client", async () => {
   await eventually(() => cancelled, "the stream is cancelled");
 });
 
+test("a conversation: each part of the body is answered before the next is sent", async () => {
+  using server = start((request) => new Response(request.body), { h2c: true });
+  using raw = await open(server.port);
+  raw.request(1, POST, END_HEADERS);
+  let said = "";
+  for (const part of ["one", "two", "three"]) {
+    raw.write(frame(DATA, 0, 1, part));
+    said += part;
+    await raw.client.until(() => `${raw.body(1)}` === said, `the echo of ${part}`);
+  }
+  raw.write(frame(DATA, END_STREAM, 1));
+  assert.is(`${(await raw.response(1)).body}`, said);
+});
+
 test("an answer before the body's end takes back the request with NO_ERROR, and drops what was on its way", async () => {
   using server = start(() => new Response("enough"), { h2c: true });
   using raw = await open(server.port);

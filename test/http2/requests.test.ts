@@ -294,4 +294,20 @@ else {
   });
 }
 
+const h2load = await run("h2load", ["--version"]).then(
+  () => "",
+  () => "there is no h2load (nghttp2-client)",
+);
+if (h2load !== "") skip(test, "h2load", h2load);
+else {
+  test("h2load: thousands of requests on 10 connections of 10 streams, with and without bodies", async () => {
+    using server = start(async (request) => new Response(`${(await request.bytes()).length}`), { h2c: true });
+    const file = new URL(import.meta.url).pathname;
+    for (const body of [[], ["--data", file]]) {
+      const { stdout } = await run("h2load", ["-n", "3000", "-c", "10", "-m", "10", ...body, server.url]);
+      assert.match(stdout, /3000 succeeded, 0 failed, 0 errored, 0 timeout/);
+    }
+  });
+}
+
 test.run();
