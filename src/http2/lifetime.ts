@@ -129,7 +129,13 @@ export abstract class Lifetime extends Streams implements OtherConnection {
   #becameIdle(): void {
     const { idleTimeout } = this.limits;
     this.#idleAt = idleTimeout === Number.POSITIVE_INFINITY ? 0 : Math.ceil(this.now + Math.max(1, idleTimeout));
-    if (this.#idleAt !== 0) this.arm(this.#idleAt);
+    if (this.#headAt !== 0 || this.#settingsAt !== 0 || this.#drainAt !== 0 || this.socketDeadline !== 0) {
+      if (this.#idleAt !== 0) this.arm(this.#idleAt);
+      return;
+    }
+    // Nothing else is due: moved later, the wheel's number is all that changes, and nobody wakes up before.
+    this.#armed = this.#idleAt;
+    this.http.setDeadlineAt(this.handle, this.#idleAt);
   }
 
   closeWith(reason: unknown = clientGone()): void {
