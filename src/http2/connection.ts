@@ -42,8 +42,8 @@ import {
   writeFrameHead,
 } from "./frames.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
-import { Lifetime } from "./lifetime.ts";
-import { CONNECTION_WINDOW, MAX_BLOCK, MAX_STREAMS, type Timing } from "./limits.ts";
+import { Lifetime, type Owner } from "./lifetime.ts";
+import { CONNECTION_WINDOW, MAX_BLOCK, MAX_STREAMS } from "./limits.ts";
 import { COSTS } from "./patience.ts";
 import { parsePriority } from "./priority.ts";
 import { RequestHead } from "./request-head.ts";
@@ -68,8 +68,8 @@ export class Http2Connection extends Lifetime implements FrameSink {
   #dataEmpty = false;
   #paused = false;
 
-  constructor(http: ProtocolHost, handle: Handle, timing: Timing) {
-    super(http, handle, timing);
+  constructor(http: ProtocolHost, handle: Handle, owner: Owner) {
+    super(http, handle, owner);
     const { output } = this;
     const out = output.reserve(SETTINGS_ROOM + FRAME_HEAD + 4);
     output.end = writeSettings(out, output.end, http.limits.maxHeaderBytes);

@@ -10,13 +10,20 @@ import { FRAME_HEAD, GOAWAY, STREAM_MAX, writeFrameHead, writeUint32 } from "./f
 import type { Timing } from "./limits.ts";
 import { PING_DRAIN, PING_QUIET, Streams } from "./streams.ts";
 
+/** Who has the connections. */
+export interface Owner {
+  readonly timing: Timing;
+  /** It is closed: nothing more is to be told to it. */
+  closed(connection: Lifetime): void;
+}
+
 export abstract class Lifetime extends Streams implements OtherConnection {
   /** The client has said its SETTINGS. */
   protected greeted = false;
   /** The highest stream that the client has opened; and, once we have said GOAWAY, the highest that is served. */
   protected last = 0;
   protected served = STREAM_MAX;
-  readonly #timing: Timing;
+  readonly #owner: Owner;
   #closed = false;
   #reading = false;
   // When what is due, in clock milliseconds; 0 for never.
@@ -33,12 +40,12 @@ export abstract class Lifetime extends Streams implements OtherConnection {
   /** What the wheel holds. */
   #armed = 0;
 
-  constructor(http: ProtocolHost, handle: Handle, timing: Timing) {
+  constructor(http: ProtocolHost, handle: Handle, owner: Owner) {
     super(http, handle);
-    this.#timing = timing;
+    this.#owner = owner;
     // The preface and SETTINGS have the time that the first head of HTTP/1.1 has.
     this.#headAt = this.#armed = Math.ceil(http.deadlineAt(handle));
-    this.#settingsAt = Math.ceil(http.now + timing.settingsAck);
+    this.#settingsAt = Math.ceil(http.now + owner.timing.settingsAck);
     this.arm(this.#settingsAt);
   }
 
@@ -143,6 +150,7 @@ export abstract class Lifetime extends Streams implements OtherConnection {
     this.#closed = true;
     for (const stream of [...this.streams.values()]) this.lost(stream, reason);
     this.output.drop();
+    this.#owner.closed(this);
   }
 
   // ---- time
@@ -151,7 +159,7 @@ export abstract class Lifetime extends Streams implements OtherConnection {
   protected readingBegan(): void {
     this.#reading = true;
     this.#answerAt = 0;
-    if (this.#quietAt !== 0) this.#quietAt = this.now + this.#timing.quiet;
+    if (this.#quietAt !== 0) this.#quietAt = this.now + this.#owner.timing.quiet;
   }
 
   /** They were looked at; `within`: they end in a frame, or in a header block. Drips don't move its deadline. */
@@ -183,7 +191,7 @@ export abstract class Lifetime extends Streams implements OtherConnection {
 
   /** A client that is silent is asked, as long as there are streams. */
   protected watchSilence(): void {
-    if (this.#quietAt === 0) this.arm((this.#quietAt = this.now + this.#timing.quiet));
+    if (this.#quietAt === 0) this.arm((this.#quietAt = this.now + this.#owner.timing.quiet));
   }
 
   protected override arm(at: number): void {
@@ -227,9 +235,9 @@ export abstract class Lifetime extends Streams implements OtherConnection {
         return this.end(NO_ERROR);
       }
     } else if (ran(this.#quietAt, now)) {
-      this.#quietAt = now + this.#timing.quiet;
+      this.#quietAt = now + this.#owner.timing.quiet;
       if (this.#answerAt === 0) {
-        this.#answerAt = now + this.#timing.pingAck;
+        this.#answerAt = now + this.#owner.timing.pingAck;
         this.ping(PING_QUIET);
       }
     }

@@ -2,26 +2,31 @@
 import type { Handle, Sink } from "../../ffi/poller.ts";
 import type { Protocol, ProtocolHost } from "../http/protocol.ts";
 import { Http2Connection } from "./connection.ts";
+import type { Lifetime, Owner } from "./lifetime.ts";
 import { defaultTiming, type Timing } from "./limits.ts";
 
-export class Http2 implements Protocol, Sink {
+export class Http2 implements Protocol, Sink, Owner {
+  readonly timing: Timing;
   readonly #http: ProtocolHost;
-  readonly #timing: Timing;
   readonly #connections: (Http2Connection | undefined)[] = [];
 
   /** `timing`: for tests. */
   constructor(http: ProtocolHost, timing: Timing = defaultTiming) {
     this.#http = http;
-    this.#timing = timing;
+    this.timing = timing;
   }
 
   start(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
     const http = this.#http;
-    const connection = new Http2Connection(http, handle, this.#timing);
+    const connection = new Http2Connection(http, handle, this);
     this.#connections[handle] = connection;
     http.others.set(handle, connection);
     http.poller.setSink(handle, this);
     connection.received(bytes, start, end);
+  }
+
+  closed({ handle }: Lifetime): void {
+    this.#connections[handle] = undefined;
   }
 
   received(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
