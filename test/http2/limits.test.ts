@@ -129,9 +129,9 @@ test("writeTimeout: who waits behind a more urgent stream is not who stalls", as
   await raw.client.until(() => raw.body(1).length === 65_535, "a window");
   raw.request(3, [...GET, ["priority", "u=7"]]);
   // Enough for minRate, for three times the timeout, and all of it for the first.
-  for (let i = 0; i < 30; i++) {
-    raw.write(frame(WINDOW_UPDATE, 0, 0, uint32(1000)));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let i = 0; i < 10; i++) {
+    raw.write(frame(WINDOW_UPDATE, 0, 0, uint32(3000)));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
   assert.is(raw.body(3).length, 0);
   raw.write(frame(WINDOW_UPDATE, 0, 0, uint32(1_000_000)));
