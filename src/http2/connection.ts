@@ -235,6 +235,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
       if (this.spend(COSTS.refused)) this.sendReset(id, REFUSED_STREAM);
       return;
     }
+    this.worked = true;
     this.request(id, ended, head);
     if (this.streams.size > 0) this.watchSilence();
   }

@@ -20,6 +20,8 @@ export interface Owner {
 export abstract class Lifetime extends Streams implements OtherConnection {
   /** The client has said its SETTINGS. */
   protected greeted = false;
+  /** A request has come since the last look. */
+  protected worked = false;
   /** The highest stream that the client has opened; and, once we have said GOAWAY, the highest that is served. */
   protected last = 0;
   protected served = STREAM_MAX;
@@ -136,6 +138,10 @@ export abstract class Lifetime extends Streams implements OtherConnection {
   #becameIdle(): void {
     const { idleTimeout } = this.limits;
     this.#idleAt = idleTimeout === Number.POSITIVE_INFINITY ? 0 : Math.ceil(this.now + Math.max(1, idleTimeout));
+    this.#armIdle();
+  }
+
+  #armIdle(): void {
     if (this.#headAt !== 0 || this.#settingsAt !== 0 || this.#drainAt !== 0 || this.socketDeadline !== 0) {
       if (this.#idleAt !== 0) this.arm(this.#idleAt);
       return;
@@ -173,7 +179,10 @@ export abstract class Lifetime extends Streams implements OtherConnection {
       }
     }
     this.output.flush();
-    if (!this.#closed && this.streams.size === 0) this.emptied();
+    if (this.#closed || this.streams.size > 0) return;
+    // Whatever else it says, PING among it: a connection is as idle as its last request is old.
+    if (this.worked || this.#idleAt === 0 || this.#draining === 2) this.emptied();
+    this.worked = false;
   }
 
   /** The client has said its SETTINGS. */
@@ -186,6 +195,7 @@ export abstract class Lifetime extends Streams implements OtherConnection {
   protected settingsAcknowledged(): boolean {
     const awaited = this.#settingsAt !== 0;
     this.#settingsAt = 0;
+    if (awaited && this.#idleAt !== 0 && this.streams.size === 0) this.#armIdle();
     return awaited;
   }
 

@@ -16,6 +16,7 @@ import {
   HEADERS,
   integer,
   open,
+  PING,
   POST,
   PREFACE,
   SETTINGS,
@@ -165,6 +166,19 @@ test("idleTimeout: GOAWAY with NO_ERROR, and the end", async () => {
   raw.request(1);
   await raw.response(1);
   assert.is(await raw.goaway(), 0);
+});
+
+test("idleTimeout: PING is no request", async () => {
+  using server = start(() => new Response("x"), { h2c: true, idleTimeout: 200 });
+  using raw = await open(server.port);
+  raw.request(1);
+  await raw.response(1);
+  const pings = setInterval(() => raw.write(frame(PING, 0, 0, uint32(0, 0))), 20);
+  try {
+    assert.is(await raw.goaway(), 0);
+  } finally {
+    clearInterval(pings);
+  }
 });
 
 test("maxHeaderBytes and maxHeaderCount: 431 for the stream, and the tables stay together", async () => {
