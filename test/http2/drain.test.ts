@@ -74,6 +74,29 @@ test("requests that were on their way are answered, later ones are not, what run
   assert.equal(await drained, { cut: 0 });
 });
 
+test("during drainDelay clients are told, and served all the same", async () => {
+  using server = start(() => new Response("x"), { h2c: true, drainDelay: 200, drainIdle: 20_000 });
+  using raw = await open(server.port);
+  raw.request(1);
+  await raw.response(1);
+  const drained = server.server.drain();
+  await raw.frame(({ type }) => type === GOAWAY, "GOAWAY");
+  raw.request(3);
+  assert.is((await raw.response(3)).status, "200");
+  // A new one is told with its first bytes.
+  using late = await open(server.port);
+  late.request(1);
+  assert.is((await late.response(1)).status, "200");
+  await late.frame(({ type }) => type === GOAWAY, "GOAWAY");
+  await Promise.all([pong(raw), pong(late)]);
+  await Promise.all([raw.client.gone(), late.client.gone()]);
+  assert.equal(goaways(raw), [STREAM_MAX, 3]);
+  assert.equal(goaways(late), [STREAM_MAX, 1]);
+  raw.client.end();
+  late.client.end();
+  assert.equal(await drained, { cut: 0 });
+});
+
 test("what is not done by drainTimeout is cut, counted by request, and told", async () => {
   const reasons: unknown[] = [];
   using server = start(

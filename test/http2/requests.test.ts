@@ -186,6 +186,19 @@ test("heads that need CONTINUATION frames, both ways", async () => {
   assert.is(answer.headers["x-long"], "w".repeat(40_000));
 });
 
+test("a head that does not fit into 64 KiB is a 500, as with HTTP/1.1", async () => {
+  using server = start(
+    (request) => new Response("x", request.url.endsWith("/large") ? { headers: { "x-long": "w".repeat(100_000) } } : {}),
+    { h2c: true },
+  );
+  using client = session(server.port);
+  const lines = await logged(async () => {
+    assert.is((await fetchOn(client, { ":path": "/large" })).status, 500);
+  });
+  assert.ok(lines.some((line) => line.includes("do not fit into 64 KiB")));
+  assert.is((await fetchOn(client, { ":path": "/" })).status, 200);
+});
+
 test("a client that resets a stream aborts request.signal; the connection goes on", async () => {
   let aborted: unknown;
   const began = Promise.withResolvers<void>();
