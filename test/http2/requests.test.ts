@@ -188,7 +188,8 @@ test("heads that need CONTINUATION frames, both ways", async () => {
 
 test("a head that does not fit into 64 KiB is a 500, as with HTTP/1.1", async () => {
   using server = start(
-    (request) => new Response("x", request.url.endsWith("/large") ? { headers: { "x-long": "w".repeat(100_000) } } : {}),
+    (request) =>
+      new Response("x", request.url.endsWith("/large") ? { headers: { "x-long": "w".repeat(100_000) } } : {}),
     { h2c: true },
   );
   using client = session(server.port);

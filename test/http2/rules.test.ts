@@ -140,6 +140,10 @@ const broken: Record<string, [code: number, say: (raw: Raw) => void | Promise<vo
     PROTOCOL_ERROR,
     (raw) => raw.write(frame(HEADERS, 0, 1, block(GET)), frame(PING, 0, 0, uint32(0, 0))),
   ],
+  "an unknown frame within a header block (5.5)": [
+    PROTOCOL_ERROR,
+    (raw) => raw.write(frame(HEADERS, 0, 1, block(GET)), frame(0x77, 0, 1, "?")),
+  ],
   "DATA within a header block (6.2)": [
     PROTOCOL_ERROR,
     (raw) => raw.write(frame(HEADERS, 0, 1, block(GET)), frame(DATA, 0, 1, "x")),
@@ -174,6 +178,10 @@ const broken: Record<string, [code: number, say: (raw: Raw) => void | Promise<vo
   "Huffman padding of zeros (RFC 7541, 5.2)": [
     COMPRESSION_ERROR,
     (raw) => raw.write(frame(HEADERS, 5, 1, "\x00\x81\x18\x00")),
+  ],
+  "Huffman padding of a whole byte (RFC 7541, 5.2)": [
+    COMPRESSION_ERROR,
+    (raw) => raw.write(frame(HEADERS, 5, 1, "\x00\x82\x1f\xff\x00")),
   ],
   "EOS within a Huffman string (RFC 7541, 5.2)": [
     COMPRESSION_ERROR,
@@ -396,6 +404,50 @@ test("what a client may say besides: unknown frames, settings and flags, priorit
   raw.write(frame(DATA, PADDED, 1, "\x02ab\0\0"), frame(DATA, 0, 1, "cd"), frame(DATA, PADDED, 1, "\0"));
   raw.request(1, [["x-trailer", "y"]]);
   assert.is(`${(await raw.response(1)).body}`, "POST abcd");
+});
+
+test("SETTINGS are acknowledged, each; PING is answered with what it carried, its answer is not", async () => {
+  using at = server();
+  using raw = await open(at.port, setting(3, 7));
+  raw.write(frame(SETTINGS, 0, 0, setting(6, 100_000)));
+  raw.write(frame(PING, 1, 0, "notanask"), frame(PING, 0, 0, "\x01pingme\xff"));
+  const pong = await raw.frame(({ type, flags }) => type === PING && flags === ACK, "an answer");
+  assert.is(pong.payload.toString("latin1"), "\x01pingme\xff");
+  await raw.settled();
+  const acknowledged = raw.frames.filter(({ type, flags }) => type === SETTINGS && flags === ACK);
+  assert.equal(
+    acknowledged.map(({ payload }) => payload.length),
+    [0, 0],
+  );
+  assert.is(raw.frames.filter(({ type }) => type === PING).length, 2);
+});
+
+test("the server's preface is SETTINGS, which say what may be sent (3.4, 6.5.2)", async () => {
+  using at = server();
+  using raw = await open(at.port);
+  await raw.settled();
+  const [first] = raw.frames;
+  assert.equal([first.type, first.flags, first.stream], [SETTINGS, 0, 0]);
+  const said = new Map<number, number>();
+  for (let i = 0; i < first.payload.length; i += 6) {
+    said.set(first.payload.readUInt16BE(i), first.payload.readUInt32BE(i + 2));
+  }
+  assert.equal(
+    [...said],
+    [
+      [3, 100],
+      [6, 1_048_576],
+      [9, 1],
+    ],
+  );
+});
+
+test("the reserved bit of a stream's number, and of an increment, is ignored (4.1, 6.9)", async () => {
+  using at = server();
+  using raw = await open(at.port, setting(4, 0));
+  raw.request(2 ** 31 + 1, POST, END_HEADERS);
+  raw.write(frame(DATA, END_STREAM, 1, "x"), frame(WINDOW_UPDATE, 0, 2 ** 31 + 1, uint32(2 ** 31 + 100)));
+  assert.is(`${(await raw.response(1)).body}`, "POST x");
 });
 
 test("a request without :authority takes its host, one with te: trailers is well", async () => {
