@@ -11,6 +11,8 @@ import { type DiskFile, fileBehind } from "../runtime/file-source.ts";
 
 /** Above this no more is asked for. */
 const ENOUGH = 32 * 1024;
+/** Characters of a text that are encoded at once. */
+const TEXT = 16 * 1024;
 /** Bytes of a file that are read at once. */
 const READ = 64 * 1024;
 
@@ -36,6 +38,9 @@ export class ResponseBody {
   #chunks: Bytes[] = [];
   /** Of the first chunk. */
   #at = 0;
+  /** A text that is encoded piece by piece, as there is room for it: its bytes beside it would double what waits. */
+  #text = "";
+  #textAt = 0;
   /** Bytes that the content-length still promises; -1 where there is none. */
   #left: number;
   #room: (() => void) | undefined;
@@ -51,8 +56,11 @@ export class ResponseBody {
   /** Begins to send what a Response has. Its length is known to be that of the constructor where it is no stream. */
   begin(body: LightBody): void {
     if (body === null) this.ended = true;
-    else if (typeof body === "string") this.#whole(Buffer.from(body));
-    else if (body instanceof Uint8Array) this.#whole(body);
+    else if (typeof body === "string") {
+      this.#text = body;
+      this.queued = Buffer.byteLength(body);
+      this.ended = this.#over = true;
+    } else if (body instanceof Uint8Array) this.#whole(body);
     else if (body instanceof Blob) {
       const bytes = keptBytes(body);
       if (bytes !== undefined) this.#whole(bytes);
@@ -64,6 +72,7 @@ export class ResponseBody {
   take(out: Uint8Array, at: number, count: number): void {
     this.queued -= count;
     while (count > 0) {
+      if (this.#chunks.length === 0) this.#encode();
       const chunk = this.#chunks[0];
       const size = Math.min(count, chunk.length - this.#at);
       out.set(chunk.subarray(this.#at, this.#at + size), at);
@@ -82,13 +91,24 @@ export class ResponseBody {
 
   /** Nobody wants it any more. */
   cancel(reason: unknown): void {
+    this.#chunks = [];
+    this.#text = "";
+    this.queued = 0;
     if (this.#over) return;
     this.#over = true;
-    this.#chunks = [];
-    this.queued = 0;
     this.#room?.();
     this.#cancel?.(reason);
     this.#cancel = undefined;
+  }
+
+  #encode(): void {
+    const text = this.#text;
+    let to = Math.min(text.length, this.#textAt + TEXT);
+    // A pair of surrogates is one character.
+    const last = text.charCodeAt(to - 1);
+    if (to < text.length && last >= 0xd800 && last < 0xdc00) to--;
+    this.#chunks.push(Buffer.from(text.slice(this.#textAt, to)));
+    this.#textAt = to;
   }
 
   #whole(bytes: Bytes): void {

@@ -209,6 +209,22 @@ test("a conversation: each part of the body is answered before the next is sent"
   assert.is(`${(await raw.response(1)).body}`, said);
 });
 
+test("texts are cut between characters, whatever they are made of, and not held a second time for who does not read", async () => {
+  const text = "aé😀\u{10ffff}\ud800z".repeat(40_000);
+  const large = "é".repeat(4_000_000);
+  using server = start((request) => new Response(request.method === "POST" ? large : text), { h2c: true });
+  using raw = await open(server.port, setting(INITIAL_WINDOW_SIZE, 2 ** 31 - 1));
+  raw.write(frame(WINDOW_UPDATE, 0, 0, uint32(10_000_000)));
+  raw.request(1);
+  assert.ok((await raw.response(1)).body.equals(Buffer.from(text)));
+  using closed = await open(server.port, setting(INITIAL_WINDOW_SIZE, 1));
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 50; i++) closed.request(1 + 2 * i, POST);
+  await closed.client.until(() => closed.body(99).length === 1, "a byte of the last");
+  const held = process.memoryUsage().arrayBuffers - before;
+  assert.ok(held < 20_000_000, `${held} bytes for 50 texts of 8,000,000`);
+});
+
 test("an answer before the body's end takes back the request with NO_ERROR, and drops what was on its way", async () => {
   using server = start(() => new Response("enough"), { h2c: true });
   using raw = await open(server.port);
