@@ -3,7 +3,14 @@
  * stream itself. Its states (RFC 9113, 5.1) are two facts: `remoteEnded`, the client has said all, and `localEnded`, we
  * have. With both it is closed, and there is no such object.
  */
-import { markBodyUsed, responseBody, responseContentType, responseFields, responseStatus } from "../fetch/mod.ts";
+import {
+  markBodyUsed,
+  recycleBody,
+  responseBody,
+  responseContentType,
+  responseFields,
+  responseStatus,
+} from "../fetch/mod.ts";
 import { isThenable } from "../http/connection.ts";
 import { type Clock, type ClockHost, ConnectionClocks } from "../http/connection-clocks.ts";
 import { HTTP_2 } from "../http/ended-request.ts";
@@ -87,6 +94,8 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   #expectContinue = false;
   #over = false;
   #failed = false;
+  /** Whose bytes are being sent: their memory is used again behind that. */
+  #bytesOf: Response | undefined;
   /** A head that waits for the first bytes of its body. */
   #pending: ResponseHead | undefined;
 
@@ -230,6 +239,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     const none = toHead || isBodiless(status);
     const length = lengthToSay(response, toHead);
     markBodyUsed(response);
+    if (source instanceof Uint8Array) this.#bytesOf = response;
     const head: ResponseHead = { status, type: responseContentType(response), fields, length };
     const body = new ResponseBody(this, length);
     this.response = body;
@@ -315,6 +325,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   finished(): void {
     this.#over = true;
     this.stopClocks();
+    if (this.#bytesOf !== undefined) recycleBody(this.#bytesOf);
     this.body?.discard();
     this.exchange.finish();
   }
