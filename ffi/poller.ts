@@ -134,6 +134,8 @@ export interface Poller {
   send(handle: Handle, bytes: Uint8Array, start: number, end: number): number;
   /** The lent memory for outgoing messages. Valid until the next call into the poller. */
   readonly outgoing: Uint8Array<ArrayBuffer>;
+  /** Where it lies, for who has something else write into it. */
+  readonly outgoingAddress: number;
   /** Sends `outgoing[start, end)`; same results as `send`. */
   sendOutgoing(handle: Handle, start: number, end: number): number;
   /** Sends one datagram whole. Returns its length or a negated errno; after -EAGAIN, `sent` says when to try again. */
@@ -160,6 +162,25 @@ export interface Poller {
   /** shutdown(2) of the sending side: FIN after what was sent. The caller waits for `sent` first. */
   shutdown(handle: Handle): number;
 }
+
+/** What a connection is read and written through: the poller itself, or a layer over it (src/tls). */
+export type Transport = Pick<
+  Poller,
+  | "constants"
+  | "system"
+  | "fd"
+  | "setSink"
+  | "receive"
+  | "pause"
+  | "send"
+  | "outgoing"
+  | "sendOutgoing"
+  | "sendSome"
+  | "sendFile"
+  | "outstanding"
+  | "shutdown"
+  | "onSinkError"
+>;
 
 /**
  * The backends for each system, best first. Each is tried by opening it, not by asking for versions: seccomp, sysctls

@@ -47,6 +47,7 @@ export abstract class SocketPoller implements Poller {
   readonly constants: Constants;
   readonly system: System;
   readonly outgoing: Uint8Array<ArrayBuffer>;
+  readonly outgoingAddress: number;
   onPending: () => void = () => {};
   onLeaving: (change: 1 | -1) => void = () => {};
   onSinkError: (handle: Handle, error: unknown) => void = (_handle, error) => console.error(error);
@@ -75,6 +76,7 @@ export abstract class SocketPoller implements Poller {
     this.scratchAddress = scratch.address;
     this.outgoingMemory = system.allocate(outgoingBytes);
     this.outgoing = new Uint8Array(this.outgoingMemory.buffer, 0, SCRATCH);
+    this.outgoingAddress = this.outgoingMemory.address;
   }
 
   abstract open(fd: number, sink: Sink, spoke?: boolean): Handle;

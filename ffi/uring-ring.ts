@@ -34,6 +34,11 @@ const ENOSYS = 38;
 const TRIES = 200_000;
 const OP_NOP = 0;
 
+// linux/io_uring.h: io_uring_register(2), and its argument
+const REGISTER_SYNC_CANCEL = 24;
+const NO_DESCRIPTOR = 0xffffffffn;
+const NO_TIMEOUT = 0xffffffffffffffffn;
+
 /** Operations of more than one file. */
 export const OP_SEND = 26;
 export const OP_RECV = 27;
@@ -283,6 +288,12 @@ export class Ring {
     this.#submitted(this.#calls.enter(this.fd, this.pending, 1, flags, argument.address, 24));
   }
 
+  /** When it returns the request has ended, or been called off: then it is told to have ended with ECANCELED. */
+  #endOf(dataLow: number, dataHigh: number): void {
+    const argument = syncCancel(dataLow, dataHigh);
+    while (this.register(REGISTER_SYNC_CANCEL, argument, 1) === -this.#system.constants.errno.EINTR);
+  }
+
   /** Interrupted, timed out, or short of memory: what was not taken stays pending. */
   #submitted(result: number): void {
     if (result <= 0) return;
@@ -292,13 +303,15 @@ export class Ring {
   }
 
   /**
-   * It took the first of two that are linked without the second, which depends on nothing then: it is dropped here if the
-   * first has failed (those that succeed are not told of), just as the kernel would have.
+   * It took the first of two that are linked without the second. The first is with a thread of the kernel's then, since a
+   * link ends with what is submitted: it is waited for, or called off. The second depends on nothing any more: it is
+   * dropped here if the first has failed (those that succeed are not told of), just as the kernel would have.
    */
   #cutLink(): void {
     const { words } = this;
     const first = ((this.taken - 1) & this.#sqMask) * WORDS;
     if ((this.#bytes[first * 4 + 1] & IO_LINK) === 0) return;
+    this.#endOf(words[first + USER_DATA], words[first + USER_DATA + 1]);
     const ring = this.#ring;
     const tail = Atomics.load(ring, this.#cqTail);
     for (let head = ring[this.#cqHead]; head !== tail; head = (head + 1) | 0) {
@@ -308,6 +321,15 @@ export class Ring {
       return;
     }
   }
+}
+
+/** struct io_uring_sync_cancel_reg: the request's data; no descriptor and no flags; no timeout. */
+function syncCancel(dataLow: number, dataHigh: number): BigUint64Array {
+  const argument = new BigUint64Array(8);
+  argument[0] = (BigInt(dataHigh >>> 0) << 32n) | BigInt(dataLow >>> 0);
+  argument[1] = NO_DESCRIPTOR;
+  argument[2] = argument[3] = NO_TIMEOUT;
+  return argument;
 }
 
 /** Why io_uring_setup(2) refuses, in words. */

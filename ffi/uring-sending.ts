@@ -143,10 +143,11 @@ export abstract class UringSending extends UringLoop {
     const { arena } = this;
     const length = arena.lengthOf(number);
     if (result >= length) return;
-    const { EAGAIN, EINTR } = this.constants.errno;
+    const { EAGAIN, EINTR, ECANCELED } = this.constants.errno;
+    const passes = result >= 0 || result === -EAGAIN || result === -EINTR || result === -ECANCELED;
     const { state } = this.table;
     const reset = (state[handle] & CLOSING) !== 0 && this.resets(handle);
-    if (!reset && (result >= 0 || result === -EAGAIN || result === -EINTR || this.waits(result))) {
+    if (!reset && (passes || this.waits(result))) {
       const sent = Math.max(0, result);
       const start = arena.startOf(number) + sent;
       this.unsent.add(handle, arena.bytes, start, start + length - sent);

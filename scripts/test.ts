@@ -45,6 +45,7 @@ const SLOWEST = 10;
 /** Folders and files that are run on each poller. */
 const onEachPoller: readonly string[] = [
   "test/net/",
+  "test/tls/",
   "test/http/",
   "test/runtime/",
   "test/client/",
@@ -54,6 +55,13 @@ const onEachPoller: readonly string[] = [
     (name) => `test/ffi/${name}.test.ts`,
   ),
 ];
+/** Of those, the ones that run once more with TLS between client and server (test/support/tls.ts). */
+const overTls = new Set(
+  [
+    ...["deadlines", "disconnects", "drain", "keep-alive", "mixture", "pipelining", "refusals"],
+    ...["request-bodies", "request-limits", "response-bodies", "timeouts", "unread-answers"],
+  ].map((name) => `test/http/${name}.test.ts`),
+);
 /** But for these, which open no socket, or of which it is no matter: their seconds would be spent twice for nothing. */
 const onAnyPoller = new Set(
   [
@@ -70,6 +78,8 @@ interface Check {
   readonly args: readonly string[];
   /** The poller to insist on; none: the best that works. */
   readonly poller?: string;
+  /** Its servers and clients speak TLS. */
+  readonly tls?: boolean;
   readonly limitSeconds: number;
   /** uvu's summary says how many tests ran; a tool such as tsc is one test, passed when it exits with 0. */
   readonly summary: "uvu" | "exit code";
@@ -169,6 +179,7 @@ function run(check: Check): Promise<Outcome> {
         ...process.env,
         NODE_COMPILE_CACHE: compileCache,
         ...(check.poller === undefined ? {} : { SLIPWAY_POLLER: check.poller }),
+        ...(check.tls ? { SLIPWAY_TLS: "1" } : {}),
         PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH ?? ""}`,
       },
     });
@@ -280,7 +291,8 @@ function forEachPoller(chosen: readonly Check[]): Check[] {
   return chosen.flatMap((check) => {
     if (!stands(check)) return [check];
     const epoll = { ...check, name: `${check.name} [epoll]`, poller: "epoll" };
-    return refused === "" ? [{ ...check, poller: "uring" }, epoll] : [epoll];
+    const both = refused === "" ? [{ ...check, poller: "uring" }, epoll] : [epoll];
+    return overTls.has(check.name) ? [...both, { ...both[0], name: `${check.name} [tls]`, tls: true }] : both;
   });
 }
 

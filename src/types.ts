@@ -27,6 +27,11 @@ export interface ServerOptions extends LimitOptions {
   logFormat?: "auto" | "json" | "text";
   /** One line for each request. @default {false} */
   accessLog?: boolean;
+  /** Files in PEM format: with a certificate, and its private key, connections speak TLS. */
+  tlsCert?: string;
+  tlsKey?: string;
+  /** A file whose first line decrypts the key. */
+  tlsPassphraseFile?: string;
   /** Every connection must begin with a PROXY header. @default {false} */
   proxyProtocol?: boolean;
   /** Whose PROXY, Forwarded and X-Forwarded-* headers are believed: addresses and ranges. */

@@ -189,9 +189,9 @@ export class Server {
    */
   tasks(): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const asked = request({ socketPath: this.#admin, path: "/tasks", headers: { accept: "application/json" }, agent: false, timeout: 10_000 }); // biome-ignore format: one line
+    const asked = request({ socketPath: this.#admin, path: "/tasks", headers: { accept: "application/json" }, agent: false, timeout: 30_000 }); // biome-ignore format: one line
     asked.on("error", reject);
-    asked.on("timeout", () => asked.destroy(new Error("the admin port did not answer in 10 s")));
+    asked.on("timeout", () => asked.destroy(new Error("the admin port did not answer in 30 s")));
     asked.on("response", (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (part: string) => (text += part));

@@ -1,6 +1,7 @@
 /** Runs the kinds of `clients.ts` beside each other until told to stop, and counts what became of each. */
 import { type Context, type Kind, pause } from "./clients.ts";
 import type { Deaths } from "./deaths.ts";
+import type { HeldUp } from "./held-up.ts";
 import type { Random } from "./random.ts";
 import { Ended, Wrong } from "./wire.ts";
 
@@ -31,9 +32,18 @@ export class Storm {
   readonly #outcomes: Outcomes;
   readonly #deaths: Deaths | undefined;
   readonly #controller = new AbortController();
+  readonly #heldUp: HeldUp;
   readonly #all: Promise<unknown>;
 
-  constructor(where: Where, random: Random, kinds: readonly Kind[], outcomes: Outcomes, deaths?: Deaths) {
+  constructor(
+    where: Where,
+    random: Random,
+    kinds: readonly Kind[],
+    outcomes: Outcomes,
+    heldUp: HeldUp,
+    deaths?: Deaths,
+  ) {
+    this.#heldUp = heldUp;
     this.#outcomes = outcomes;
     this.#deaths = deaths;
     const context: Context = { ...where, random, stop: this.#controller.signal };
@@ -60,12 +70,14 @@ export class Storm {
     // Nothing takes this long but what hangs. (Those who wait to be cut end with the soak.)
     const hung = Promise.withResolvers<string>();
     const began = Date.now();
-    const limit = kind.good ? setTimeout(() => hung.reject(new Wrong("no answer in 30 s")), 30_000) : undefined;
+    const beganAt = performance.now();
+    const limit = kind.good ? setTimeout(() => hung.reject(new Wrong("no answer in 60 s")), 60_000) : undefined;
     try {
       return await Promise.race([kind.run(context), hung.promise]);
     } catch (error) {
       const ended = error instanceof Ended;
       if (ended && kind.good && (await this.#deaths?.explain(error.worker, began))) return "lost with its worker";
+      if (ended && kind.good && this.#heldUp.since(beganAt)) return `held up by this machine, and ${error.message}`;
       if (!ended || kind.good)
         this.#outcomes.wrong.push(`${kind.name}: ${error instanceof Error ? error.message : error}`);
       return ended ? error.message : "wrong";

@@ -15,6 +15,7 @@ import { endOnSignals } from "./ending.ts";
 import { errorText } from "./errors.ts";
 import { nothingServed } from "./handler.ts";
 import { tell } from "./output.ts";
+import { readTls } from "./tls.ts";
 
 /** Somebody asked for the address that `offerDefaults` has. */
 let defaultsUsed = false;
@@ -48,11 +49,13 @@ export async function offerDefaults(
     defaultsUsed = true;
     return value;
   };
+  const tls = await readTls(early);
   handover.serveDefaults = {
     limits,
     h2c,
     proxyProtocol,
     trustProxy,
+    ...(tls && { tls }),
     get port() {
       return address?.transport === "tcp" ? use(address.port) : undefined;
     },

@@ -8,6 +8,7 @@ import type { Drained } from "./ending.ts";
 import { Failure } from "./errors.ts";
 import type { Hooks, Offer } from "./handler.ts";
 import { openListener } from "./listener.ts";
+import { readTls } from "./tls.ts";
 
 export type Drain = () => Promise<Drained>;
 
@@ -57,11 +58,14 @@ export async function serveOffer(
 async function httpServer(
   { handler }: Offer & { kind: "fetch" },
   { onError, limits }: Hooks,
-  { settings }: Resolved,
+  resolved: Resolved,
 ): Promise<(listener: Listener) => Drain> {
   const { serve } = await import("../http/mod.ts");
+  const { settings } = resolved;
   const { h2c, proxyProtocol, trustProxy } = settings;
+  const tls = await readTls(resolved);
   const options = {
+    ...(tls && { tls }),
     ...limitOptions(settings),
     ...(h2c && { h2c }),
     ...(proxyProtocol && { proxyProtocol }),
@@ -81,6 +85,11 @@ async function tcpServer(
   { handler }: Offer & { kind: "connect" },
   { settings }: Resolved,
 ): Promise<(listener: Listener) => Drain> {
+  if (settings.tlsCert !== undefined || settings.tlsKey !== undefined) {
+    throw new Failure(
+      "TLS is not supported yet for 'connect' handlers: export fetch, or let a proxy in front speak TLS",
+    );
+  }
   const { serveConn } = await import("../net/mod.ts");
   const { drainDelay, drainTimeout, proxyProtocol, trustProxy } = settings;
   const { maxConnections, readHeaderTimeout } = limitOptions(settings);

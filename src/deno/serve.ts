@@ -13,10 +13,6 @@ export interface DenoServeOptions<A extends Addr = Addr> extends ServeOptions<A>
   transport?: "tcp" | "unix";
   /** Deno's name for `backlog`. */
   tcpBacklog?: number;
-  /** Not supported yet. */
-  cert?: string;
-  /** Not supported yet. */
-  key?: string;
 }
 
 /** What tells the address's kind, and with it the type of every address that the server and its handler see. */
@@ -33,7 +29,19 @@ interface HasHandler<A extends Addr = Addr> {
 }
 
 /** Options about which there is nothing to say. */
-const usual = new Set(["handler", "port", "hostname", "path", "onListen", "onError", "signal", "transport", "limits"]);
+const usual = new Set([
+  "handler",
+  "port",
+  "hostname",
+  "path",
+  "onListen",
+  "onError",
+  "signal",
+  "transport",
+  "limits",
+  "cert",
+  "key",
+]);
 
 /**
  * Serves HTTP: `serve(handler)`, `serve(options, handler)`, `serve({ ...options, handler })`.
@@ -52,15 +60,11 @@ export function serve(
   second?: Handler<never> | DenoServeOptions<never>,
 ): HttpServer<never> {
   const [options, handler] = readArguments(first, second);
-  if (options.cert !== undefined || options.key !== undefined) {
-    throw new TypeError(
-      "Deno.serve: TLS is not supported yet: leave out cert and key, and let a proxy in front of the server speak TLS",
-    );
-  }
   if (Object.keys(options).some((name) => !usual.has(name))) {
     void import("./serve-options.ts").then(({ warnOfOptions }) => warnOfOptions(options));
   }
-  const { backlog = options.tcpBacklog, onListen = announceAddress } = options;
+  const secure = options.cert !== undefined;
+  const { backlog = options.tcpBacklog, onListen = (addr: Addr) => announceAddress(addr, secure) } = options;
   return serveHttp({ ...options, backlog, onListen } as ServeOptions, handler as Handler) as HttpServer<never>;
 }
 
@@ -82,13 +86,13 @@ function readArguments(
 }
 
 /** Deno's own line, on standard error as there: scripts wait for it. */
-function announceAddress(addr: Addr): void {
-  announce(`Listening on ${describe(addr)}`);
+function announceAddress(addr: Addr, secure: boolean): void {
+  announce(`Listening on ${describe(addr, secure ? "https" : "http")}`);
 }
 
-function describe(addr: Addr): string {
+function describe(addr: Addr, scheme: string): string {
   if (addr.transport !== "tcp") return (addr as { path: string }).path;
   const { hostname, port } = addr as { hostname: string; port: number };
-  const url = `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
-  return hostname === "0.0.0.0" || hostname === "::" ? `${url} (http://localhost:${port}/)` : url;
+  const url = `${scheme}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/`;
+  return hostname === "0.0.0.0" || hostname === "::" ? `${url} (${scheme}://localhost:${port}/)` : url;
 }

@@ -3,7 +3,7 @@
  * nothing is copied for a client that is slow. Each call resolves when the last byte has left; when the connection
  * ends meanwhile it resolves or rejects, and the connection has said why.
  */
-import { type Handle, type Poller, SENDING } from "../../ffi/poller.ts";
+import { type Handle, SENDING, type Transport } from "../../ffi/poller.ts";
 import { BadResource } from "../runtime/errors.ts";
 import type { DiskFile } from "../runtime/file-source.ts";
 import { madeGarbage } from "../runtime/young-garbage.ts";
@@ -38,7 +38,7 @@ const encoder = new TextEncoder();
 
 /** The connection that a body leaves on: a server's or a client's. */
 export interface OutputOwner {
-  readonly host: { readonly poller: Poller };
+  readonly host: { readonly poller: Transport };
   readonly handle: Handle;
   readonly closed: boolean;
   /** So many bytes go to the kernel. */

@@ -12,14 +12,14 @@
  * its whole timeout, so that a burst buys no time for drips (mod_reqtimeout's MinRate, but as a bucket). With `minRate`
  * 0 they run from the head to the body's, or the response's, last byte, whatever moves, as Go's do.
  */
-import type { Handle, Poller } from "../../ffi/poller.ts";
+import type { Handle, Transport } from "../../ffi/poller.ts";
 import type { Limits, RequestLimits } from "./limits.ts";
 
 export type Clock = "head" | "read" | "work" | "write" | "grace";
 
 /** What the clocks ask of the server. */
 export interface ClockHost {
-  readonly poller: Poller;
+  readonly poller: Transport;
   readonly limits: Limits;
   /** The clock, in milliseconds. */
   readonly now: number;

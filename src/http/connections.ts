@@ -2,7 +2,7 @@
  * The connections of a server, from accept to close: how many there are, how long one may be idle, how they end, one by
  * one or all together. What they say and are told is `service.ts`'s.
  */
-import type { Handle, Poller, Sink } from "../../ffi/poller.ts";
+import type { Handle, Sink, Transport } from "../../ffi/poller.ts";
 import { decodeAddress, SOCKADDR_MAX, showAddress } from "../net/address.ts";
 import { Admission } from "../net/admission.ts";
 import { lingerClose } from "../net/linger.ts";
@@ -14,6 +14,8 @@ import { errnoError } from "../runtime/errno.ts";
 import { logError } from "../runtime/log.ts";
 import { type TaskSource, taskSources } from "../runtime/task-table.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
+import type { TlsContext } from "../tls/context.ts";
+import { TlsLayer, type TlsOwner } from "../tls/layer.ts";
 import { ConnectionRows } from "./connection-rows.ts";
 import { counters, type HttpCounters, type LimitName } from "./counters.ts";
 import { type Drainable, type DrainResult, drain } from "./drain.ts";
@@ -37,10 +39,13 @@ export interface ConnectionSettings {
   readonly trust?: ProxyTrust | undefined;
   /** Counters of its own: then it does not show among `servers()` either. */
   readonly counters?: HttpCounters | undefined;
+  /** Its connections speak TLS. */
+  readonly tls?: TlsContext | undefined;
 }
 
-export abstract class Connections implements Drainable, ServerState, ProxyGateOwner {
-  readonly poller: Poller;
+export abstract class Connections implements Drainable, ServerState, ProxyGateOwner, TlsOwner {
+  /** What its connections are read and written through. */
+  readonly poller: Transport;
   readonly limits: Limits;
   readonly listener: Listener;
   readonly counters: HttpCounters;
@@ -54,6 +59,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   protected readonly rows: ConnectionRows;
   /** Where connections wait for a proxy's word. */
   protected readonly gate: ProxyGate | undefined;
+  readonly #tls: TlsLayer | undefined;
   /** The access log is not for servers that count for themselves. */
   protected readonly observed: boolean;
   readonly #runtime: Runtime;
@@ -72,12 +78,14 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   constructor(listener: Listener, settings: ConnectionSettings) {
     const { limits = defaultLimits, trust } = settings;
     this.#runtime = runtime();
-    this.poller = this.#runtime.poller;
+    const { poller } = this.#runtime;
+    this.#tls = settings.tls && new TlsLayer(poller, settings.tls, this);
+    this.poller = this.#tls ?? poller;
     this.limits = limits;
     this.listener = listener;
     this.counters = settings.counters ?? counters;
     this.observed = settings.counters === undefined;
-    this.gate = trust?.connections && new ProxyGate(this.poller, trust.connections, this);
+    this.gate = trust?.connections && new ProxyGate(poller, trust.connections, this);
     this.rows = new ConnectionRows(limits.maxRequestsPerConnection !== Number.POSITIVE_INFINITY);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
@@ -133,6 +141,9 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   }
   get now(): number {
     return this.#runtime.now;
+  }
+  get scheme(): "http" | "https" {
+    return this.#tls === undefined ? "http" : "https";
   }
 
   /** Connections and requests, which are tasks without an object of that name. */
@@ -231,6 +242,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       this.#forgetOther(handle);
       this.gate?.forget(handle);
       if (this.#peers.size > 0) this.#peers.delete(handle);
+      this.#tls?.release(handle, false);
       this.#admission.closed();
     }
     this.rows.open(handle, this.now);
@@ -239,7 +251,34 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     if (this.watched) this.#peers.set(handle, this.#peerOf(handle));
     this.#graceUntil(handle, this.#ending ? this.limits.drainIdle : this.limits.readHeaderTimeout);
     if (this.gate?.trusts(handle) === false) this.refused(handle, "it is no proxy that trustProxy names");
-    else this.poller.receive(handle);
+    else if (this.gate !== undefined) this.#runtime.poller.receive(handle);
+    else if (this.#begins(handle)) this.poller.receive(handle);
+  }
+
+  /** Whoever it is has said no more than HTTP, or TLS, will. False when it could not be. */
+  #begins(handle: Handle): boolean {
+    if (this.#tls === undefined || this.#tls.adopt(handle, this.sink())) return true;
+    logError("a connection was refused", new Error("no memory for its TLS"));
+    this.closeNow(handle);
+    return false;
+  }
+
+  secured(handle: Handle): void {
+    // The head has its own time.
+    if (!this.#ending) this.#graceUntil(handle, this.limits.readHeaderTimeout);
+  }
+
+  handshakeFailed(handle: Handle, reason: string): void {
+    this.fired("tlsHandshake", handle, `was closed: ${reason}`);
+    this.part(handle, false);
+  }
+
+  /** As Go does: who has the wrong scheme in the address is told so. */
+  spokePlain(handle: Handle): void {
+    const { poller } = this.#runtime;
+    this.fired("tlsHandshake", handle, "spoke HTTP where TLS is spoken");
+    if (poller.send(handle, PLAIN_ANSWER, 0, PLAIN_ANSWER.length) < 0) this.closeNow(handle);
+    else this.part(handle, false);
   }
 
   /** From here on the connection may be idle, or new, for this long. */
@@ -253,11 +292,13 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
 
   /** What a proxy says of a connection (src/net/proxy-gate.ts). */
   admitted(handle: Handle, client: ProxySource, bytes: Uint8Array, start: number, end: number): void {
-    this.poller.setSink(handle, this.sink());
+    this.#runtime.poller.setSink(handle, this.sink());
     if (client.kind !== "local") {
       this.gate?.clients.set(handle, client.kind === "proxied" ? client.source : undefined);
     }
-    if (start < end) this.received(handle, bytes, start, end);
+    if (!this.#begins(handle)) return;
+    if (this.#tls !== undefined) this.poller.receive(handle);
+    if (start < end) (this.#tls ?? this).received(handle, bytes, start, end);
   }
 
   refused(handle: Handle, reason: string): void {
@@ -334,10 +375,12 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   protected resetAtClose(handle: Handle): void {
     const { SOL_SOCKET, SO_LINGER } = this.poller.constants;
     this.poller.system.setsockopt(this.poller.fd(handle), SOL_SOCKET, SO_LINGER, RESET_AT_CLOSE);
+    this.#tls?.release(handle, false);
   }
 
   closeNow(handle: Handle): void {
     if (!this.rows.has(handle)) return;
+    this.#tls?.release(handle, true);
     this.#runtime.close(handle);
     this.#forget(handle);
   }
@@ -351,6 +394,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     this.rows.active[handle]?.closeWith();
     if (clean) return this.closeNow(handle);
     this.#runtime.setDeadline(handle, 0);
+    this.#tls?.release(handle, true);
     lingerClose(handle);
     this.#forget(handle);
   }
@@ -368,6 +412,10 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
 
 /** struct linger { on, 0 s }: close(2) sends a reset (man 7 socket). */
 const RESET_AT_CLOSE = new Uint8Array(new Int32Array([1, 0]).buffer);
+/** What comes instead of TLS is no request of ours: HTTP/1.0 is understood by all. */
+const PLAIN_ANSWER = Buffer.from(
+  "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nthis port speaks TLS: ask for https://, not http://\n",
+);
 /** Asked too late: the connection is gone, and the kernel has forgotten its peer. */
 const UNKNOWN_PEER: Addr = { transport: "tcp", hostname: "0.0.0.0", port: 0 };
 const scratch = new Uint8Array(SOCKADDR_MAX);

@@ -34,6 +34,7 @@ export const LIMITS = [
   "malformedRequest",
   "proxyProtocol",
   "http2Flood",
+  "tlsHandshake",
 ] as const;
 export type LimitName = (typeof LIMITS)[number];
 

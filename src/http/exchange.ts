@@ -47,6 +47,8 @@ export interface ExchangeOwner {
 /** What an exchange asks of the server. */
 export interface ExchangeHost {
   readonly listener: { readonly addr: Addr };
+  /** What its connections carry, unless a proxy says otherwise. */
+  readonly scheme: "http" | "https";
   /** The peer's address, as long as the connection is the one that had this serial number. */
   remoteAddress(handle: Handle, serial: number): Addr;
 }
@@ -117,8 +119,8 @@ export class Exchange implements IncomingRequest {
   url(): string {
     const named = this.#hostEnd > this.#hostStart;
     const host = named ? this.head.slice(this.#hostStart, this.#hostEnd) : authorityOf(this.#host.listener.addr);
-    if (this.#forwarded !== undefined) return forwardedUrl(this.#forwarded, host, this.target);
-    return requestUrl("http", host, this.target);
+    if (this.#forwarded !== undefined) return forwardedUrl(this.#forwarded, this.#host.scheme, host, this.target);
+    return requestUrl(this.#host.scheme, host, this.target);
   }
 
   /** What trusted proxies say of the client, and of what it asked them for. */

@@ -23,10 +23,15 @@ export function requestUrl(scheme: "http" | "https", host: string, target: strin
 }
 
 /** The same of a request that a proxy forwarded: scheme and host are those that the client named, where the proxy says. */
-export function forwardedUrl(said: Pick<Forwarded, "proto" | "host">, host: string, target: string): string {
-  if (target.startsWith("/") || target === "*") return requestUrl(said.proto ?? "http", said.host ?? host, target);
+export function forwardedUrl(
+  said: Pick<Forwarded, "proto" | "host">,
+  scheme: "http" | "https",
+  host: string,
+  target: string,
+): string {
+  if (target.startsWith("/") || target === "*") return requestUrl(said.proto ?? scheme, said.host ?? host, target);
   // The absolute form names both itself, as the proxy saw them.
-  const { protocol, host: named, pathname, search } = new URL(requestUrl("http", host, target));
+  const { protocol, host: named, pathname, search } = new URL(requestUrl(scheme, host, target));
   return requestUrl(said.proto ?? (protocol === "https:" ? "https" : "http"), said.host ?? named, pathname + search);
 }
 

@@ -14,6 +14,7 @@ import {
 import { type ProxyOptions, readProxyOptions } from "../net/trust.ts";
 import { type LimitOptions, readLimits } from "../options/limits.ts";
 import { announce, logError } from "../runtime/log.ts";
+import { serverContext, type TlsContext, type TlsIdentity } from "../tls/context.ts";
 import type { HttpCounters } from "./counters.ts";
 import type { DrainResult } from "./drain.ts";
 import type { ErrorHandler } from "./failure.ts";
@@ -46,6 +47,14 @@ export interface ServeOptions<A extends Addr = Addr> extends LimitOptions, Proxy
   limits?: LimitsHook;
   /** Clients may begin with HTTP/2, without TLS, if they know that they may ("prior knowledge"). @default {false} */
   h2c?: boolean;
+  /** PEM: the certificate, and those between it and its root. With it, and `key`, connections speak TLS 1.2 or 1.3. */
+  cert?: string | Uint8Array;
+  /** PEM: the certificate's private key. */
+  key?: string | Uint8Array;
+  /** Of an encrypted key. */
+  passphrase?: string;
+  /** Instead of all three. @internal */
+  tls?: TlsContext;
   /** Counters of its own: the admin port is not part of what it shows. @internal */
   counters?: HttpCounters;
 }
@@ -140,6 +149,7 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
     throw new TypeError("limits of serve must be a function: it is given each request, and returns its limits");
   }
   const trust = readProxyOptions(chosenProxies(options), "serve");
+  const tls = tlsOf(options);
   const listener = options.listener ?? listen(listenOptions(options));
   const server = new HttpServer<never>(
     new HttpService(listener, handler as Handler, {
@@ -149,6 +159,7 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
       trust,
       counters: options.counters,
       http2: speaksHttp2(options) ? (host) => new Http2(host) : undefined,
+      tls,
     }),
   );
   handover.serving?.(server);
@@ -158,7 +169,7 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
     // The signal may outlive many servers.
     server.finished.then(() => signal.removeEventListener("abort", stop));
   }
-  if (onListen === undefined) announce(`Listening on ${showUrl(server.addr)}`);
+  if (onListen === undefined) announce(`Listening on ${showUrl(server.addr, tls !== undefined)}`);
   else {
     try {
       onListen(server.addr);
@@ -172,6 +183,24 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
 /** Flags and environment beat what the program says; the admin port has limits of its own. */
 function chosenLimits(options: ServeOptions<never>): LimitOptions {
   return options.counters === undefined ? { ...options, ...handover.serveDefaults?.limits } : options;
+}
+
+/** What its connections speak TLS with, if they do. The command line's certificate goes before the program's. */
+function tlsOf({ counters, tls, cert, key, passphrase }: ServeOptions<never>): TlsContext | undefined {
+  if (counters !== undefined) return undefined;
+  const context = tls ?? (handover.serveDefaults?.tls as TlsContext | undefined);
+  if (context !== undefined || (cert === undefined && key === undefined)) return context;
+  if (cert === undefined || key === undefined) {
+    throw new TypeError(
+      `serve: TLS needs a certificate and its key; ${cert === undefined ? "cert" : "key"} is missing`,
+    );
+  }
+  return httpsContext({ cert, key, passphrase });
+}
+
+/** Of a server that speaks HTTP. */
+export function httpsContext(identity: TlsIdentity): TlsContext {
+  return serverContext({ ...identity, alpn: ["http/1.1"] });
 }
 
 /** The same of proxies. */
@@ -197,7 +226,7 @@ function listenOptions(options: ServeOptions<never>): ListenOptions {
 }
 
 /** The address as a person would type it into a browser. */
-export function showUrl(addr: Addr): string {
+export function showUrl(addr: Addr, tls = false): string {
   if (addr.transport === "unix") return `unix:${addr.path}`;
-  return `http://${authorityOf(addr)}/`;
+  return `${tls ? "https" : "http"}://${authorityOf(addr)}/`;
 }

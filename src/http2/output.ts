@@ -4,7 +4,7 @@
  * takes. When the client does not read, bodies stay where they are, and only control frames wait here, of which there is
  * a bound.
  */
-import { type Handle, type Poller, SENDING } from "../../ffi/poller.ts";
+import { type Handle, SENDING, type Transport } from "../../ffi/poller.ts";
 import { outgoingBuffer } from "../http/outgoing.ts";
 import {
   CONTINUATION,
@@ -44,7 +44,7 @@ const spares: Batch[] = [];
 export interface OutputHost {
   readonly handle: Handle;
   readonly closed: boolean;
-  readonly poller: Poller;
+  readonly poller: Transport;
   sentBytes(count: number): void;
   frameSent(): void;
   /** All of a response has been given to the kernel. */

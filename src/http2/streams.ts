@@ -2,7 +2,7 @@
  * The streams of a connection: from a request's head to its handler and its response, and how each ends. What frames say
  * of them is `connection.ts`'s.
  */
-import type { Handle, Poller } from "../../ffi/poller.ts";
+import type { Handle, Transport } from "../../ffi/poller.ts";
 import { isLightResponse } from "../fetch/mod.ts";
 import type { LimitName } from "../http/counters.ts";
 import { HTTP_2 } from "../http/ended-request.ts";
@@ -77,7 +77,7 @@ export abstract class Streams implements StreamHost, OutputHost {
   /** The connection has had its last request. */
   protected abstract hadItsLast(): void;
 
-  get poller(): Poller {
+  get poller(): Transport {
     return this.http.poller;
   }
   get limits(): Limits {

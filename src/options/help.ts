@@ -11,6 +11,7 @@ const titles: Readonly<Record<Group, string>> = {
   threads: "Threads",
   admin: "Admin port",
   logs: "Logs",
+  tls: "TLS",
   proxy: "Behind a proxy",
   fetch: "Outgoing requests",
   tasks: "Tasks",

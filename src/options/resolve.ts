@@ -21,6 +21,9 @@ export interface Settings extends Limits {
   adminInsecure: boolean;
   logFormat: "auto" | "json" | "text";
   accessLog: boolean;
+  tlsCert: string | undefined;
+  tlsKey: string | undefined;
+  tlsPassphraseFile: string | undefined;
   proxyProtocol: boolean;
   trustProxy: readonly string[];
   fetchConnectTimeout: number;

@@ -14,6 +14,7 @@ export type Group =
   | "drain"
   | "admin"
   | "logs"
+  | "tls"
   | "proxy"
   | "fetch"
   | "tasks"
@@ -293,6 +294,36 @@ const restTable = [
     default: false,
     says: "one line for each request",
     section: "operations.md#logs",
+  },
+  {
+    name: "tlsCert",
+    group: "tls",
+    kind: "text",
+    default: undefined,
+    value: "file",
+    wants: "a file with a certificate in PEM format",
+    says: "speak TLS with this certificate (PEM, with those between it and its root)",
+    section: "tls.md#certificates",
+  },
+  {
+    name: "tlsKey",
+    group: "tls",
+    kind: "text",
+    default: undefined,
+    value: "file",
+    wants: "a file with a private key in PEM format",
+    says: "and this private key",
+    section: "tls.md#certificates",
+  },
+  {
+    name: "tlsPassphraseFile",
+    group: "tls",
+    kind: "text",
+    default: undefined,
+    value: "file",
+    wants: "a file whose first line decrypts the key",
+    says: "whose first line decrypts the key, where it is encrypted",
+    section: "tls.md#certificates",
   },
   {
     name: "proxyProtocol",

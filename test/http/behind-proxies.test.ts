@@ -269,7 +269,7 @@ test("wrong options are a sentence", () => {
 
 test("the URL of a forwarded request, for each form of its target", () => {
   const url = (proto: "http" | "https" | undefined, host: string | undefined, target: string) =>
-    forwardedUrl({ proto, host }, "inner:81", target);
+    forwardedUrl({ proto, host }, "http", "inner:81", target);
   assert.is(url("https", "outer", "/a/../b?c"), "https://outer/b?c");
   assert.is(url("https", undefined, "/"), "https://inner:81/");
   assert.is(url(undefined, "outer:443", "/"), "http://outer:443/");

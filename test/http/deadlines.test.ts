@@ -5,6 +5,7 @@ import { defaultLimits, type Limits } from "../../src/http/limits.ts";
 import type { Handler } from "../../src/http/mod.ts";
 import { HttpService } from "../../src/http/service.ts";
 import { listen } from "../../src/net/mod.ts";
+import { tlsContext } from "../support/tls.ts";
 import { connect } from "./support/client.ts";
 import { eventually, turns } from "./support/server.ts";
 import { movableTime } from "./support/time.ts";
@@ -25,7 +26,7 @@ const all = { readHeaderTimeout: IDLE_MS, readTimeout: IDLE_MS, idleTimeout: IDL
 
 function impatient(handler: Handler, limits: Partial<Limits> = all): Impatient {
   const listener = listen({ port: 0, hostname: "127.0.0.1" });
-  const service = new HttpService(listener, handler, { limits: { ...defaultLimits, ...limits } });
+  const service = new HttpService(listener, handler, { limits: { ...defaultLimits, ...limits }, tls: tlsContext() });
   return { service, port: listener.addr.port, [Symbol.dispose]: () => service.close() };
 }
 

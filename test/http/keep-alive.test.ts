@@ -1,6 +1,7 @@
 // One connection, many requests: when it goes on, when it ends, and requests that come in any pieces.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { overTls } from "../support/tls.ts";
 import { connect } from "./support/client.ts";
 import { eventually, start, turns } from "./support/server.ts";
 
@@ -143,6 +144,7 @@ test("a client that goes away between requests, or inside of one, is forgotten",
 test("the absolute form names the host; Host does not (RFC 9112, 3.2.2)", async () => {
   using server = start((request) => new Response(request.url));
   using client = await connect(server.port);
+  const own = overTls ? "https" : "http";
   client.write("GET http://example.com:81/a?b HTTP/1.1\r\nHost: other\r\n\r\n");
   client.write("GET HTTP://EXAMPLE.com HTTP/1.1\r\nHost: other\r\n\r\n");
   client.write("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -155,11 +157,11 @@ test("the absolute form names the host; Host does not (RFC 9112, 3.2.2)", async 
     [
       "http://example.com:81/a?b",
       "http://example.com/",
-      "http://a/*",
-      "http://a//double/slash",
-      "http://a.example/c",
-      new URL("http://[::1]:8080/?q='\"|^`").href,
-      `http://127.0.0.1:${server.port}/ten`,
+      `${own}://a/*`,
+      `${own}://a//double/slash`,
+      overTls ? "https://a.example:80/c" : "http://a.example/c",
+      new URL(`${own}://[::1]:8080/?q='"|^\``).href,
+      `${own}://127.0.0.1:${server.port}/ten`,
     ],
   );
 });

@@ -181,7 +181,9 @@ test("info refuses what is no limit", async () => {
 
 test("info.go: the task's signal aborts with the request's", async () => {
   const aborted = Promise.withResolvers<unknown>();
+  const called = Promise.withResolvers<void>();
   using server = start((_request, info) => {
+    called.resolve();
     info.go("helper", async (signal) => {
       signal.addEventListener("abort", () => aborted.resolve(signal.reason));
       await aborted.promise;
@@ -189,7 +191,8 @@ test("info.go: the task's signal aborts with the request's", async () => {
     return new Promise(() => {});
   });
   using client = await connect(server.port);
-  await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await called.promise;
   client.reset();
   assert.is(((await aborted.promise) as Error).name, "AbortError");
 });

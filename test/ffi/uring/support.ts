@@ -250,7 +250,7 @@ export function pattern(length: number, salt = 0): Uint8Array<ArrayBuffer> {
 }
 
 export function same(got: Uint8Array, expected: Uint8Array, what: string): void {
-  assert.is(got.length, expected.length, `${what}: as many bytes`);
+  assert.is(got.length, expected.length, `${what}: ${got.length} of ${expected.length} bytes`);
   assert.is(Buffer.compare(got, expected), 0, `${what}: the same bytes`);
 }
 

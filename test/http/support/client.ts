@@ -3,6 +3,8 @@
  * back, and reads responses by the letter of RFC 9112. It is made of node:net, not of ours. Each wait is bounded.
  */
 import { connect as connectSocket, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { overTls } from "../../support/tls.ts";
 import { parseResponses, type RawResponse } from "./responses.ts";
 
 /** Nothing on loopback takes this long: what does has hung. */
@@ -10,6 +12,8 @@ const PATIENCE_MS = 20_000;
 
 export class Client {
   readonly socket: Socket;
+  /** What it stands on: under TLS another one. */
+  readonly #bare: Socket;
   /** The server's FIN came. */
   ended = false;
   /** Why the connection broke, if it did. */
@@ -18,8 +22,9 @@ export class Client {
   #length = 0;
   #watchers = new Set<() => void>();
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, bare = socket) {
     this.socket = socket;
+    this.#bare = bare;
     socket.on("data", (chunk: Buffer) => {
       if (this.#length + chunk.length > this.#received.length) {
         const larger = Buffer.alloc(Math.max(this.#length + chunk.length, this.#received.length * 2));
@@ -120,7 +125,7 @@ export class Client {
   }
   /** Our RST. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    this.#bare.resetAndDestroy();
   }
   [Symbol.dispose](): void {
     this.socket.destroy();
@@ -138,14 +143,17 @@ export class Client {
 /** Connects to a port of this machine, or to a Unix socket. */
 export function connect(to: number | string, hostname = "127.0.0.1"): Promise<Client> {
   return new Promise((resolve, reject) => {
-    const socket =
+    const bare =
       typeof to === "number"
         ? connectSocket({ port: to, host: hostname, allowHalfOpen: true, noDelay: true })
         : connectSocket({ path: to, allowHalfOpen: true });
+    // It takes net's own option along, which its types do not say.
+    const options: ConnectionOptions & { allowHalfOpen: true } = { socket: bare, allowHalfOpen: true, rejectUnauthorized: false }; // biome-ignore format: one line
+    const socket = overTls ? connectTls(options) : bare;
     socket.once("error", reject);
-    socket.once("connect", () => {
+    socket.once(overTls ? "secureConnect" : "connect", () => {
       socket.off("error", reject);
-      resolve(new Client(socket));
+      resolve(new Client(socket, bare));
     });
   });
 }

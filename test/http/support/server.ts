@@ -2,6 +2,7 @@
 import { install } from "../../../src/fetch/mod.ts";
 import { type Handler, type HttpServer, type ServeOptions, serve } from "../../../src/http/mod.ts";
 import { logged } from "../../support/logged.ts";
+import { identity, overTls } from "../../support/tls.ts";
 
 export { logged };
 
@@ -16,13 +17,14 @@ export interface TestServer {
 
 export function start(handler: Handler, options: ServeOptions = {}): TestServer {
   // Clients that keep their connections would make every end of a server last its whole grace.
-  const server = serve({ port: 0, hostname: "127.0.0.1", onListen() {}, drainIdle: 30, ...options }, handler);
+  const usual = { port: 0, hostname: "127.0.0.1", onListen() {}, drainIdle: 30, ...(overTls && identity) };
+  const server = serve({ ...usual, ...options }, handler);
   const { addr } = server;
   const port = "port" in addr ? Number(addr.port) : 0;
   return {
     server,
     port,
-    url: `http://127.0.0.1:${port}`,
+    url: `${overTls ? "https" : "http"}://127.0.0.1:${port}`,
     [Symbol.dispose]() {
       server.close();
     },

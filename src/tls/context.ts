@@ -1,0 +1,140 @@
+/**
+ * What a certificate, its key and a policy become: an SSL_CTX, which every connection's SSL is made of. Node's
+ * `tls.createSecureContext` reads all the formats (PEM, PKCS#12, encrypted keys) and names what is wrong with them.
+ */
+import type { SecureContext, SecureContextOptions } from "node:tls";
+import { openSsl, type Pointer } from "../../ffi/openssl.ts";
+
+/** Loaded when there is a certificate: most servers have none, and it takes milliseconds. */
+const createSecureContext = (options: SecureContextOptions): SecureContext =>
+  process.getBuiltinModule("node:tls").createSecureContext(options);
+
+export interface TlsIdentity {
+  /** PEM: the certificate, and behind it those between it and the root. */
+  readonly cert: string | Uint8Array;
+  /** PEM: the private key; RSA, ECDSA or Ed25519. */
+  readonly key: string | Uint8Array;
+  /** Of an encrypted key. */
+  readonly passphrase?: string | undefined;
+}
+
+export interface ServerContextOptions extends TlsIdentity {
+  /** Protocols by ALPN, the best first; none: it is not negotiated. */
+  readonly alpn?: readonly string[];
+}
+
+/**
+ * Mozilla's "intermediate" list (version 5.7): TLS 1.2 with forward secrecy and authenticated encryption only. The client
+ * chooses, who knows whether its processor has AES. TLS 1.3's are all sound.
+ */
+const CIPHERS = [
+  "TLS_AES_128_GCM_SHA256",
+  "TLS_AES_256_GCM_SHA384",
+  "TLS_CHACHA20_POLY1305_SHA256",
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+].join(":");
+
+// openssl/ssl.h
+const CTRL_MODE = 33;
+const MODE_ACCEPT_MOVING_WRITE_BUFFER = 1 << 1;
+const MODE_RELEASE_BUFFERS = 1 << 4;
+const OP_NO_RENEGOTIATION = 1 << 30;
+
+export class TlsContext {
+  readonly pointer: Pointer;
+  /** Frees the SSL_CTX when it is collected. */
+  readonly #owner: SecureContext;
+
+  /** @internal Use `serverContext`. */
+  constructor(owner: SecureContext) {
+    this.#owner = owner;
+    this.pointer = pointerOf(owner);
+    const ssl = openSsl();
+    ssl.forgetSessionCallbacks(this.pointer);
+    ssl.contextControl(this.pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
+    ssl.contextOptions(this.pointer, OP_NO_RENEGOTIATION);
+  }
+
+  /** Whether it is still held: what points to it must not outlive it. @internal */
+  get alive(): boolean {
+    return this.#owner !== undefined;
+  }
+}
+
+/** A certificate or a key that can't be used: the person's to mend. */
+export class TlsConfigError extends TypeError {
+  override readonly name = "TlsConfigError";
+}
+
+/** Throws one sentence that names what is wrong, with the certificate or with the key. */
+export function serverContext(options: ServerContextOptions): TlsContext {
+  const { alpn = [] } = options;
+  openSsl();
+  const context = new TlsContext(secureContext(options));
+  if (!openSsl().keyFits(context.pointer)) throw new TlsConfigError(`TLS: ${NOT_ITS_KEY}`);
+  if (alpn.length > 0) {
+    openSsl().onAlpn(context.pointer, alpn, (offered) => alpn.find((name) => offered.includes(name)));
+  }
+  return context;
+}
+
+const NOT_ITS_KEY = "the key does not belong to the certificate";
+
+function secureContext({ cert, key, passphrase }: TlsIdentity): SecureContext {
+  const settings: SecureContextOptions = {
+    cert: pem(cert),
+    key: pem(key),
+    ciphers: CIPHERS,
+    minVersion: "TLSv1.2",
+    sessionIdContext: "slipway",
+    ...(passphrase !== undefined && { passphrase }),
+  };
+  try {
+    return createSecureContext(settings);
+  } catch (error) {
+    throw new TlsConfigError(`TLS: ${explained(error as NodeJS.ErrnoException, settings)}`, { cause: error });
+  }
+}
+
+const pem = (value: string | Uint8Array): string | Buffer => (typeof value === "string" ? value : Buffer.from(value));
+
+/** OpenSSL's errors name the function that failed; which of the two files it was is found by trying each alone. */
+function explained(error: NodeJS.ErrnoException, { cert, key, passphrase }: SecureContextOptions): string {
+  if (fails({ cert })) return `the certificate can't be read: ${words(fails({ cert }))}`;
+  const alone = fails({ key, ...(passphrase !== undefined && { passphrase }) });
+  if (alone !== undefined) {
+    if (/interrupted or cancelled|bad password|bad decrypt|processing error/i.test(alone.message)) {
+      return passphrase === undefined ? "the key is encrypted: give its passphrase" : "the key's passphrase is wrong";
+    }
+    return `the key can't be read: ${words(alone)}`;
+  }
+  if (/key values mismatch|key type mismatch/i.test(error.message)) return NOT_ITS_KEY;
+  return words(error);
+}
+
+function fails(options: SecureContextOptions): Error | undefined {
+  try {
+    createSecureContext(options);
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function words(error: Error | undefined): string {
+  const text = (error?.message ?? "").replace(/^error:[0-9A-F]+:[^:]*:[^:]*:/, "").trim();
+  return /no start line|unsupported/i.test(text) ? "there is nothing in PEM format (-----BEGIN …)" : text;
+}
+
+/** The address of the SSL_CTX. Node shows it to C++ only, as a value whose address is all that can be printed of it. */
+function pointerOf(secure: SecureContext): Pointer {
+  const { context } = secure as SecureContext & { context: { readonly _external: unknown } };
+  const address = /External: ([0-9a-f]+)/.exec(process.getBuiltinModule("node:util").inspect(context._external))?.[1];
+  if (address === undefined) throw new Error("TLS is not supported on this host: it does not show its SSL_CTX");
+  return Number.parseInt(address, 16);
+}

@@ -1,0 +1,403 @@
+/**
+ * TLS between a poller's connections and who reads and writes them: `Transport` above, `Sink` below, with the same
+ * handles. What comes is decrypted into one buffer, which is lent as the poller lends its own; what is sent is encrypted
+ * into the poller's outgoing memory. An idle connection has its SSL, and nothing else.
+ *
+ * OpenSSL reads from and writes to memory BIOs, of which all connections share two: between two operations both are
+ * empty, since whatever a connection leaves unread is taken out again, and what it writes leaves at once. Two of its own
+ * cost each connection 5 KB (docs/5-architecture.md).
+ */
+import { openSsl, PEER_CLOSED, type Pointer, WANTS_READING } from "../../ffi/openssl.ts";
+import { type Handle, type Poller, SENDING, SENT, type Sink, type Transport } from "../../ffi/poller.ts";
+import type { TlsContext } from "./context.ts";
+
+/** Who owns the connections. */
+export interface TlsOwner {
+  /** The handshake is done: `Sink.received` may follow at once. */
+  secured(handle: Handle): void;
+  /** It failed, and the peer has been told why: close. */
+  handshakeFailed(handle: Handle, reason: string): void;
+  /** The peer speaks HTTP without TLS: nothing of TLS is left of the connection. Answer, and close. */
+  spokePlain(handle: Handle): void;
+}
+
+/*
+ * A connection's state.
+ *   FRESH       nothing has come
+ *   HANDSHAKING the handshake is not done
+ *   READING     its sink wants to be told what comes
+ *   BLOCKED     the poller keeps bytes of it, and `sent` will follow
+ *   BROKEN      it failed, or has ended: nothing can be sent
+ */
+const FRESH = 1;
+const HANDSHAKING = 2;
+const READING = 4;
+const BLOCKED = 8;
+const BROKEN = 16;
+
+/** A record carries 16 KiB at the most (RFC 8446, 5.1); as many of them as the kernel's receive buffer is read in. */
+const PLAIN_BYTES = 64 * 1024;
+/** What becomes of as much fits into the poller's outgoing memory: 22 bytes of each record are TLS's, 29 in TLS 1.2. */
+const OUT_BYTES = PLAIN_BYTES - 1024;
+/** The content type of a handshake record (RFC 8446, 5.1), and the bytes before its content. */
+const HANDSHAKE = 22;
+const RECORD_HEADER = 5;
+
+export class TlsLayer implements Transport, Sink {
+  /** What new connections are made of. */
+  context: TlsContext;
+  readonly constants;
+  readonly system;
+  readonly outgoing: Uint8Array<ArrayBuffer>;
+  readonly #poller: Poller;
+  readonly #owner: TlsOwner;
+  readonly #openssl = openSsl();
+  readonly #incoming: Pointer;
+  readonly #outgoingBio: Pointer;
+  readonly #plain: Uint8Array<ArrayBuffer>;
+  readonly #plainAddress: number;
+  readonly #outgoingAddress: number;
+  readonly #rawCapacity: number;
+  /** By handle. */
+  #ssl = new Float64Array(256);
+  #state = new Uint8Array(256);
+  /** Which of the handle's lives this is. */
+  #lives = new Int32Array(256);
+  readonly #sinks: (Sink | undefined)[] = [];
+  /** What came for whoever does not read now, still encrypted. */
+  readonly #held = new Map<Handle, Uint8Array>();
+
+  constructor(poller: Poller, context: TlsContext, owner: TlsOwner) {
+    const { system } = poller;
+    this.#poller = poller;
+    this.context = context;
+    this.#owner = owner;
+    this.constants = poller.constants;
+    this.system = system;
+    this.#incoming = this.#openssl.memoryBio();
+    this.#outgoingBio = this.#openssl.memoryBio();
+    const plain = system.allocate(PLAIN_BYTES);
+    this.#plain = new Uint8Array(plain.buffer);
+    this.#plainAddress = plain.address;
+    const outgoing = system.allocate(PLAIN_BYTES);
+    this.outgoing = new Uint8Array(outgoing.buffer, 0, OUT_BYTES);
+    this.#outgoingAddress = outgoing.address;
+    this.#rawCapacity = poller.outgoing.length;
+  }
+
+  /** An open handle speaks TLS from here on, as a server; `sink` is told what it says. False for lack of memory. */
+  adopt(handle: Handle, sink: Sink): boolean {
+    const openssl = this.#openssl;
+    if (handle >= this.#ssl.length) this.#grow(handle);
+    // An internal error has closed the handle without us.
+    if (this.#ssl[handle] !== 0) this.release(handle, false);
+    const ssl = openssl.newSsl(this.context.pointer);
+    if (ssl === 0) return false;
+    openssl.shareBio(this.#incoming);
+    openssl.shareBio(this.#outgoingBio);
+    openssl.setBios(ssl, this.#incoming, this.#outgoingBio);
+    openssl.accept(ssl);
+    this.#ssl[handle] = ssl;
+    this.#lives[handle]++;
+    this.#state[handle] = FRESH | HANDSHAKING;
+    this.#sinks[handle] = sink;
+    this.#poller.setSink(handle, this);
+    return true;
+  }
+
+  /**
+   * Lets go of a handle, which its owner closes. `notify`: its peer is told that this is the end (close_notify), so that
+   * it knows that nothing was cut off.
+   */
+  release(handle: Handle, notify: boolean): void {
+    const ssl = this.#ssl[handle] ?? 0;
+    if (ssl === 0) return;
+    if (notify) this.#notify(handle, ssl);
+    this.#ssl[handle] = 0;
+    this.#state[handle] = 0;
+    this.#sinks[handle] = undefined;
+    this.#held.delete(handle);
+    this.#openssl.freeSsl(ssl);
+  }
+
+  /** The SSL of a connection whose handshake is done, 0 without. */
+  sslOf(handle: Handle): Pointer {
+    return (this.#state[handle] ?? HANDSHAKING) & HANDSHAKING ? 0 : this.#ssl[handle];
+  }
+
+  /** Frees what all connections share. Every one of them must have been released. */
+  dispose(): void {
+    this.#openssl.freeBio(this.#incoming);
+    this.#openssl.freeBio(this.#outgoingBio);
+  }
+
+  #grow(handle: Handle): void {
+    const size = Math.max(handle + 1, this.#ssl.length * 2);
+    const ssl = new Float64Array(size);
+    ssl.set(this.#ssl);
+    this.#ssl = ssl;
+    const state = new Uint8Array(size);
+    state.set(this.#state);
+    this.#state = state;
+    const lives = new Int32Array(size);
+    lives.set(this.#lives);
+    this.#lives = lives;
+  }
+
+  // ---- what the poller tells
+
+  received(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+    const state = this.#state[handle];
+    if (this.#ssl[handle] === 0 || state & BROKEN) return;
+    if (state & FRESH) {
+      this.#state[handle] &= ~FRESH;
+      if (bytes[start] !== HANDSHAKE) return this.#noTls(handle, bytes, start, end);
+    }
+    if (this.#held.size > 0 && this.#held.has(handle)) return this.#hold(handle, bytes.subarray(start, end));
+    // What was under way when it paused.
+    if ((state & (READING | HANDSHAKING)) === 0) return this.#hold(handle, bytes.slice(start, end));
+    const whole = end - start - RECORD_HEADER === ((bytes[start + 3] << 8) | bytes[start + 4]);
+    this.#openssl.bioWrite(this.#incoming, start === 0 ? bytes : bytes.subarray(start, end), end - start);
+    let done = false;
+    try {
+      this.#read(handle, whole);
+      done = true;
+    } finally {
+      // What a sink throws must not leave its bytes to the next connection.
+      if (!done) this.#openssl.bioReset(this.#incoming);
+    }
+  }
+
+  /** Reads what is in the BIO. `one`: it is one record, so that nothing is left behind what it gives. */
+  #read(handle: Handle, one: boolean): void {
+    const openssl = this.#openssl;
+    const ssl = this.#ssl[handle];
+    const life = this.#lives[handle];
+    const incoming = this.#incoming;
+    for (;;) {
+      const shaking = (this.#state[handle] & HANDSHAKING) !== 0;
+      const n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
+      // Its part of a handshake, the answer to a new key or to a wish to renegotiate: one record of data brings none.
+      const spoke = shaking || !one || n <= 0;
+      if (spoke && !this.#speak(handle, ssl, life, shaking)) {
+        openssl.bioReset(incoming);
+        return;
+      }
+      if (n <= 0) {
+        if (openssl.wants(ssl) === WANTS_READING) return;
+        openssl.bioReset(incoming);
+        return this.#over(handle, ssl);
+      }
+      this.#sinks[handle]?.received(handle, this.#plain, 0, n);
+      if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) {
+        openssl.bioReset(incoming);
+        return;
+      }
+      if (one && !shaking) return;
+      const left = openssl.bioPending(incoming);
+      if (left === 0) return;
+      if ((this.#state[handle] & READING) === 0) return this.#takeOut(handle, left);
+    }
+  }
+
+  /** What OpenSSL says by itself goes out. False when the connection is no longer ours. */
+  #speak(handle: Handle, ssl: Pointer, life: number, shaking: boolean): boolean {
+    const sent = this.#flush(handle);
+    if (shaking && this.#openssl.handshaken(ssl)) {
+      this.#state[handle] &= ~HANDSHAKING;
+      this.#owner.secured(handle);
+      if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) return false;
+      if ((this.#state[handle] & READING) === 0) this.#poller.pause(handle);
+    }
+    if (sent >= 0) return true;
+    this.#state[handle] |= BROKEN;
+    this.#sinks[handle]?.failed(handle, -sent);
+    return false;
+  }
+
+  /** It failed, or the peer has said that it ends. */
+  #over(handle: Handle, ssl: Pointer): void {
+    const openssl = this.#openssl;
+    if (openssl.shutdownState(ssl) & PEER_CLOSED) {
+      this.#state[handle] &= ~READING;
+      this.#sinks[handle]?.ended(handle);
+      return;
+    }
+    const reason = openssl.takeError();
+    // The alert that says what was wrong.
+    this.#flush(handle);
+    this.#state[handle] |= BROKEN;
+    if (this.#state[handle] & HANDSHAKING) this.#owner.handshakeFailed(handle, reason);
+    else this.#sinks[handle]?.failed(handle, this.constants.errno.EPROTO);
+  }
+
+  #noTls(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+    const upper = (at: number): boolean => at < end && bytes[at] >= 0x41 && bytes[at] <= 0x5a;
+    if (upper(start) && upper(start + 1) && upper(start + 2)) {
+      this.release(handle, false);
+      return this.#owner.spokePlain(handle);
+    }
+    this.#state[handle] |= BROKEN;
+    this.#owner.handshakeFailed(handle, "what came is no TLS");
+  }
+
+  sent(handle: Handle): void {
+    this.#state[handle] &= ~BLOCKED;
+    this.#sinks[handle]?.sent(handle);
+  }
+  blocked(handle: Handle): void {
+    this.#state[handle] |= BLOCKED;
+    this.#sinks[handle]?.blocked?.(handle);
+  }
+  ended(handle: Handle): void {
+    this.#state[handle] &= ~READING;
+    this.#sinks[handle]?.ended(handle);
+  }
+  hungUp(handle: Handle): void {
+    this.#sinks[handle]?.hungUp(handle);
+  }
+  failed(handle: Handle, errno: number): void {
+    this.#state[handle] |= BROKEN;
+    this.#sinks[handle]?.failed(handle, errno);
+  }
+  expired(handle: Handle): void {
+    this.#sinks[handle]?.expired(handle);
+  }
+  accepted(): void {}
+  connected(): void {}
+  datagram(): void {}
+
+  // ---- what waits for a reader
+
+  #hold(handle: Handle, bytes: Uint8Array): void {
+    const before = this.#held.get(handle);
+    this.#held.set(handle, before === undefined ? bytes : Buffer.concat([before, bytes]));
+  }
+
+  /** The reader has paused with records still to be read. */
+  #takeOut(handle: Handle, left: number): void {
+    const bytes = new Uint8Array(left);
+    for (let at = 0; at < left; ) {
+      const n = this.#openssl.bioRead(this.#incoming, this.#plainAddress, Math.min(PLAIN_BYTES, left - at));
+      if (n <= 0) break;
+      bytes.set(this.#plain.subarray(0, n), at);
+      at += n;
+    }
+    this.#hold(handle, bytes);
+  }
+
+  #deliverHeld(handle: Handle, life: number): void {
+    const bytes = this.#held.get(handle);
+    if (bytes === undefined || this.#lives[handle] !== life || (this.#state[handle] & READING) === 0) return;
+    this.#held.delete(handle);
+    try {
+      this.received(handle, bytes, 0, bytes.length);
+    } catch (error) {
+      this.#poller.onSinkError(handle, error);
+    }
+    if (this.#lives[handle] === life && this.#state[handle] & READING) this.#poller.receive(handle);
+  }
+
+  // ---- Transport
+
+  get onSinkError(): Poller["onSinkError"] {
+    return this.#poller.onSinkError;
+  }
+  fd(handle: Handle): number {
+    return this.#poller.fd(handle);
+  }
+  setSink(handle: Handle, sink: Sink): void {
+    this.#sinks[handle] = sink;
+  }
+
+  receive(handle: Handle): void {
+    if (this.#ssl[handle] === 0) return;
+    this.#state[handle] |= READING;
+    if (this.#held.size === 0 || !this.#held.has(handle)) return this.#poller.receive(handle);
+    const life = this.#lives[handle];
+    queueMicrotask(() => this.#deliverHeld(handle, life));
+  }
+
+  pause(handle: Handle): void {
+    this.#state[handle] &= ~READING;
+    if ((this.#state[handle] & HANDSHAKING) === 0) this.#poller.pause(handle);
+  }
+
+  sendOutgoing(handle: Handle, start: number, end: number): number {
+    const ssl = this.#ssl[handle];
+    if (ssl === 0 || this.#openssl.write(ssl, this.#outgoingAddress + start, end - start) <= 0) return this.#unsent();
+    return this.#flush(handle);
+  }
+
+  send(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    let result = SENT;
+    while (start < end) {
+      const n = this.#encrypt(handle, bytes, start, end);
+      if (n < 0) return n;
+      start += n;
+      result = this.#flush(handle);
+      if (result < 0) return result;
+    }
+    return result;
+  }
+
+  sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    if (this.#state[handle] & BLOCKED) return -this.constants.errno.EAGAIN;
+    const n = this.#encrypt(handle, bytes, start, end);
+    if (n < 0) return n;
+    const result = this.#flush(handle);
+    return result < 0 ? result : n;
+  }
+
+  /** The kernel has no key: the file is to be read. */
+  sendFile(): number {
+    return -this.constants.errno.EINVAL;
+  }
+
+  outstanding(handle: Handle): number {
+    return this.#poller.outstanding(handle);
+  }
+
+  shutdown(handle: Handle): number {
+    this.#notify(handle, this.#ssl[handle]);
+    return this.#poller.shutdown(handle);
+  }
+
+  /** As much as leaves at once; how much that was. */
+  #encrypt(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    const length = Math.min(OUT_BYTES, end - start);
+    const some = start === 0 ? bytes : bytes.subarray(start, start + length);
+    const ssl = this.#ssl[handle];
+    return ssl === 0 || this.#openssl.writeBytes(ssl, some, length) <= 0 ? this.#unsent() : length;
+  }
+
+  /** Gives the poller what OpenSSL has written; the result of `send`. */
+  #flush(handle: Handle): number {
+    let result = this.#state[handle] & BLOCKED ? SENDING : SENT;
+    const poller = this.#poller;
+    for (;;) {
+      const n = this.#openssl.bioRead(this.#outgoingBio, poller.outgoingAddress, this.#rawCapacity);
+      if (n <= 0) return result;
+      result = poller.sendOutgoing(handle, 0, n);
+      if (result < 0) {
+        this.#openssl.bioReset(this.#outgoingBio);
+        return result;
+      }
+      if (result === SENDING) this.#state[handle] |= BLOCKED;
+      if (n < this.#rawCapacity) return result;
+    }
+  }
+
+  #unsent(): number {
+    this.#openssl.takeError();
+    this.#openssl.bioReset(this.#outgoingBio);
+    return -this.constants.errno.EPIPE;
+  }
+
+  #notify(handle: Handle, ssl: Pointer): void {
+    if (ssl === 0 || this.#state[handle] & (HANDSHAKING | BROKEN)) return;
+    // Errors that stay would be taken for those of whoever uses OpenSSL next in this thread.
+    if (this.#openssl.shutdown(ssl) < 0) this.#openssl.takeError();
+    this.#flush(handle);
+  }
+}
