@@ -17,6 +17,8 @@ export interface ServerOptions extends LimitOptions {
   unix?: string;
   /** Several addresses at once, instead of all three: `:8000`, `[::1]:8000`, `unix:/run/x.sock`, `fd:3`. */
   listen?: string | readonly string[];
+  /** Clients may begin with HTTP/2, without TLS, if they know that they may ("prior knowledge"). @default {false} */
+  h2c?: boolean;
   /** Metrics and health on a port of their own: `127.0.0.1:9090` or `unix:/run/admin.sock`. Off by default. */
   admin?: string;
   /** Lets `admin` be an address that other machines reach. @default {false} */

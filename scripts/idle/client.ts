@@ -34,7 +34,12 @@ export class Client {
 
   /** How many the server has closed. */
   closed(): number {
-    return this.#open.filter((fd) => this.#receive(fd) !== -this.#system.constants.errno.EAGAIN).length;
+    return this.#open.filter((fd) => {
+      // HTTP/2 answers in several pieces, of which only the first was waited for.
+      let received = this.#receive(fd);
+      while (received > 0) received = this.#receive(fd);
+      return received !== -this.#system.constants.errno.EAGAIN;
+    }).length;
   }
 
   /** Ends all of them by a reset, which leaves no port in TIME-WAIT. */

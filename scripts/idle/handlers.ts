@@ -16,6 +16,7 @@ process.on("SIGUSR2", () => {
 const buffer = new Uint8Array(4096);
 
 const http = {
+  h2c: true,
   async fetch(request: Request): Promise<Response> {
     if (request.method === "POST") return new Response(await request.text());
     if (!request.url.endsWith("/events")) return new Response("Hello, world!");

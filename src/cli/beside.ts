@@ -118,7 +118,7 @@ async function accessLog({ settings }: Resolved): Promise<void> {
 /** Of a program that listens on its own nobody knows what it said: `/config` must not show as certain what is not. */
 export function ofProgram(resolved: Resolved): Resolved {
   const entries = resolved.entries.map((entry) => {
-    const own = ["address", "limits", "drain"].includes(groupOf(entry.name));
+    const own = ["address", "protocols", "limits", "drain"].includes(groupOf(entry.name));
     return own && entry.source === "default" ? { ...entry, from: "unless the program says otherwise" } : entry;
   });
   return { ...resolved, entries };

@@ -36,7 +36,7 @@ export async function offerDefaults(
   const limits = limitOptions(
     Object.fromEntries(limitTable.flatMap(({ name }) => (said.has(name) ? [[name, settings[name]]] : []))),
   );
-  const { proxyProtocol, trustProxy } = settings;
+  const { h2c, proxyProtocol, trustProxy } = settings;
   const [passed] = beside?.supervised?.sockets ?? [];
   const asked = addressAsked(early) ? chooseAddresses(early) : [];
   const address: ListenAddress | undefined = asked[0] ?? (passed && { transport: "fd", fd: String(passed.fd) });
@@ -52,6 +52,7 @@ export async function offerDefaults(
   const tls = await readTls(early);
   handover.serveDefaults = {
     limits,
+    h2c,
     proxyProtocol,
     trustProxy,
     ...(tls && { tls }),

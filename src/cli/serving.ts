@@ -62,11 +62,12 @@ async function httpServer(
 ): Promise<(listener: Listener) => Drain> {
   const { serve } = await import("../http/mod.ts");
   const { settings } = resolved;
-  const { proxyProtocol, trustProxy } = settings;
+  const { h2c, proxyProtocol, trustProxy } = settings;
   const tls = await readTls(resolved);
   const options = {
     ...(tls && { tls }),
     ...limitOptions(settings),
+    ...(h2c && { h2c }),
     ...(proxyProtocol && { proxyProtocol }),
     ...(trustProxy.length > 0 && { trustProxy }),
     ...(onError && { onError }),

@@ -200,14 +200,14 @@ export abstract class ConnectionClocks {
     const { now } = this.host;
     if (this.#lookAt > 0 && this.#lookAt <= now) {
       this.#lookAt = -1;
-      this.#seen = this.host.poller.outstanding(this.handle);
+      this.#seen = this.unacknowledged();
     }
     if (this.#write > 0 && this.#write <= now) {
       const rate = this.minRate;
       const due = rate > 0 ? refilled(this.#write, now, this.#taken(), rate, this.writeTimeout) : this.#write;
       if (due <= now) return "write";
       this.#write = due;
-      this.#seen = this.host.poller.outstanding(this.handle);
+      this.#seen = this.unacknowledged();
     }
     if (ran(this.#work, now)) return "work";
     if (ran(this.#read, now)) return "read";
@@ -217,9 +217,14 @@ export abstract class ConnectionClocks {
     return undefined;
   }
 
+  /** Bytes that were sent, and not acknowledged. */
+  protected unacknowledged(): number {
+    return this.host.poller.outstanding(this.handle);
+  }
+
   /** Bytes that the client has acknowledged since the last look, though nothing new was sent. */
   #taken(): number {
-    return Math.max(0, this.#seen - this.host.poller.outstanding(this.handle));
+    return Math.max(0, this.#seen - this.unacknowledged());
   }
 
   #arm(): void {

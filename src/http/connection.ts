@@ -14,6 +14,7 @@ import { type BodyOwner, bodyCutShort, IncomingBody } from "./incoming-body.ts";
 import type { RequestLimits } from "./limits.ts";
 import { headLength } from "./response-head.ts";
 import { ResponseSender } from "./response-sender.ts";
+import { dropResponse } from "./sendable.ts";
 
 /** What a connection asks of its server. */
 export interface ConnectionHost extends ClockHost {
@@ -419,7 +420,7 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
 
   #respond(exchange: Exchange, response: unknown): void {
     if (this.exchange !== exchange) {
-      ResponseSender.drop(response);
+      dropResponse(response);
       return;
     }
     try {

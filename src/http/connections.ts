@@ -24,6 +24,7 @@ import type { Exchange } from "./exchange.ts";
 import { limitFired } from "./limit-log.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { observer } from "./observer.ts";
+import type { OtherConnection } from "./protocol.ts";
 import { known, type ServerState } from "./servers.ts";
 
 /** When it is looked again for connections that wait, though nothing of ours has closed: as the poller does it. */
@@ -49,6 +50,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   readonly listener: Listener;
   readonly counters: HttpCounters;
   readonly abandoned = new Map<Exchange, number>();
+  /** Connections that speak another protocol: the sinks of their handles are not ours. */
+  readonly others = new Map<Handle, OtherConnection>();
   draining = false;
   /** Resolves when the listener and every connection are closed. */
   readonly finished: Promise<void>;
@@ -116,11 +119,11 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   }
 
   /** Whether every request that ends is told to somebody: the access log. */
-  protected get watched(): boolean {
+  get watched(): boolean {
     return this.observed && observer !== undefined;
   }
   /** Whether connections that say nothing end soon, as a part of the drain. */
-  protected get ending(): boolean {
+  get ending(): boolean {
     return this.#ending;
   }
   /** Connections open now. */
@@ -130,6 +133,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   get active(): number {
     let active = 0;
     for (const connection of this.rows.active) if (connection?.exchange !== undefined) active++;
+    for (const { requests } of this.others.values()) active += requests;
     return active;
   }
   get accepting(): boolean {
@@ -150,12 +154,14 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       const connection = this.rows.active[handle];
       if (connection?.exchange !== undefined) visit("http request", now - connection.startedAt);
     }
+    for (const other of this.others.values()) other.visitRequests((began) => visit("http request", now - began));
     for (const began of this.abandoned.values()) visit("http request, given up on", now - began);
   };
 
   /** Ends gracefully (`drain.ts`), and says how that went. Asked again, it gives the same answer. */
   drain(): Promise<DrainResult> {
     this.draining = true;
+    if (this.#drain === undefined) for (const other of this.others.values()) other.drain(false);
     return (this.#drain ??= drain(this));
   }
 
@@ -167,7 +173,9 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       // What has arrived unread by now is seen before these deadlines are: a turn looks at the poller first. Who has
       // begun a head has its own time for it.
       for (const handle of this.rows.handles()) {
-        if (this.rows.active[handle] === undefined) this.#graceUntil(handle, this.limits.drainIdle);
+        const other = this.others.get(handle);
+        if (other !== undefined) other.drain(true);
+        else if (this.rows.active[handle] === undefined) this.#graceUntil(handle, this.limits.drainIdle);
       }
       this.#runtime.schedule();
     }
@@ -190,8 +198,9 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   cutAll(): number {
     let cut = 0;
     for (const handle of this.rows.handles()) {
-      if (this.rows.active[handle]?.exchange === undefined) continue;
-      cut++;
+      const requests = this.others.get(handle)?.requests ?? (this.rows.active[handle]?.exchange === undefined ? 0 : 1);
+      if (requests === 0) continue;
+      cut += requests;
       this.fired("drainTimeout", handle, "was not done by the end of the drain");
     }
     this.counters.cut += cut;
@@ -213,6 +222,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       const connection = this.rows.active[handle];
       if (connection?.unframed) this.resetAtClose(handle);
       connection?.closeWith(reason);
+      this.others.get(handle)?.closeWith(reason);
       this.closeNow(handle);
     }
   }
@@ -229,6 +239,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     if (this.rows.has(handle)) {
       this.rows.active[handle]?.closeWith();
       this.rows.forget(handle);
+      this.#forgetOther(handle);
       this.gate?.forget(handle);
       if (this.#peers.size > 0) this.#peers.delete(handle);
       this.#tls?.release(handle, false);
@@ -255,6 +266,11 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   secured(handle: Handle): void {
     // The head has its own time.
     if (!this.#ending) this.#graceUntil(handle, this.limits.readHeaderTimeout);
+  }
+
+  /** What ALPN has chosen, "" without. */
+  protected alpnOf(handle: Handle): string {
+    return this.#tls?.alpnOf(handle) ?? "";
   }
 
   handshakeFailed(handle: Handle, reason: string): void {
@@ -311,6 +327,10 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     return length > 0 ? decodeAddress(this.poller.constants, scratch, length) : UNKNOWN_PEER;
   }
 
+  serialOf(handle: Handle): number {
+    return this.rows.serials[handle];
+  }
+
   deadlineAt(handle: Handle): number {
     return this.#runtime.deadlines.get(handle);
   }
@@ -341,8 +361,15 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     return handle < 0 ? "" : showAddress(this.remoteAddress(handle, this.rows.serials[handle]));
   }
 
+  #forgetOther(handle: Handle): void {
+    if (this.others.size === 0) return;
+    this.others.get(handle)?.closeWith();
+    this.others.delete(handle);
+  }
+
   #forget(handle: Handle): void {
     this.rows.forget(handle);
+    this.#forgetOther(handle);
     this.gate?.forget(handle);
     if (this.#peers.size > 0) this.#peers.delete(handle);
     this.#admission.closed();
@@ -356,7 +383,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     this.#tls?.release(handle, false);
   }
 
-  protected closeNow(handle: Handle): void {
+  closeNow(handle: Handle): void {
     if (!this.rows.has(handle)) return;
     this.#tls?.release(handle, true);
     this.#runtime.close(handle);
@@ -367,7 +394,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
    * Ends a connection after an answer. A close with unread bytes, or before bytes that still come, would answer them
    * with a reset, which can eat the response on its way (RFC 9112, 9.6): then FIN goes first, and the rest is read.
    */
-  protected part(handle: Handle, clean: boolean): void {
+  part(handle: Handle, clean: boolean): void {
     if (!this.rows.has(handle)) return;
     this.rows.active[handle]?.closeWith();
     if (clean) return this.closeNow(handle);

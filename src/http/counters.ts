@@ -33,6 +33,7 @@ export const LIMITS = [
   "drainTimeout",
   "malformedRequest",
   "proxyProtocol",
+  "http2Flood",
   "tlsHandshake",
 ] as const;
 export type LimitName = (typeof LIMITS)[number];

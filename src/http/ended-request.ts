@@ -3,7 +3,11 @@ import type { Addr } from "../net/mod.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import type { HttpCounters } from "./counters.ts";
 import type { Exchange } from "./exchange.ts";
-import { type ExchangeRecord, observer } from "./observer.ts";
+import { type ExchangeRecord, type HttpVersion, observer } from "./observer.ts";
+
+const VERSIONS: readonly HttpVersion[] = ["1.0", "1.1", "2"];
+/** Where a minor version of HTTP/1 would stand. */
+export const HTTP_2 = 2;
 
 /** `sentBytes` is the response with its head of `headBytes`; `watched` says that there is an observer to be told. */
 export function noteRequest(
@@ -34,7 +38,7 @@ export function noteRefusedHead(watched: boolean, status: number, bytesOut: numb
   observer.ended({
     method: "_OTHER",
     target: "",
-    minor: 1,
+    version: "1.1",
     status,
     bytesIn: 0,
     bytesOut,
@@ -49,7 +53,7 @@ export function noteRefusedHead(watched: boolean, status: number, bytesOut: numb
 
 /** What needs a syscall or a string of its own is made for those who look: most of a flood's lines are not written. */
 class EndedRequest implements ExchangeRecord {
-  readonly minor: number;
+  readonly version: HttpVersion;
   readonly status: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -67,7 +71,7 @@ class EndedRequest implements ExchangeRecord {
     aborted: boolean,
   ) {
     this.#exchange = exchange;
-    this.minor = minor;
+    this.version = VERSIONS[minor];
     this.status = status;
     this.bytesIn = bytesIn;
     this.bytesOut = bytesOut;

@@ -70,6 +70,10 @@ export class IncomingBody {
   get received(): number {
     return this.#received;
   }
+  /** Bytes that wait for the handler; none when it is the handler that waits, for all of them. */
+  get unread(): number {
+    return this.#all === undefined ? this.#buffered : 0;
+  }
   /** Somebody has begun to read it. */
   get wanted(): boolean {
     return this.#wanted;

@@ -1,13 +1,15 @@
 /** Who is told of every request that ends: the access log. While nobody is, requests are not looked at. */
 import type { Addr } from "../net/mod.ts";
 
+/** As OpenTelemetry's network.protocol.version has it. */
+export type HttpVersion = "1.0" | "1.1" | "2";
+
 /** One request that has ended. */
 export interface ExchangeRecord {
   readonly method: string;
   /** The request's target as it came (RFC 9112, 3.2), unescaped: clients choose these bytes. */
   readonly target: string;
-  /** 0 or 1: HTTP/1.0 or HTTP/1.1. */
-  readonly minor: number;
+  readonly version: HttpVersion;
   /** 0: the client was gone before there was an answer. */
   readonly status: number;
   /** Bytes of the request's body, and of the response with its head. */

@@ -87,9 +87,17 @@ export function reasonPhrase(status: number): string {
 
 const NO_FIELDS: readonly string[] = [];
 /** Fetch's Headers take these in a value, RFC 9110, 5.5 does not: they leave as spaces. Looked for once a shape. */
-const CONTROLS = /[\0-\x08\x0a-\x1f\x7f]/g;
+export const CONTROLS = /[\0-\x08\x0a-\x1f\x7f]/g;
 /** Fields that frame the message or concern this connection only: ours to say, not the handler's. */
-const OURS = new Set(["content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade"]);
+export const OURS: ReadonlySet<string> = new Set([
+  "content-length",
+  "transfer-encoding",
+  "connection",
+  "keep-alive",
+  "te",
+  "trailer",
+  "upgrade",
+]);
 
 interface Shape {
   readonly status: number;
@@ -115,10 +123,11 @@ let latest: Shape | undefined;
 let next = 0;
 
 let second = 0;
-let dateText = "";
+/** What `currentSecond` has formatted. */
+export let dateText = "";
 
 /** Reads the clock for Date (RFC 9110, 6.6.1), formatted at most once a second and only when a response needs it. */
-function currentSecond(): number {
+export function currentSecond(): number {
   const now = Math.floor(Date.now() / 1000);
   if (now !== second) {
     second = now;

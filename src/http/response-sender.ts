@@ -5,17 +5,13 @@
  */
 import { SENDING } from "../../ffi/poller.ts";
 import {
-  isForeignResponse,
-  isLightResponse,
   markBodyUsed,
   recycleBody,
   responseBody,
-  responseBodyUsed,
   responseContentType,
   responseFields,
   responseStatus,
   responseStatusText,
-  toLightResponse,
 } from "../fetch/mod.ts";
 import { type FileSource, fileBehind } from "../runtime/file-source.ts";
 import { logError } from "../runtime/log.ts";
@@ -23,6 +19,7 @@ import { BLOB_PART, BodyOutput, fileTooShort } from "./body-output.ts";
 import type { HttpConnection } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { CHUNKED, UNFRAMED, writeHead } from "./response-head.ts";
+import { announcedLength, lightResponse } from "./sendable.ts";
 import { isBodiless, persistence, writeSimple } from "./simple-response.ts";
 import { StreamPump } from "./stream-pump.ts";
 
@@ -48,15 +45,6 @@ export class ResponseSender {
   /** A stream is being waited for. */
   get waiting(): boolean {
     return this.#waiting || this.#pump?.waiting === true;
-  }
-
-  /** A response that came too late: its stream is told that nobody reads it. */
-  static drop(value: unknown): void {
-    if (!isLightResponse(value) && !isForeignResponse(value)) return;
-    const body = isLightResponse(value) ? responseBody(value) : value.body;
-    if (body instanceof ReadableStream && !body.locked) {
-      body.cancel(new DOMException("the client went away", "AbortError")).catch(() => {});
-    }
   }
 
   /** The connection ended: stop, and tell the stream. */
@@ -229,32 +217,6 @@ const NOTHING = new Uint8Array(0);
 /** What is left of a file; -1 when it is closed. */
 function sizeOf(file: FileSource): number {
   return file.kind === "disk" ? file.left() : (file.left()?.length ?? -1);
-}
-
-function lightResponse(value: unknown): Response {
-  const response = isLightResponse(value) ? value : isForeignResponse(value) ? toLightResponse(value) : undefined;
-  if (response === undefined) {
-    throw new TypeError(`the handler must return a Response or a promise of one, not ${nameOf(value)}`);
-  }
-  if (responseStatus(response) === 0) throw new TypeError("the handler returned a network error (Response.error())");
-  if (responseBodyUsed(response)) {
-    throw new TypeError("the handler returned a Response whose body was already read; return a new one, or clone it");
-  }
-  return response;
-}
-
-function nameOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  const name: unknown = typeof value === "object" ? value.constructor?.name : undefined;
-  return typeof name === "string" ? `an object of class ${name}` : `a ${typeof value}`;
-}
-
-function announcedLength(fields: readonly string[] | null): number {
-  if (fields === null) return -1;
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i] === "content-length" && /^\d{1,15}$/.test(fields[i + 1])) return Number(fields[i + 1]);
-  }
-  return -1;
 }
 
 function asksToClose(fields: readonly string[] | null): boolean {

@@ -1,4 +1,6 @@
 /** `serve`: from a handler and options to a running HTTP server, in the shape of `Deno.serve`. */
+
+import { Http2 } from "../http2/mod.ts";
 import { handover } from "../net/handover.ts";
 import {
   type Addr,
@@ -43,6 +45,8 @@ export interface ServeOptions<A extends Addr = Addr> extends LimitOptions, Proxy
   onError?: ErrorHandler;
   /** Limits of one request, by its head: called before the body is read, and before the handler. */
   limits?: LimitsHook;
+  /** Clients may begin with HTTP/2, without TLS, if they know that they may ("prior knowledge"). @default {false} */
+  h2c?: boolean;
   /** PEM: the certificate, and those between it and its root. With it, and `key`, connections speak TLS 1.2 or 1.3. */
   cert?: string | Uint8Array;
   /** PEM: the certificate's private key. */
@@ -146,6 +150,7 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
   }
   const trust = readProxyOptions(chosenProxies(options), "serve");
   const tls = tlsOf(options);
+  const h2c = priorKnowledge(options);
   const listener = options.listener ?? listen(listenOptions(options));
   const server = new HttpServer<never>(
     new HttpService(listener, handler as Handler, {
@@ -154,6 +159,8 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
       limitsHook: options.limits,
       trust,
       counters: options.counters,
+      http2: h2c || tls !== undefined ? (host) => new Http2(host) : undefined,
+      priorKnowledge: h2c,
       tls,
     }),
   );
@@ -195,7 +202,7 @@ function tlsOf({ counters, tls, cert, key, passphrase }: ServeOptions<never>): T
 
 /** Of a server that speaks HTTP. */
 export function httpsContext(identity: TlsIdentity): TlsContext {
-  return serverContext({ ...identity, alpn: ["http/1.1"] });
+  return serverContext({ ...identity, alpn: ["h2", "http/1.1"] });
 }
 
 /** The same of proxies. */
@@ -205,6 +212,12 @@ function chosenProxies({ counters, proxyProtocol, trustProxy }: ServeOptions<nev
     proxyProtocol: defaults?.proxyProtocol || proxyProtocol,
     trustProxy: defaults?.trustProxy?.length ? defaults.trustProxy : trustProxy,
   };
+}
+
+/** And of HTTP/2 without TLS. */
+function priorKnowledge({ counters, h2c }: ServeOptions<never>): boolean {
+  if (h2c !== undefined && typeof h2c !== "boolean") throw new TypeError("h2c of serve must be true or false");
+  return counters === undefined && (handover.serveDefaults?.h2c || h2c === true);
 }
 
 function listenOptions(options: ServeOptions<never>): ListenOptions {

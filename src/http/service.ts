@@ -19,6 +19,7 @@ import { type Exchange, type ExchangeHost, exchangeFrom, HandlerInfo, type Serve
 import { type ErrorHandler, failureResponse, unsendable } from "./failure.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import { COMPLETE, HeadParser, INCOMPLETE } from "./parser.ts";
+import type { Answered, Protocol, ProtocolHost } from "./protocol.ts";
 import { headRefused, type Refusal } from "./refusals.ts";
 import type { LimitsHook } from "./request-limits.ts";
 import { headLength } from "./response-head.ts";
@@ -40,15 +41,21 @@ export interface ServiceSettings extends ConnectionSettings {
   readonly onError?: ErrorHandler | undefined;
   /** Asked for each request's own limits, before its body is read. */
   readonly limitsHook?: LimitsHook | undefined;
+  /** HTTP/2, where it may be spoken: where ALPN chooses it. */
+  readonly http2?: ((host: ProtocolHost) => Protocol) | undefined;
+  /** And by clients that know that it is (RFC 9113, 3.3). */
+  readonly priorKnowledge?: boolean | undefined;
 }
 
-export class HttpService extends Connections implements Sink, ConnectionHost, ExchangeHost {
+export class HttpService extends Connections implements Sink, ConnectionHost, ExchangeHost, ProtocolHost {
   readonly #handler: Handler;
   readonly #onError: ErrorHandler | undefined;
   readonly #admit: Admit;
   readonly #parser: HeadParser;
   readonly #out: Outgoing;
   readonly #takesNothing: boolean;
+  readonly #http2: Protocol | undefined;
+  readonly #priorKnowledge: boolean;
 
   constructor(listener: Listener, handler: Handler, settings: ServiceSettings = {}) {
     super(listener, settings);
@@ -60,7 +67,25 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     this.#out = outgoingBuffer(this.poller.outgoing);
     this.#takesNothing =
       !this.#admit.needed && handler.length === 0 && TAKES_NOTHING.test(Function.prototype.toString.call(handler));
+    this.#http2 = settings.http2?.(this);
+    this.#priorKnowledge = settings.priorKnowledge === true;
     this.begin();
+  }
+
+  /**
+   * Speaks HTTP/2 on a connection that nothing was said on yet, but for `bytes[start, end)`: once ALPN has chosen it, or the
+   * client has begun with its preface.
+   */
+  startHttp2(handle: Handle, bytes: Uint8Array = NOTHING, start = 0, end = 0): void {
+    if (this.#http2 === undefined) throw new TypeError("this server was made without HTTP/2");
+    this.rows.active[handle]?.closeWith();
+    this.rows.active[handle] = undefined;
+    this.#http2.start(handle, bytes, start, end);
+  }
+
+  override secured(handle: Handle): void {
+    super.secured(handle);
+    if (this.#http2 !== undefined && this.alpnOf(handle) === "h2") this.startHttp2(handle);
   }
 
   protected sink(): Sink {
@@ -147,6 +172,10 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
       const result = parser.parse(bytes, at, end);
       if (result !== COMPLETE) {
         if (result === INCOMPLETE) break;
+        if (result === 505 && this.#priorKnowledge && this.#isPreface(handle, bytes, at, end)) {
+          this.startHttp2(handle, bytes, at, end);
+          return end;
+        }
         this.#refuse(handle, written, headRefused(result, parser.reason), undefined);
         return end;
       }
@@ -214,8 +243,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     return at;
   }
 
-  failure(error: unknown, exchange: Exchange | undefined): Response | Promise<Response> {
-    return failureResponse(error, this.#onError, exchange?.requestId);
+  failure(error: unknown, exchange: Exchange | undefined, what?: string): Response | Promise<Response> {
+    return failureResponse(error, this.#onError, exchange?.requestId, what);
   }
 
   lastResort(error: unknown): Response {
@@ -229,11 +258,11 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     this.idle(connection.handle);
   }
 
-  exchangeEnded(connection: HttpConnection, exchange: Exchange, aborted: boolean): void {
-    tally(this.counters, rowOf(exchange.method), connection.status);
+  exchangeEnded(answered: Answered, exchange: Exchange, aborted: boolean): void {
+    tally(this.counters, rowOf(exchange.method), answered.status);
     const watched = this.watched;
     if (!this.counters.timed && !watched) return;
-    const { startedAt, status, sentBytes, headBytes, minor } = connection;
+    const { startedAt, status, sentBytes, headBytes, minor } = answered;
     const received = exchange.body?.received ?? 0;
     const { counters } = this;
     noteRequest(counters, watched, exchange, startedAt, status, received, sentBytes, headBytes, aborted, minor);
@@ -260,7 +289,40 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     this.#sendLast(connection.handle, writeError(this.#out, 0, status, reason, toHead), false);
   }
 
+  // ---- what other protocols ask
+
+  requestCame(handle: Handle): boolean {
+    this.rows.requestCame(handle);
+    return this.hadItsLast(handle);
+  }
+
+  admit(exchange: Exchange, handle: Handle, length: number): Refusal | undefined {
+    const { watched } = this;
+    if (!watched && !this.#admit.needed && length <= this.limits.maxBodyBytes) return undefined;
+    return this.#admit.admit(exchange, handle, length, watched);
+  }
+
+  call(exchange: Exchange): unknown {
+    try {
+      return runInRequest(exchange, this.#handler, requestFrom(exchange), new HandlerInfo(exchange));
+    } catch (error) {
+      return this.failure(error, exchange);
+    }
+  }
+
+  headRefused(handle: Handle, status: number, sent: number): void {
+    tallyRefused(this.counters, status);
+    noteRefusedHead(this.watched, status, sent, () => this.remoteAddress(handle, this.rows.serials[handle]));
+  }
+
   // ---- helpers
+
+  /** The preface of HTTP/2 (RFC 9113, 3.4), whose first line a parser of HTTP/1.1 takes for a request of a version too new. */
+  #isPreface(handle: Handle, bytes: Uint8Array, at: number, end: number): boolean {
+    if (this.rows.fresh[handle] === 0 || end - at < PREFACE_LINE.length) return false;
+    for (let i = 0; i < PREFACE_LINE.length; i++) if (bytes[at + i] !== PREFACE_LINE.charCodeAt(i)) return false;
+    return true;
+  }
 
   /**
    * Whether the response to the request that ends at `at` ends the connection. A client that pipelines is told so with
@@ -371,6 +433,9 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     return (this.rows.active[handle] ??= new HttpConnection(this, handle));
   }
 }
+
+const PREFACE_LINE = "PRI * HTTP/2.0\r\n";
+const NOTHING = new Uint8Array(0);
 
 /** How a call is named whose handler takes no request: none is made for it. */
 const A_REQUEST = "a request";

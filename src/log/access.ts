@@ -107,7 +107,7 @@ function writeJson(json: JsonLines, record: ExchangeRecord, fields: HeadFields):
       "url.path": query < 0 ? target : target.slice(0, query),
       "url.query": query < 0 ? undefined : target.slice(query + 1),
       "network.protocol.name": "http",
-      "network.protocol.version": record.minor === 0 ? "1.0" : "1.1",
+      "network.protocol.version": record.version,
       "http.response.status_code": status,
       "http.request.body.size": record.bytesIn,
       "http.response.size": record.bytesOut,
@@ -126,7 +126,7 @@ function writeJson(json: JsonLines, record: ExchangeRecord, fields: HeadFields):
 
 /** The line as text. */
 export function accessText(record: ExchangeRecord, fields: HeadFields, now: number): string {
-  const request = `${record.method} ${clientText(record.target, MOST_TARGET)} HTTP/1.${record.minor}`;
+  const request = `${record.method} ${clientText(record.target, MOST_TARGET)} HTTP/${record.version === "2" ? "2.0" : record.version}`;
   const trace = parseTraceparent(fields.get("traceparent"));
   return `${addressText(record.remoteAddr)} - - [${commonLogTime(now)}] ${quoted(request)} ${record.status || CLIENT_GONE} ${record.bytesOut} ${quoted(field(fields, "referer", MOST_REFERER))} ${quoted(field(fields, "user-agent", MOST_AGENT))} ${milliseconds(record.durationMs)}ms ${record.requestId ?? "-"}${trace === undefined ? "" : ` ${trace.traceId}`}${record.aborted ? " aborted" : ""}\n`;
 }

@@ -5,6 +5,7 @@ import { showValue } from "./value.ts";
 
 const titles: Readonly<Record<Group, string>> = {
   address: "Where it listens",
+  protocols: "Protocols",
   limits: "Limits",
   drain: "Drain",
   threads: "Threads",

@@ -16,6 +16,7 @@ export interface Settings extends Limits {
   listen: readonly string[];
   /** 0: "auto". */
   parallel: number;
+  h2c: boolean;
   admin: string | undefined;
   adminInsecure: boolean;
   logFormat: "auto" | "json" | "text";

@@ -7,7 +7,18 @@
  */
 import type { Bounds } from "./bounds.ts";
 
-export type Group = "address" | "limits" | "drain" | "admin" | "logs" | "tls" | "proxy" | "fetch" | "tasks" | "threads";
+export type Group =
+  | "address"
+  | "protocols"
+  | "limits"
+  | "drain"
+  | "admin"
+  | "logs"
+  | "tls"
+  | "proxy"
+  | "fetch"
+  | "tasks"
+  | "threads";
 
 interface Common {
   readonly name: string;
@@ -232,6 +243,14 @@ const addressTable = [
 ] as const satisfies readonly Option[];
 
 const restTable = [
+  {
+    name: "h2c",
+    group: "protocols",
+    kind: "flag",
+    default: false,
+    says: "HTTP/2 without TLS, for clients that begin with it",
+    section: "2-run.md#http2",
+  },
   {
     name: "parallel",
     group: "threads",

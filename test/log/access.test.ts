@@ -151,7 +151,7 @@ test("requests that were never answered whole say so", () => {
   const record: ExchangeRecord = {
     method: "GET",
     target: "/slow",
-    minor: 1,
+    version: "1.1",
     status: 0,
     bytesIn: 0,
     bytesOut: 0,

@@ -1,0 +1,389 @@
+/**
+ * One connection of HTTP/2 (RFC 9113): what its frames say, when it has to say something, and how it ends. A request that
+ * comes whole and is answered at once makes no object of ours but the handler's own Request (`streams.ts`); what is sent,
+ * and when, is `output.ts`'s.
+ */
+import type { Handle } from "../../ffi/poller.ts";
+import { clientGone } from "../http/endings.ts";
+import { latin1 } from "../http/exchange.ts";
+import type { ProtocolHost } from "../http/protocol.ts";
+import { errnoError } from "../runtime/errno.ts";
+import {
+  COMPRESSION_ERROR,
+  ENHANCE_YOUR_CALM,
+  errorName,
+  FLOW_CONTROL_ERROR,
+  FRAME_SIZE_ERROR,
+  NO_ERROR,
+  PROTOCOL_ERROR,
+  REFUSED_STREAM,
+  STREAM_CLOSED,
+} from "./errors.ts";
+import { FrameReader, type FrameSink } from "./frame-reader.ts";
+import {
+  ACK,
+  CONTINUATION,
+  END_HEADERS,
+  END_STREAM,
+  FRAME_HEAD,
+  GOAWAY,
+  HAS_PRIORITY,
+  HEADERS,
+  PADDED,
+  PING,
+  PRIORITY,
+  PRIORITY_UPDATE,
+  PUSH_PROMISE,
+  RST_STREAM,
+  readUint31,
+  SETTINGS,
+  WINDOW_MAX,
+  WINDOW_UPDATE,
+  writeFrameHead,
+} from "./frames.ts";
+import { HpackDecoder } from "./hpack-decoder.ts";
+import { Lifetime, type Owner } from "./lifetime.ts";
+import { CONNECTION_WINDOW, MAX_BLOCK, MAX_STREAMS } from "./limits.ts";
+import { COSTS } from "./patience.ts";
+import { parsePriority } from "./priority.ts";
+import { RequestHead } from "./request-head.ts";
+import { SETTINGS_ROOM, writeSettings, writeSettingsAck } from "./settings.ts";
+import type { Http2Stream } from "./stream.ts";
+import { PING_DRAIN, PING_WINDOW } from "./streams.ts";
+
+/** One thread reads one head at a time. */
+const head = new RequestHead();
+
+export class Http2Connection extends Lifetime implements FrameSink {
+  readonly #reader = new FrameReader();
+  readonly #decoder = new HpackDecoder();
+  /** A header block that goes on in CONTINUATION frames: whose, what of it has come, whether it ends the stream. */
+  #blockOf = 0;
+  #block: Uint8Array | undefined;
+  #blockLength = 0;
+  #blockEnds = false;
+  /** The stream of the DATA frame that is coming, and its size; undefined when it is to be dropped. */
+  #dataStream: Http2Stream | undefined;
+  #dataEnds = false;
+  #dataEmpty = false;
+  #paused = false;
+
+  constructor(http: ProtocolHost, handle: Handle, owner: Owner) {
+    super(http, handle, owner);
+    const { output } = this;
+    const out = output.reserve(SETTINGS_ROOM + FRAME_HEAD + 4);
+    output.end = writeSettings(out, output.end, http.limits.maxHeaderBytes);
+    output.frame(WINDOW_UPDATE, 0, CONNECTION_WINDOW - 65_535);
+    if (http.draining) this.drain(http.ending);
+  }
+
+  // ---- what the poller tells
+
+  received(bytes: Uint8Array, start: number, end: number): void {
+    this.readingBegan();
+    this.#reader.feed(bytes, start, end, this);
+    this.readingEnded(this.#blockOf !== 0 || this.#reader.within);
+    if (this.closed || !this.output.full) return;
+    this.#paused = true;
+    this.poller.pause(this.handle);
+  }
+
+  sent(): void {
+    this.socketHasRoom();
+    this.output.unblock();
+    if (this.closed) return;
+    if (this.streams.size === 0) this.emptied();
+    if (this.closed || !this.#paused || this.output.full) return;
+    this.#paused = false;
+    this.poller.receive(this.handle);
+  }
+
+  /** A client that has closed its end says neither windows nor resets any more: nothing can be served. */
+  ended(): void {
+    this.closeWith(clientGone());
+    this.http.closeNow(this.handle);
+  }
+
+  failed(errno: number): void {
+    const reason = clientGone();
+    const cause = errnoError(this.poller.constants, errno, "the connection broke");
+    Object.defineProperty(reason, "cause", { value: cause, configurable: true, writable: true });
+    this.closeWith(reason);
+    this.http.closeNow(this.handle);
+  }
+
+  broken(result: number): void {
+    this.failed(-result);
+  }
+
+  // ---- frames
+
+  frame(type: number, flags: number, stream: number, bytes: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    if (!this.greeted && type !== SETTINGS) return this.fail(PROTOCOL_ERROR, "SETTINGS are not its first frame");
+    if (this.#blockOf !== 0 && (type !== CONTINUATION || stream !== this.#blockOf)) {
+      return this.fail(PROTOCOL_ERROR, "a frame within a header block");
+    }
+    switch (type) {
+      case HEADERS:
+        return this.#headers(flags, stream, bytes, start, end);
+      case CONTINUATION:
+        if (this.#blockOf === 0) return this.fail(PROTOCOL_ERROR, "CONTINUATION without a header block");
+        if (!this.spend(COSTS.continuation)) return;
+        return this.#fragment(flags, bytes, start, end);
+      case SETTINGS:
+        return this.#settings(flags, stream, bytes, start, end);
+      case WINDOW_UPDATE:
+        if (size !== 4) return this.fail(FRAME_SIZE_ERROR, "WINDOW_UPDATE of a wrong size");
+        return this.#windowUpdate(stream, readUint31(bytes, start));
+      case RST_STREAM:
+        if (size !== 4) return this.fail(FRAME_SIZE_ERROR, "RST_STREAM of a wrong size");
+        if (!this.#isKnown(stream)) return;
+        return this.#resetByClient(stream);
+      case PING:
+        if (stream !== 0) return this.fail(PROTOCOL_ERROR, "PING on a stream");
+        if (size !== 8) return this.fail(FRAME_SIZE_ERROR, "PING of a wrong size");
+        return this.#ping(flags, bytes, start);
+      case PRIORITY:
+        if (stream === 0) return this.fail(PROTOCOL_ERROR, "PRIORITY without a stream");
+        // RFC 9113, 6.3: what it says means nothing any more.
+        if (!this.spend(COSTS.priority)) return;
+        if (size !== 5) this.#streamError(stream, FRAME_SIZE_ERROR);
+        return;
+      case GOAWAY:
+        if (stream !== 0) return this.fail(PROTOCOL_ERROR, "GOAWAY on a stream");
+        if (size < 8) return this.fail(FRAME_SIZE_ERROR, "GOAWAY of a wrong size");
+        // What it has opened is still served.
+        return this.drain(true);
+      case PRIORITY_UPDATE:
+        return this.#priorityUpdate(stream, bytes, start, end);
+      case PUSH_PROMISE:
+        return this.fail(PROTOCOL_ERROR, "PUSH_PROMISE of a client");
+      default:
+        // RFC 9113, 5.5: extensions that we don't know.
+        this.spend(COSTS.unknown);
+    }
+  }
+
+  #headers(flags: number, stream: number, bytes: Uint8Array, start: number, end: number): void {
+    if ((stream & 1) === 0) return this.fail(PROTOCOL_ERROR, "HEADERS on no stream of a client's");
+    let padding = 0;
+    if ((flags & PADDED) !== 0) {
+      if (start === end) return this.fail(FRAME_SIZE_ERROR, "a padded frame without a pad length");
+      padding = bytes[start++];
+    }
+    if ((flags & HAS_PRIORITY) !== 0) {
+      if (end - start < 5) return this.fail(FRAME_SIZE_ERROR, "HEADERS too short for their priority");
+      start += 5;
+    }
+    if (padding > end - start) return this.fail(PROTOCOL_ERROR, "padding that is longer than its frame");
+    this.#blockOf = stream;
+    this.#blockEnds = (flags & END_STREAM) !== 0;
+    this.#blockLength = 0;
+    this.#fragment(flags, bytes, start, end - padding);
+  }
+
+  #fragment(flags: number, bytes: Uint8Array, start: number, end: number): void {
+    const whole = (flags & END_HEADERS) !== 0;
+    if (whole && this.#blockLength === 0) return this.#blockCame(bytes, start, end);
+    const size = this.#blockLength + end - start;
+    if (size > Math.min(MAX_BLOCK, this.limits.maxHeaderBytes + 16_384)) {
+      this.fired("maxHeaderBytes", "sent a head that is too large");
+      return this.end(ENHANCE_YOUR_CALM);
+    }
+    const before = this.#block;
+    if (before === undefined || size > before.length) {
+      const larger = new Uint8Array(Math.max(size, (before?.length ?? 0) * 2));
+      if (before !== undefined) larger.set(before.subarray(0, this.#blockLength));
+      this.#block = larger;
+    }
+    this.#block?.set(bytes.subarray(start, end), this.#blockLength);
+    this.#blockLength = size;
+    if (whole && this.#block !== undefined) this.#blockCame(this.#block, 0, size);
+  }
+
+  /** A whole header block. It is decoded whatever becomes of it: the table must stay the client's. */
+  #blockCame(bytes: Uint8Array, start: number, end: number): void {
+    const id = this.#blockOf;
+    const ended = this.#blockEnds;
+    this.#blockOf = 0;
+    this.#block = undefined;
+    const stream = this.streams.get(id);
+    const known = id <= this.last;
+    head.begin(this.limits.maxHeaderBytes, this.limits.maxHeaderCount, known);
+    if (!this.#decoder.decode(bytes, start, end, head)) {
+      return this.fail(COMPRESSION_ERROR, "a header block that can't be decoded");
+    }
+    const well = head.finish();
+    if (stream !== undefined) {
+      if (stream.remoteEnded) return this.#streamError(id, STREAM_CLOSED);
+      // Trailers (RFC 9113, 8.1): nobody is told of them, as with HTTP/1.1.
+      if (!ended || !well) return this.#streamError(id, PROTOCOL_ERROR);
+      return this.#requestEnded(stream);
+    }
+    if (known) {
+      // What was on its way as we reset the stream; else it is opened for a second time (RFC 9113, 5.1.1).
+      if (this.wasReset(id)) return;
+      return this.fail(STREAM_CLOSED, "HEADERS on a stream that is closed");
+    }
+    this.last = id;
+    if (id > this.served) return;
+    if (!well || (ended && head.contentLength > 0)) return this.#streamError(id, PROTOCOL_ERROR);
+    // One head may be as large as maxHeaderBytes says; all of a connection's together may not be a hundred times that.
+    const heads = this.headBytes + head.head.length > 2 * this.limits.maxHeaderBytes;
+    if (heads || this.streams.size + this.abandoned >= MAX_STREAMS) {
+      if (this.spend(COSTS.refused)) this.sendReset(id, REFUSED_STREAM);
+      return;
+    }
+    this.worked = true;
+    this.request(id, ended, head);
+    if (this.streams.size > 0) this.watchSilence();
+  }
+
+  dataBegan(id: number, flags: number, length: number): void {
+    this.#dataStream = undefined;
+    this.#dataEnds = (flags & END_STREAM) !== 0;
+    this.#dataEmpty = true;
+    if (this.#blockOf !== 0 || !this.greeted) return this.fail(PROTOCOL_ERROR, "DATA where none may be");
+    if (id === 0 || (id & 1) === 0 || id > this.last) return this.fail(PROTOCOL_ERROR, "DATA on an idle stream");
+    if (!this.receiving.take(length)) return this.fail(FLOW_CONTROL_ERROR, "more DATA than the connection's window");
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      // RFC 9113, 5.1: we have ended it, and it counts for the connection's window all the same.
+      if (this.wasReset(id) || id > this.served) return this.credit(undefined);
+      return this.fail(STREAM_CLOSED, "DATA on a stream that is closed");
+    }
+    if (stream.remoteEnded) return this.#streamError(id, STREAM_CLOSED);
+    stream.receiveWindow -= length;
+    if (stream.receiveWindow < 0) return this.#streamError(id, FLOW_CONTROL_ERROR);
+    this.#dataStream = stream;
+  }
+
+  data(bytes: Uint8Array, start: number, end: number): void {
+    const stream = this.#dataStream;
+    this.#dataEmpty = false;
+    if (stream === undefined || this.streams.get(stream.id) !== stream) return;
+    const result = stream.received(bytes, start, end);
+    if (result === undefined) return;
+    this.#dataStream = undefined;
+    if (result === "malformed") this.#streamError(stream.id, PROTOCOL_ERROR);
+  }
+
+  dataEnded(): void {
+    const stream = this.#dataStream;
+    this.#dataStream = undefined;
+    // Padding is nothing, too.
+    if (this.#dataEmpty && !this.#dataEnds && !this.spend(COSTS.emptyData)) return;
+    if (stream === undefined || this.streams.get(stream.id) !== stream) return this.credit(undefined);
+    if (this.#dataEnds) this.#requestEnded(stream);
+    this.credit(stream);
+  }
+
+  #requestEnded(stream: Http2Stream): void {
+    if (!stream.receivedAll()) this.#streamError(stream.id, PROTOCOL_ERROR);
+  }
+
+  #settings(flags: number, stream: number, bytes: Uint8Array, start: number, end: number): void {
+    if (stream !== 0) return this.fail(PROTOCOL_ERROR, "SETTINGS on a stream");
+    if ((flags & ACK) !== 0) {
+      if (end > start) return this.fail(FRAME_SIZE_ERROR, "an acknowledgement of SETTINGS with a payload");
+      if (!this.greeted) return this.fail(PROTOCOL_ERROR, "SETTINGS are not its first frame");
+      if (!this.settingsAcknowledged()) this.spend(COSTS.settings);
+      return;
+    }
+    if (this.greeted && !this.spend(COSTS.settings)) return;
+    const { peer, output } = this;
+    const { initialWindow: before, tableSize } = peer;
+    const code = peer.read(bytes, start, end);
+    if (code !== NO_ERROR) return this.fail(code, "SETTINGS with a value that may not be");
+    if (peer.tableSize < tableSize) output.tableReduced = true;
+    if (!this.greeted) this.greetedUs();
+    const change = peer.initialWindow - before;
+    if (change !== 0) {
+      for (const each of this.streams.values()) {
+        each.sendWindow += change;
+        if (each.sendWindow > WINDOW_MAX) return this.fail(FLOW_CONTROL_ERROR, "a window that is too large");
+        if (change > 0) this.ready(each);
+      }
+    }
+    output.end = writeSettingsAck(output.reserve(FRAME_HEAD), output.end);
+    output.schedule();
+  }
+
+  #windowUpdate(id: number, increment: number): void {
+    if (!this.spend(COSTS.windowUpdate)) return;
+    const { output } = this;
+    if (id === 0) {
+      if (increment === 0) return this.fail(PROTOCOL_ERROR, "WINDOW_UPDATE by nothing");
+      if (output.window <= 0) for (const each of output.scheduler) each.windowOpened();
+      output.window += increment;
+      if (output.window > WINDOW_MAX) return this.fail(FLOW_CONTROL_ERROR, "a window that is too large");
+      output.schedule();
+      return;
+    }
+    if (!this.#isKnown(id)) return;
+    const stream = this.streams.get(id);
+    if (stream === undefined) return;
+    if (increment === 0) return this.#streamError(id, PROTOCOL_ERROR);
+    stream.sendWindow += increment;
+    if (stream.sendWindow > WINDOW_MAX) return this.#streamError(id, FLOW_CONTROL_ERROR);
+    this.ready(stream);
+  }
+
+  #resetByClient(id: number): void {
+    if (!this.spend(COSTS.reset)) return;
+    const stream = this.streams.get(id);
+    if (stream !== undefined) this.lost(stream, clientGone());
+  }
+
+  #ping(flags: number, bytes: Uint8Array, start: number): void {
+    const { output } = this;
+    if ((flags & ACK) !== 0) {
+      switch (bytes[start + 7]) {
+        case PING_WINDOW:
+          this.receiving.measured();
+          break;
+        case PING_DRAIN:
+          this.drainHeard();
+      }
+      return;
+    }
+    if (!this.spend(COSTS.ping)) return;
+    const out = output.reserve(FRAME_HEAD + 8);
+    const at = writeFrameHead(out, output.end, 8, PING, ACK, 0);
+    out.set(bytes.subarray(start, start + 8), at);
+    output.end = at + 8;
+    output.schedule();
+  }
+
+  /** RFC 9218, 7.1. For streams that are not open it would have to be remembered, which is the client's to do without. */
+  #priorityUpdate(id: number, bytes: Uint8Array, start: number, end: number): void {
+    if (id !== 0) return this.fail(PROTOCOL_ERROR, "PRIORITY_UPDATE on a stream");
+    if (end - start < 4) return this.fail(FRAME_SIZE_ERROR, "PRIORITY_UPDATE of a wrong size");
+    if (!this.spend(COSTS.priority)) return;
+    const of = readUint31(bytes, start);
+    if ((of & 1) === 0) return this.fail(PROTOCOL_ERROR, "PRIORITY_UPDATE of no stream of a client's");
+    const stream = this.streams.get(of);
+    if (stream === undefined) return;
+    const { scheduler } = this.output;
+    const waits = stream.scheduled;
+    scheduler.remove(stream);
+    stream.priority = parsePriority(latin1(bytes, start + 4, end));
+    if (waits) scheduler.add(stream);
+  }
+
+  /** False, and an error, for a stream that the client has not opened. */
+  #isKnown(id: number): boolean {
+    if (id !== 0 && (id & 1) === 1 && id <= this.last) return true;
+    this.fail(PROTOCOL_ERROR, "a frame for an idle stream");
+    return false;
+  }
+
+  #streamError(id: number, code: number): void {
+    this.fired("malformedRequest", `broke a rule of HTTP/2 on a stream: ${errorName(code)}`);
+    if (!this.spend(COSTS.malformed)) return;
+    const stream = this.streams.get(id);
+    if (stream === undefined) this.sendReset(id, code);
+    else this.reset(stream, code, clientGone());
+  }
+}

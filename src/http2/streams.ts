@@ -1,0 +1,333 @@
+/**
+ * The streams of a connection: from a request's head to its handler and its response, and how each ends. What frames say
+ * of them is `connection.ts`'s.
+ */
+import type { Handle, Transport } from "../../ffi/poller.ts";
+import { isLightResponse } from "../fetch/mod.ts";
+import type { LimitName } from "../http/counters.ts";
+import { HTTP_2 } from "../http/ended-request.ts";
+import { clientGone } from "../http/endings.ts";
+import { Exchange } from "../http/exchange.ts";
+import type { Limits } from "../http/limits.ts";
+import type { Answered, ProtocolHost } from "../http/protocol.ts";
+import { headRefused, type Refusal } from "../http/refusals.ts";
+import { NO_ERROR, PROTOCOL_ERROR } from "./errors.ts";
+import { FRAME_HEAD, PING, RST_STREAM, WINDOW_UPDATE, writeFrameHead } from "./frames.ts";
+import { Output, type OutputHost, writeFields } from "./output.ts";
+import { COSTS, Patience } from "./patience.ts";
+import { parsePriority } from "./priority.ts";
+import { ReceiveWindow } from "./receive-window.ts";
+import type { RequestHead } from "./request-head.ts";
+import { writeInterim } from "./response-block.ts";
+import { PeerSettings } from "./settings.ts";
+import { bodyBytes, headBytes, writeAnswer } from "./simple-answer.ts";
+import { SocketClock } from "./socket-clock.ts";
+import { BY_STREAM, dropLater, Http2Stream, type StreamHost } from "./stream.ts";
+
+/** Streams that we have reset, whose frames may still be on their way (RFC 9113, 5.1): the last of them are known. */
+const KNOWN_RESETS = 256;
+
+/** What our PINGs carry: which of them is answered. */
+export const PING_DRAIN = 1;
+export const PING_WINDOW = 2;
+export const PING_QUIET = 3;
+
+/** Of a request that was answered at once; read while it is shown. */
+class AtOnce implements Answered {
+  startedAt = 0;
+  status = 0;
+  sentBytes = 0;
+  headBytes = 0;
+  readonly minor: number = HTTP_2;
+}
+const atOnce = new AtOnce();
+
+export abstract class Streams implements StreamHost, OutputHost {
+  readonly http: ProtocolHost;
+  readonly handle: Handle;
+  readonly output: Output;
+  /** Handlers that go on though their streams are over: they count as streams, or resets would free them. */
+  protected abandoned = 0;
+  protected readonly streams = new Map<number, Http2Stream>();
+  protected readonly peer = new PeerSettings();
+  protected readonly receiving = new ReceiveWindow();
+  protected readonly patience: Patience;
+  /** Of heads that are kept for requests that are being answered. */
+  protected headBytes = 0;
+  readonly #serial: number;
+  readonly #resets = new Set<number>();
+  #clock: SocketClock | undefined;
+
+  constructor(http: ProtocolHost, handle: Handle) {
+    this.http = http;
+    this.handle = handle;
+    this.#serial = http.serialOf(handle);
+    this.output = new Output(this);
+    this.patience = new Patience(http.now);
+  }
+
+  abstract get closed(): boolean;
+  /** The wheel's deadline is to be this one, or an earlier one. */
+  protected abstract arm(at: number): void;
+  /** There is no stream any more. */
+  protected abstract emptied(): void;
+  /** The connection is lost. */
+  abstract broken(result: number): void;
+  abstract flooded(): void;
+  /** The connection has had its last request. */
+  protected abstract hadItsLast(): void;
+
+  get poller(): Transport {
+    return this.http.poller;
+  }
+  get limits(): Limits {
+    return this.http.limits;
+  }
+  get now(): number {
+    return this.http.now;
+  }
+  get dataSent(): number {
+    return this.output.dataSent;
+  }
+  get requests(): number {
+    return this.streams.size;
+  }
+  visitRequests(visit: (startedAt: number) => void): void {
+    for (const { startedAt } of this.streams.values()) visit(startedAt);
+  }
+
+  // ---- a request
+
+  /** A head has come whole, and is not malformed. `ended`: nothing follows it. */
+  protected request(id: number, ended: boolean, head: RequestHead): void {
+    const { http, handle, output } = this;
+    if (head.refused !== 0) return this.#refuseHead(id, ended, headRefused(head.refused, head.reason));
+    const { method, targetStart, hostStart } = head;
+    const targetEnd = targetStart + head.target.length;
+    const hostEnd = hostStart + head.authority.length;
+    const { fieldsStart, priority } = head;
+    const serial = this.#serial;
+    const text = head.head;
+    const exchange = new Exchange(
+      http,
+      handle,
+      serial,
+      method,
+      text,
+      targetStart,
+      targetEnd,
+      fieldsStart,
+      hostStart,
+      hostEnd,
+    );
+    const { contentLength, expectContinue } = head;
+    if (http.requestCame(handle)) this.hadItsLast();
+    let refusal: Refusal | undefined;
+    let response: unknown;
+    try {
+      refusal = http.admit(exchange, handle, ended ? 0 : contentLength);
+    } catch (error) {
+      response = http.failure(error, exchange, "limits(request) failed");
+    }
+    if (refusal !== undefined) {
+      http.fired(refusal.limit, handle, refusal.what);
+      response = new Response(`${refusal.reason}\n`, { status: refusal.status });
+    }
+    if (ended) {
+      const began = http.now;
+      response ??= http.call(exchange);
+      if (this.closed) {
+        exchange.abort(clientGone());
+        return dropLater(response);
+      }
+      if (isLightResponse(response) && !output.blocked) {
+        const window = Math.min(output.window, this.peer.initialWindow);
+        const sent = writeAnswer(output, id, response, exchange.requestId, method === "HEAD", window);
+        if (sent > 0) {
+          output.window -= bodyBytes;
+          atOnce.startedAt = began;
+          atOnce.status = response.status;
+          atOnce.sentBytes = sent;
+          atOnce.headBytes = headBytes;
+          http.exchangeEnded(atOnce, exchange, false);
+          exchange.finish();
+          this.patience.requestEnded();
+          return;
+        }
+      }
+    }
+    const stream = new Http2Stream(this, id, exchange, contentLength, ended, this.peer.initialWindow);
+    if (priority !== undefined) stream.priority = parsePriority(priority);
+    this.streams.set(id, stream);
+    this.headBytes += text.length;
+    stream.begin(expectContinue);
+    stream.settle((response ??= http.call(exchange)));
+  }
+
+  /** A head that never gets to the handler, with an answer of ours. */
+  #refuseHead(id: number, ended: boolean, { status, reason, limit, what }: Refusal): void {
+    const { http, handle, output } = this;
+    http.fired(limit, handle, what);
+    if (!this.spend(COSTS.refused)) return;
+    const answer = new Response(`${reason}\n`, { status });
+    const sent = writeAnswer(output, id, answer, undefined, false, Math.min(output.window, this.peer.initialWindow));
+    http.headRefused(handle, status, sent);
+    output.window -= sent > 0 ? bodyBytes : 0;
+    // Without room for the answer, an error has to do.
+    if (sent === 0) this.sendReset(id, PROTOCOL_ERROR);
+    else if (!ended) this.sendReset(id, NO_ERROR);
+  }
+
+  // ---- what streams ask
+
+  ready(stream: Http2Stream): void {
+    if (!stream.sendable) return;
+    if (stream.headSent && stream.response !== undefined && stream.response.queued > 0 && stream.sendWindow <= 0) {
+      return stream.windowClosed(BY_STREAM);
+    }
+    this.output.scheduler.add(stream);
+    this.output.schedule();
+  }
+
+  /** Gives back what was taken, as long as the stream's reader keeps up; and of the connection's window what is free. */
+  credit(stream: Http2Stream | undefined): void {
+    const { receiving, output } = this;
+    if (stream !== undefined && !stream.remoteEnded && stream.body?.paused !== true) {
+      const owed = receiving.stream - stream.receiveWindow;
+      if (owed >= receiving.stream >> 1) {
+        stream.receiveWindow += owed;
+        output.frame(WINDOW_UPDATE, stream.id, owed);
+        if (receiving.measure(this.now)) this.ping(PING_WINDOW);
+      }
+    }
+    if (!receiving.low) return;
+    let unread = 0;
+    for (const { body } of this.streams.values()) unread += body?.unread ?? 0;
+    const owed = receiving.owed(unread);
+    if (owed > 0) output.frame(WINDOW_UPDATE, 0, owed);
+  }
+
+  sendContinue(stream: Http2Stream): void {
+    const { output } = this;
+    const out = output.reserve(64);
+    const from = output.end;
+    const at = from + FRAME_HEAD;
+    output.end = writeFields(out, from, at, writeInterim(out, output.beginBlock(out, at), 100), stream.id, 0);
+    output.schedule();
+  }
+
+  reset(stream: Http2Stream, code: number, reason: unknown): void {
+    this.sendReset(stream.id, code);
+    this.lost(stream, reason);
+  }
+
+  handlerSettled(exchange: Exchange): void {
+    this.abandoned--;
+    if (this.http.abandoned.size > 0) this.http.abandoned.delete(exchange);
+  }
+
+  fired(limit: LimitName, what: string): void {
+    this.http.fired(limit, this.handle, what);
+  }
+
+  deadlineAt(): number {
+    return 0;
+  }
+  setDeadlineAt(id: number, at: number): void {
+    const stream = this.streams.get(id);
+    if (stream === undefined) return;
+    stream.deadline = at;
+    if (at !== 0) this.arm(at);
+  }
+
+  // ---- how they end
+
+  /** A stream that ends without its response. */
+  protected lost(stream: Http2Stream, reason: unknown): void {
+    if (this.streams.get(stream.id) !== stream) return;
+    this.output.scheduler.remove(stream);
+    if (stream.abort(reason)) this.#handlerGoesOn(stream);
+    this.http.exchangeEnded(stream, stream.exchange, true);
+    this.#forget(stream);
+  }
+
+  #handlerGoesOn(stream: Http2Stream): void {
+    this.abandoned++;
+    this.http.abandoned.set(stream.exchange, stream.startedAt);
+  }
+
+  #forget(stream: Http2Stream): void {
+    this.streams.delete(stream.id);
+    this.headBytes -= stream.exchange.head.length;
+    if (this.streams.size === 0 && !this.closed) this.emptied();
+  }
+
+  protected sendReset(id: number, code: number): void {
+    this.output.frame(RST_STREAM, id, code);
+    this.#resets.add(id);
+    if (this.#resets.size <= KNOWN_RESETS) return;
+    for (const oldest of this.#resets) {
+      this.#resets.delete(oldest);
+      break;
+    }
+  }
+
+  /** Whether frames for a stream that is no more may be the rest of one that we have ended. */
+  protected wasReset(id: number): boolean {
+    return this.#resets.has(id);
+  }
+
+  /** Work that brings nothing. False: it was too much, and the connection is over. */
+  protected spend(cost: number): boolean {
+    if (this.patience.spend(cost, this.now)) return true;
+    this.flooded();
+    return false;
+  }
+
+  protected ping(what: number): void {
+    const out = this.output.reserve(FRAME_HEAD + 8);
+    const at = writeFrameHead(out, this.output.end, 8, PING, 0, 0);
+    out.fill(0, at, at + 8);
+    out[at + 7] = what;
+    this.output.end = at + 8;
+    this.output.schedule();
+  }
+
+  // ---- what the output asks
+
+  sentBytes(count: number): void {
+    this.http.counters.bytesOut += count;
+  }
+  frameSent(): void {
+    this.patience.frameSent();
+  }
+  responseSent(stream: Http2Stream): void {
+    if (this.streams.get(stream.id) !== stream) return;
+    const { exchange } = stream;
+    stream.finished();
+    this.patience.requestEnded();
+    if (exchange.running) this.#handlerGoesOn(stream);
+    this.http.exchangeEnded(stream, exchange, false);
+    // RFC 9113, 8.1: the rest of the request is not wanted.
+    if (!stream.remoteEnded) this.sendReset(stream.id, NO_ERROR);
+    this.#forget(stream);
+  }
+  headTooLarge(stream: Http2Stream): void {
+    stream.unsendable(new TypeError("the response's header fields do not fit into 64 KiB"));
+  }
+
+  socketFull(): void {
+    (this.#clock ??= new SocketClock(this.http, this.handle, (at) => this.arm(at))).began();
+  }
+  protected socketHasRoom(): void {
+    this.#clock?.ended();
+  }
+  /** When the client must have read something; 0 for never. */
+  protected get socketDeadline(): number {
+    return this.#clock?.deadline ?? 0;
+  }
+  /** Whether it has had its time. */
+  protected socketExpired(): boolean {
+    return this.#clock?.expired() === true;
+  }
+}
