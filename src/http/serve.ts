@@ -150,6 +150,7 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
   }
   const trust = readProxyOptions(chosenProxies(options), "serve");
   const tls = tlsOf(options);
+  const h2c = priorKnowledge(options);
   const listener = options.listener ?? listen(listenOptions(options));
   const server = new HttpServer<never>(
     new HttpService(listener, handler as Handler, {
@@ -158,7 +159,8 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
       limitsHook: options.limits,
       trust,
       counters: options.counters,
-      http2: speaksHttp2(options) ? (host) => new Http2(host) : undefined,
+      http2: tls !== undefined || h2c ? (host) => new Http2(host) : undefined,
+      priorKnowledge: h2c,
       tls,
     }),
   );
@@ -200,7 +202,7 @@ function tlsOf({ counters, tls, cert, key, passphrase }: ServeOptions<never>): T
 
 /** Of a server that speaks HTTP. */
 export function httpsContext(identity: TlsIdentity): TlsContext {
-  return serverContext({ ...identity, alpn: ["http/1.1"] });
+  return serverContext({ ...identity, alpn: ["h2", "http/1.1"] });
 }
 
 /** The same of proxies. */
@@ -212,8 +214,8 @@ function chosenProxies({ counters, proxyProtocol, trustProxy }: ServeOptions<nev
   };
 }
 
-/** And of HTTP/2. */
-function speaksHttp2({ counters, h2c }: ServeOptions<never>): boolean {
+/** And of HTTP/2 without TLS. */
+function priorKnowledge({ counters, h2c }: ServeOptions<never>): boolean {
   if (h2c !== undefined && typeof h2c !== "boolean") throw new TypeError("h2c of serve must be true or false");
   return counters === undefined && (handover.serveDefaults?.h2c || h2c === true);
 }

@@ -41,8 +41,10 @@ export interface ServiceSettings extends ConnectionSettings {
   readonly onError?: ErrorHandler | undefined;
   /** Asked for each request's own limits, before its body is read. */
   readonly limitsHook?: LimitsHook | undefined;
-  /** HTTP/2, where it may be spoken: on this listener by clients that know that it is (RFC 9113, 3.3). */
+  /** Speaks HTTP/2, where ALPN or the client chooses it. */
   readonly http2?: ((host: ProtocolHost) => Protocol) | undefined;
+  /** Without TLS a client may choose it by beginning with its preface (RFC 9113, 3.3). */
+  readonly priorKnowledge?: boolean | undefined;
 }
 
 export class HttpService extends Connections implements Sink, ConnectionHost, ExchangeHost, ProtocolHost {
@@ -53,6 +55,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   readonly #out: Outgoing;
   readonly #takesNothing: boolean;
   readonly #http2: Protocol | undefined;
+  readonly #priorKnowledge: boolean;
 
   constructor(listener: Listener, handler: Handler, settings: ServiceSettings = {}) {
     super(listener, settings);
@@ -65,6 +68,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     this.#takesNothing =
       !this.#admit.needed && handler.length === 0 && TAKES_NOTHING.test(Function.prototype.toString.call(handler));
     this.#http2 = settings.http2?.(this);
+    this.#priorKnowledge = settings.priorKnowledge === true && settings.tls === undefined;
     this.begin();
   }
 
@@ -163,7 +167,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
       const result = parser.parse(bytes, at, end);
       if (result !== COMPLETE) {
         if (result === INCOMPLETE) break;
-        if (result === 505 && this.#http2 !== undefined && this.#isPreface(handle, bytes, at, end)) {
+        if (result === 505 && this.#priorKnowledge && this.#isPreface(handle, bytes, at, end)) {
           this.startHttp2(handle, bytes, at, end);
           return end;
         }

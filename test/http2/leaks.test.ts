@@ -42,7 +42,10 @@ test("connections and streams that end in every way leave nothing behind", async
     }
     return new Response(await request.text());
   };
-  const service = new HttpService(listener as Listener, handler, { http2: (http) => new Watched(http) });
+  const service = new HttpService(listener as Listener, handler, {
+    http2: (http) => new Watched(http),
+    priorKnowledge: true,
+  });
   const said: ((raw: Raw) => void)[] = [
     (raw) => raw.write(frame(0, 0, 0, "an error of the connection")),
     (raw) => raw.client.reset(),

@@ -16,6 +16,7 @@ function start(handler: Handler, timing: Partial<Timing>): { port: number; servi
   const listener = listen({ port: 0, hostname: "127.0.0.1" });
   const service = new HttpService(listener as Listener, handler, {
     http2: (http) => new Http2(http, { ...defaultTiming, ...timing }),
+    priorKnowledge: true,
   });
   return { port: listener.addr.port, service, [Symbol.dispose]: () => service.close() };
 }
