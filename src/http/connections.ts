@@ -105,6 +105,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
 
   /** Who is told what happens to a connection. */
   protected abstract sink(): Sink;
+  /** ALPN has chosen it. */
+  abstract startHttp2(handle: Handle): void;
   abstract received(handle: Handle, bytes: Uint8Array, start: number, end: number): void;
   abstract ended(handle: Handle): void;
   abstract failed(handle: Handle, errno: number): void;
@@ -266,11 +268,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   secured(handle: Handle): void {
     // The head has its own time.
     if (!this.#ending) this.#graceUntil(handle, this.limits.readHeaderTimeout);
-  }
-
-  /** What ALPN has chosen, "" without. */
-  protected alpnOf(handle: Handle): string {
-    return this.#tls?.alpnOf(handle) ?? "";
+    // RFC 9113, 3.2.
+    if (this.#tls?.protocolOf(handle) === "h2") this.startHttp2(handle);
   }
 
   handshakeFailed(handle: Handle, reason: string): void {

@@ -159,7 +159,7 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
       limitsHook: options.limits,
       trust,
       counters: options.counters,
-      http2: h2c || tls !== undefined ? (host) => new Http2(host) : undefined,
+      http2: tls !== undefined || h2c ? (host) => new Http2(host) : undefined,
       priorKnowledge: h2c,
       tls,
     }),

@@ -41,9 +41,9 @@ export interface ServiceSettings extends ConnectionSettings {
   readonly onError?: ErrorHandler | undefined;
   /** Asked for each request's own limits, before its body is read. */
   readonly limitsHook?: LimitsHook | undefined;
-  /** HTTP/2, where it may be spoken: where ALPN chooses it. */
+  /** Speaks HTTP/2, where ALPN or the client chooses it. */
   readonly http2?: ((host: ProtocolHost) => Protocol) | undefined;
-  /** And by clients that know that it is (RFC 9113, 3.3). */
+  /** Without TLS a client may choose it by beginning with its preface (RFC 9113, 3.3). */
   readonly priorKnowledge?: boolean | undefined;
 }
 
@@ -68,7 +68,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     this.#takesNothing =
       !this.#admit.needed && handler.length === 0 && TAKES_NOTHING.test(Function.prototype.toString.call(handler));
     this.#http2 = settings.http2?.(this);
-    this.#priorKnowledge = settings.priorKnowledge === true;
+    this.#priorKnowledge = settings.priorKnowledge === true && settings.tls === undefined;
     this.begin();
   }
 
@@ -81,11 +81,6 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     this.rows.active[handle]?.closeWith();
     this.rows.active[handle] = undefined;
     this.#http2.start(handle, bytes, start, end);
-  }
-
-  override secured(handle: Handle): void {
-    super.secured(handle);
-    if (this.#http2 !== undefined && this.alpnOf(handle) === "h2") this.startHttp2(handle);
   }
 
   protected sink(): Sink {

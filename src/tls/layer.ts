@@ -120,15 +120,15 @@ export class TlsLayer implements Transport, Sink {
     this.#openssl.freeSsl(ssl);
   }
 
-  /** The protocol that was agreed on, "" for none. */
-  alpnOf(handle: Handle): string {
-    const ssl = this.sslOf(handle);
-    return ssl === 0 ? "" : this.#openssl.alpn(ssl);
-  }
-
   /** The SSL of a connection whose handshake is done, 0 without. */
   sslOf(handle: Handle): Pointer {
     return (this.#state[handle] ?? HANDSHAKING) & HANDSHAKING ? 0 : this.#ssl[handle];
+  }
+
+  /** The protocol that ALPN has chosen (RFC 7301); empty where it was not negotiated. */
+  protocolOf(handle: Handle): string {
+    const ssl = this.sslOf(handle);
+    return ssl === 0 ? "" : this.#openssl.alpn(ssl);
   }
 
   /** Frees what all connections share. Every one of them must have been released. */
@@ -183,16 +183,16 @@ export class TlsLayer implements Transport, Sink {
     for (;;) {
       const shaking = (this.#state[handle] & HANDSHAKING) !== 0;
       const n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
-      // Asked at once: what is written meanwhile changes it.
-      const more = n <= 0 && openssl.wants(ssl) === WANTS_READING;
+      // Asked at once: whoever learns that the handshake is done may write, and then the answer is another.
+      const waits = n <= 0 && openssl.wants(ssl) === WANTS_READING;
       // Its part of a handshake, the answer to a new key or to a wish to renegotiate: one record of data brings none.
       const spoke = shaking || !one || n <= 0;
       if (spoke && !this.#speak(handle, ssl, life, shaking)) {
         openssl.bioReset(incoming);
         return;
       }
-      if (more) return;
       if (n <= 0) {
+        if (waits) return;
         openssl.bioReset(incoming);
         return this.#over(handle, ssl);
       }
