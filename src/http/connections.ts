@@ -23,6 +23,8 @@ import { limitFired } from "./limit-log.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { observer } from "./observer.ts";
 import { known, type ServerState } from "./servers.ts";
+import type { Successor } from "./upgrade.ts";
+import { Upgraded, type UpgradedHost } from "./upgraded.ts";
 
 /** When it is looked again for connections that wait, though nothing of ours has closed: as the poller does it. */
 const STOP_AGAIN_MS = 100;
@@ -38,7 +40,7 @@ export interface ConnectionSettings {
   readonly counters?: HttpCounters | undefined;
 }
 
-export abstract class Connections implements Drainable, ServerState, ProxyGateOwner {
+export abstract class Connections implements Drainable, ServerState, ProxyGateOwner, UpgradedHost {
   readonly poller: Poller;
   readonly limits: Limits;
   readonly listener: Listener;
@@ -58,6 +60,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   readonly #admission: Admission;
   /** With an access log: who the clients are, asked while the kernel still knows. */
   readonly #peers = new Map<Handle, Addr>();
+  /** Those that have left HTTP; made for the first of them. */
+  #upgraded: Upgraded | undefined;
   #listening = true;
   /** Connections come with their first bytes. */
   #spoke = false;
@@ -138,6 +142,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       visit("http connection", now - this.rows.openedAt[handle]);
       const connection = this.rows.active[handle];
       if (connection?.exchange !== undefined) visit("http request", now - connection.startedAt);
+      const upgraded = this.#upgraded?.get(handle);
+      if (upgraded !== undefined) visit(upgraded.successor.name, now - upgraded.openedAt);
     }
     for (const began of this.abandoned.values()) visit("http request, given up on", now - began);
   };
@@ -156,8 +162,10 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       // What has arrived unread by now is seen before these deadlines are: a turn looks at the poller first. Who has
       // begun a head has its own time for it.
       for (const handle of this.rows.handles()) {
-        if (this.rows.active[handle] === undefined) this.#graceUntil(handle, this.limits.drainIdle);
+        const idle = this.rows.active[handle] === undefined && this.#upgraded?.get(handle) === undefined;
+        if (idle) this.#graceUntil(handle, this.limits.drainIdle);
       }
+      this.#upgraded?.drain();
       this.#runtime.schedule();
     }
     if (this.listener.takeWaiting()) this.#endListening();
@@ -179,7 +187,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   cutAll(): number {
     let cut = 0;
     for (const handle of this.rows.handles()) {
-      if (this.rows.active[handle]?.exchange === undefined) continue;
+      if (this.rows.active[handle]?.exchange === undefined && this.#upgraded?.get(handle) === undefined) continue;
       cut++;
       this.fired("drainTimeout", handle, "was not done by the end of the drain");
     }
@@ -202,8 +210,32 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       const connection = this.rows.active[handle];
       if (connection?.unframed) this.resetAtClose(handle);
       connection?.closeWith(reason);
+      this.#upgraded?.closing(handle, reason);
       this.closeNow(handle);
     }
+  }
+
+  // ---- connections that leave HTTP
+
+  /** The handle's bytes are the successor's from here on; `sending`: the 101 waits to be sent. */
+  protected handOver(handle: Handle, successor: Successor, sending: boolean): void {
+    this.#upgraded ??= new Upgraded(this);
+    this.rows.active[handle] = undefined;
+    this.#upgraded.add(handle, successor, sending);
+    if (this.#ending) successor.drain();
+  }
+
+  peerOf(handle: Handle): Addr {
+    return this.remoteAddress(handle, this.rows.serials[handle]);
+  }
+
+  closeUpgraded(handle: Handle, reset: boolean): void {
+    if (reset) this.resetAtClose(handle);
+    this.closeNow(handle);
+  }
+
+  forgetUpgraded(handle: Handle): void {
+    this.#forget(handle);
   }
 
   // ---- one connection
@@ -217,6 +249,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     // After an internal error the runtime has closed the handle of a connection that we still know.
     if (this.rows.has(handle)) {
       this.rows.active[handle]?.closeWith();
+      this.#upgraded?.closing(handle, serverEnded("failed"));
       this.rows.forget(handle);
       this.gate?.forget(handle);
       if (this.#peers.size > 0) this.#peers.delete(handle);
@@ -302,6 +335,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
 
   #forget(handle: Handle): void {
     this.rows.forget(handle);
+    this.#upgraded?.forget(handle);
     this.gate?.forget(handle);
     if (this.#peers.size > 0) this.#peers.delete(handle);
     this.#admission.closed();

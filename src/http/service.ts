@@ -24,6 +24,7 @@ import type { LimitsHook } from "./request-limits.ts";
 import { headLength } from "./response-head.ts";
 import { writeError, writeSimple } from "./simple-response.ts";
 import { methodRow, rowOf, tally, tallyRefused } from "./tally.ts";
+import type { Successor } from "./upgrade.ts";
 
 export type Handler<A extends Addr = Addr> = (
   request: Request,
@@ -208,7 +209,10 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
         connection.checkSize();
       }
       connection.settle(late, response);
-      if (connection.busy) return connection.closed ? end : at;
+      if (!connection.busy) continue;
+      // What came behind a request that has led out of HTTP is for who carries on.
+      if (at < end) connection.successor?.received(bytes, at, end);
+      return connection.closed ? end : at;
     }
     if (written > 0) this.#send(handle, written);
     return at;
@@ -237,6 +241,10 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     const received = exchange.body?.received ?? 0;
     const { counters } = this;
     noteRequest(counters, watched, exchange, startedAt, status, received, sentBytes, headBytes, aborted, minor);
+  }
+
+  switched(connection: HttpConnection, successor: Successor, sending: boolean): void {
+    this.handOver(connection.handle, successor, sending);
   }
 
   finish(connection: HttpConnection, clean: boolean): void {

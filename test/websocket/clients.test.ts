@@ -1,0 +1,100 @@
+// WebSockets as clients that others wrote see them.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { clients, echo, ending, eventually, messages, opening, sockets } from "./support/server.ts";
+
+for (const [name, Client] of Object.entries(clients)) {
+  test(`${name}: messages of every kind and length come back as they were`, async () => {
+    using server = sockets(echo);
+    const client = new Client(server.url.replace("http", "ws"));
+    const next = messages(client);
+    await opening(client);
+    for (const size of [0, 1, 125, 126, 127, 128, 511, 512, 65_535, 65_536, 1_000_000]) {
+      const text = "0123456789".repeat(size / 10 + 1).slice(0, size);
+      client.send(text);
+      assert.is(await next(), text, `${size} characters`);
+      const wide = "ä€😀".repeat(size / 4 + 1).slice(0, size);
+      client.send(wide);
+      assert.is(await next(), wide.toWellFormed(), `${size} code units`);
+      const bytes = Uint8Array.from({ length: size }, (_, i) => (i * 7) & 0xff);
+      client.send(bytes);
+      assert.equal(new Uint8Array((await next()) as ArrayBuffer), bytes, `${size} bytes`);
+    }
+    const end = ending(client);
+    client.close(3001, "bye");
+    assert.equal(await end, { code: 3001, reason: "", clean: true, error: undefined });
+  });
+
+  test(`${name}: the server ends with a code and a reason`, async () => {
+    let told: unknown;
+    using server = sockets((socket) => {
+      socket.onopen = () => socket.close(4321, "genug für heute");
+      socket.onclose = ({ code, reason, wasClean }) => {
+        told = [code, reason, wasClean];
+      };
+    });
+    const client = new Client(server.url.replace("http", "ws"));
+    assert.equal(await ending(client), { code: 4321, reason: "genug für heute", clean: true, error: undefined });
+    await eventually(() => told !== undefined, "the server's socket was closed");
+    assert.equal(told, [4321, name === "ws" ? "genug für heute" : "", true]);
+  });
+
+  test(`${name}: many messages at once keep their order`, async () => {
+    using server = sockets(echo);
+    const client = new Client(server.url.replace("http", "ws"));
+    const next = messages(client);
+    await opening(client);
+    for (let i = 0; i < 2000; i++) client.send(`${i}`.repeat((i % 50) + 1));
+    for (let i = 0; i < 2000; i++) assert.is(await next(), `${i}`.repeat((i % 50) + 1));
+    client.close();
+    await ending(client);
+  });
+}
+
+test("the server's socket is a WebSocket, and its events are events", async () => {
+  const seen: unknown[] = [];
+  using server = sockets((socket) => {
+    socket.onmessage = (event) => {
+      seen.push(socket instanceof WebSocket, socket instanceof EventTarget, event instanceof MessageEvent);
+      seen.push(event instanceof Event, String(socket), String(event), event.type, event.target === socket);
+      seen.push(socket.readyState, WebSocket.OPEN, socket.OPEN, socket.binaryType, event.data);
+    };
+  });
+  const client = new clients.undici(server.url.replace("http", "ws"));
+  await opening(client);
+  client.send("x");
+  await eventually(() => seen.length > 0, "the message came");
+  assert.equal(
+    seen,
+    [true, true, true, true, "[object WebSocket]", "[object MessageEvent]", "message", true].concat([
+      1,
+      1,
+      1,
+      "blob",
+      "x",
+    ] as never[]),
+  );
+  client.close();
+  await ending(client);
+});
+
+test("binary messages are Blobs, as in Deno, until the program wants ArrayBuffers", async () => {
+  using server = sockets((socket) => {
+    socket.onmessage = async ({ data }) => {
+      if (data === "now buffers") socket.binaryType = "arraybuffer";
+      else socket.send(data instanceof Blob ? `blob ${await data.text()}` : `buffer ${data.byteLength}`);
+    };
+  });
+  const client = new clients.ws(server.url.replace("http", "ws"));
+  const next = messages(client);
+  await opening(client);
+  client.send(new TextEncoder().encode("abc"));
+  assert.is(await next(), "blob abc");
+  client.send("now buffers");
+  client.send(new Uint8Array(7));
+  assert.is(await next(), "buffer 7");
+  client.close();
+  await ending(client);
+});
+
+test.run();
