@@ -1,4 +1,5 @@
 /** The opening handshake from the server's side (RFC 6455, 4.2), in the words of Deno where Deno has any. */
+import { ClientFault } from "../http/failure.ts";
 import { type Agreement, agree, parseOffers } from "./extensions.ts";
 
 /** What a request for a WebSocket comes to. */
@@ -10,13 +11,19 @@ export interface Handshake {
 }
 
 /** A request that asks for no WebSocket, or wrongly. Left to itself it is answered with its status, and not logged. */
-export class HandshakeError extends TypeError {
+export class HandshakeError extends ClientFault {
   override readonly name = "TypeError";
   readonly status: number;
 
   constructor(message: string, status = 400) {
     super(message);
     this.status = status;
+  }
+
+  /** RFC 6455, 4.4: which version would have been understood. */
+  response(): Response {
+    const headers = this.status === 426 ? { upgrade: "websocket", "sec-websocket-version": "13" } : undefined;
+    return new Response(`${this.message}\n`, { status: this.status, headers });
   }
 }
 
