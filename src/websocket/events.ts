@@ -3,63 +3,76 @@
  * standard's, and `instanceof` finds what it expects: the prototypes inherit the host's, all of whose members are here.
  */
 import { logError } from "../runtime/log.ts";
+import { hostPrototype } from "./host-globals.ts";
 
-export class SocketEvent {
+/** What all events have. */
+interface SocketEvent {
   readonly type: string;
-  target: unknown = null;
-  currentTarget: unknown = null;
-  readonly timeStamp: number;
-  #stopped = false;
-
-  constructor(type: string, timeStamp: number) {
-    this.type = type;
-    this.timeStamp = timeStamp;
-  }
-
-  /** Whether it is one of ours, whatever it has come to inherit from (host-globals.ts). */
-  static is(event: object): event is SocketEvent {
-    return #stopped in event;
-  }
-
-  get srcElement(): unknown {
-    return this.target;
-  }
-  get isTrusted(): boolean {
-    return true;
-  }
-  get bubbles(): boolean {
-    return false;
-  }
-  get cancelable(): boolean {
-    return false;
-  }
-  get composed(): boolean {
-    return false;
-  }
-  get defaultPrevented(): boolean {
-    return false;
-  }
-  get returnValue(): boolean {
-    return true;
-  }
-  get cancelBubble(): boolean {
-    return this.#stopped;
-  }
-  /** AT_TARGET while it is told, NONE afterwards. */
-  get eventPhase(): number {
-    return this.currentTarget === null ? 0 : 2;
-  }
-  composedPath(): unknown[] {
-    return this.currentTarget === null ? [] : [this.target];
-  }
-  preventDefault(): void {}
-  stopPropagation(): void {}
-  stopImmediatePropagation(): void {
-    this.#stopped = true;
-  }
+  target: unknown;
+  currentTarget: unknown;
+  readonly cancelBubble: boolean;
 }
 
-export class MessageEvent extends SocketEvent {
+const OURS = Symbol("event");
+
+/** A class of events of its own, so that each may inherit from the host's class of its name. */
+function eventClass(prototype: object) {
+  class SocketEvent {
+    readonly type: string;
+    target: unknown = null;
+    currentTarget: unknown = null;
+    readonly timeStamp: number;
+    [OURS] = false;
+
+    constructor(type: string, timeStamp: number) {
+      this.type = type;
+      this.timeStamp = timeStamp;
+    }
+
+    get srcElement(): unknown {
+      return this.target;
+    }
+    get isTrusted(): boolean {
+      return true;
+    }
+    get bubbles(): boolean {
+      return false;
+    }
+    get cancelable(): boolean {
+      return false;
+    }
+    get composed(): boolean {
+      return false;
+    }
+    get defaultPrevented(): boolean {
+      return false;
+    }
+    get returnValue(): boolean {
+      return true;
+    }
+    get cancelBubble(): boolean {
+      return this[OURS];
+    }
+    /** AT_TARGET while it is told, NONE afterwards. */
+    get eventPhase(): number {
+      return this.currentTarget === null ? 0 : 2;
+    }
+    composedPath(): unknown[] {
+      return this.currentTarget === null ? [] : [this.target];
+    }
+    preventDefault(): void {}
+    stopPropagation(): void {}
+    stopImmediatePropagation(): void {
+      this[OURS] = true;
+    }
+  }
+  Object.setPrototypeOf(SocketEvent.prototype, prototype);
+  return SocketEvent;
+}
+
+export class OpenEvent extends eventClass(Event.prototype) {}
+
+export class MessageEvent extends eventClass(hostPrototype("MessageEvent", Event.prototype)) {
   readonly data: unknown;
   constructor(data: unknown, timeStamp: number) {
     super("message", timeStamp);
@@ -81,7 +94,7 @@ export class MessageEvent extends SocketEvent {
 
 const NO_PORTS: readonly unknown[] = Object.freeze([]);
 
-export class CloseEvent extends SocketEvent {
+export class CloseEvent extends eventClass(hostPrototype("CloseEvent", Event.prototype)) {
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
@@ -94,7 +107,7 @@ export class CloseEvent extends SocketEvent {
 }
 
 /** As an ErrorEvent of Deno's. */
-export class ErrorEvent extends SocketEvent {
+export class ErrorEvent extends eventClass(hostPrototype("ErrorEvent", Event.prototype)) {
   readonly message: string;
   readonly error: unknown;
   constructor(error: Error, timeStamp: number) {
@@ -114,14 +127,14 @@ export class ErrorEvent extends SocketEvent {
 }
 
 for (const [event, name] of [
-  [SocketEvent, "Event"],
+  [OpenEvent, "Event"],
   [MessageEvent, "MessageEvent"],
   [CloseEvent, "CloseEvent"],
   [ErrorEvent, "ErrorEvent"],
 ] as const) {
+  Object.defineProperty(event, "name", { value: name });
   Object.defineProperty(event.prototype, Symbol.toStringTag, { value: name, configurable: true });
 }
-Object.setPrototypeOf(SocketEvent.prototype, Event.prototype);
 
 type Callback = ((event: never) => unknown) | { handleEvent(event: never): unknown };
 
@@ -159,7 +172,7 @@ export class SocketEventTarget {
   /** Tells the listeners; what they throw is logged, and nobody else notices. */
   dispatchEvent(event: object): boolean {
     const { type } = event as { type: string };
-    const ours = SocketEvent.is(event) ? event : undefined;
+    const ours = OURS in event ? (event as unknown as SocketEvent) : undefined;
     for (const listener of this.#listeners) {
       if (listener.type !== type || listener.removed) continue;
       if (listener.once) this.#remove((one) => one === listener);
@@ -217,4 +230,4 @@ export class SocketEventTarget {
 }
 
 const NO_LISTENERS: readonly Listener[] = [];
-Object.setPrototypeOf(SocketEventTarget.prototype, EventTarget.prototype);
+Object.setPrototypeOf(SocketEventTarget.prototype, hostPrototype("WebSocket", EventTarget.prototype));

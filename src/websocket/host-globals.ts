@@ -1,69 +1,27 @@
 /**
- * `socket instanceof WebSocket` for sockets of ours, and the same of their events. The host's classes are loaded when they
- * are first touched (25 ms), so only then do ours inherit from them: who never touches them pays nothing.
+ * `socket instanceof WebSocket`, and the same of events. The host's classes are loaded when a program first touches them,
+ * which takes 40 ms and 17 MB; so ours must not. What ours inherit from is a proxy instead: `instanceof` asks it for its
+ * prototype, and by then whoever wrote that word has loaded the class.
  */
-import { CloseEvent, ErrorEvent, MessageEvent } from "./events.ts";
-import { ServerWebSocket } from "./socket.ts";
 
-let connected = false;
+const UNDICI = "NativeModule internal/deps/undici/undici";
 
-/** Once: makes the globals adopt ours as soon as a program asks for them. */
-export function connectGlobal(): void {
-  if (connected) return;
-  connected = true;
-  adopt("WebSocket", ServerWebSocket.prototype);
-  adopt("MessageEvent", MessageEvent.prototype);
-  adopt("CloseEvent", CloseEvent.prototype);
-  adopt("ErrorEvent", ErrorEvent.prototype);
-}
-
-function adopt(name: string, ours: object): void {
-  const found = Object.getOwnPropertyDescriptor(globalThis, name);
-  if (found === undefined || !found.configurable) return;
-  const inherit = (value: unknown): void => {
-    if (typeof value !== "function") return;
-    const { prototype } = value as { prototype: object };
-    // What ours have inherited so far lies behind what they shall inherit.
-    if (!Object.prototype.isPrototypeOf.call(ours, prototype)) Object.setPrototypeOf(ours, inheriting(ours, prototype));
-  };
-  if (found.get === undefined) return inherit(found.value);
-  const { get } = found;
-  const define = (value: unknown): unknown => {
-    Object.defineProperty(globalThis, name, {
-      value,
-      writable: true,
-      enumerable: found.enumerable,
-      configurable: true,
-    });
-    return value;
-  };
-  Object.defineProperty(globalThis, name, {
-    get() {
-      const value: unknown = get.call(globalThis);
-      inherit(value);
-      return define(value);
+/** Stands in for the prototype of the host's class `name`, or of what that inherits from as long as nobody has touched it. */
+export function hostPrototype(name: "WebSocket" | "MessageEvent" | "CloseEvent" | "ErrorEvent", base: object): object {
+  let found: object | undefined;
+  return new Proxy(Object.create(base) as object, {
+    getPrototypeOf() {
+      if (found === undefined && loaded()) found = prototypeOf((globalThis as Record<string, unknown>)[name]);
+      return found ?? base;
     },
-    set: define,
-    enumerable: found.enumerable,
-    configurable: true,
   });
 }
 
-/** An object with the members that `ours` inherits from classes of ours, in front of the host's prototype. */
-function inheriting(ours: object, host: object): object {
-  const between: object = Object.create(host);
-  const chain: object[] = [];
-  for (let one = Object.getPrototypeOf(ours); one !== null && !isHosts(one); one = Object.getPrototypeOf(one)) {
-    chain.push(one);
-  }
-  for (const one of chain.reverse()) {
-    for (const [key, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(one))) {
-      if (key !== "constructor") Object.defineProperty(between, key, descriptor);
-    }
-  }
-  return between;
+function loaded(): boolean {
+  const { moduleLoadList } = process as { moduleLoadList?: readonly string[] };
+  return moduleLoadList === undefined || moduleLoadList.includes(UNDICI);
 }
 
-function isHosts(prototype: object): boolean {
-  return prototype === EventTarget.prototype || prototype === Event.prototype || prototype === Object.prototype;
+function prototypeOf(value: unknown): object | undefined {
+  return typeof value === "function" ? (value as { prototype: object }).prototype : undefined;
 }

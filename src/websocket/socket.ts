@@ -3,7 +3,7 @@ import { monotonicNow } from "../runtime/clock.ts";
 import { mayBeSent, NO_STATUS, NORMAL } from "./close-codes.ts";
 import type { Compression } from "./compression.ts";
 import { CLOSED, CLOSING, CONNECTING, type Events, OPEN, WebSocketConnection } from "./connection.ts";
-import { CloseEvent, ErrorEvent, MessageEvent, SocketEvent, SocketEventTarget } from "./events.ts";
+import { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, SocketEventTarget } from "./events.ts";
 import type { WebSocketSettings } from "./settings.ts";
 
 type Data = string | ArrayBufferLike | ArrayBufferView | Blob;
@@ -200,7 +200,7 @@ class Told implements Events {
     this.#socket = socket;
   }
   opened(): void {
-    this.#socket.dispatchEvent(new SocketEvent("open", monotonicNow()));
+    this.#socket.dispatchEvent(new OpenEvent("open", monotonicNow()));
   }
   message(data: string | Uint8Array<ArrayBuffer>): void {
     this.#socket.tellMessage(data);

@@ -6,7 +6,6 @@ import { Compression } from "./compression.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { webSocketCounters } from "./counters.ts";
 import { HandshakeError, shake } from "./handshake.ts";
-import { connectGlobal } from "./host-globals.ts";
 import { type WebSocketSettings, webSocketSettings } from "./settings.ts";
 import { connectionOf, ServerWebSocket } from "./socket.ts";
 
@@ -40,7 +39,6 @@ export interface WebSocketUpgrade {
  * ```
  */
 export function upgradeWebSocket(request: Request, options: UpgradeWebSocketOptions = {}): WebSocketUpgrade {
-  connectGlobal();
   return upgrade(request, options, ({ settings, idle, protocol, compression }) => {
     const socket = new ServerWebSocket(settings, idle, protocol, compression);
     const connection = connectionOf(socket);
