@@ -11,6 +11,7 @@ const titles: Readonly<Record<Group, string>> = {
   admin: "Admin port",
   logs: "Logs",
   proxy: "Behind a proxy",
+  websocket: "WebSockets",
   fetch: "Outgoing requests",
   tasks: "Tasks",
 };

@@ -72,6 +72,8 @@ export class WebSocketConnection implements Successor, MessageTarget {
   #pingedAt = 0;
   #blockedAt = 0;
   #closingAt = 0;
+  /** When the message began that is not whole yet. */
+  #messageAt = 0;
   /** What the client had not acknowledged when it was last looked at. */
   #outstanding = 0;
 
@@ -172,6 +174,11 @@ export class WebSocketConnection implements Successor, MessageTarget {
     if (channel === undefined) return;
     this.#heardAt = channel.now;
     this.#reader.read(bytes, start, end);
+    if (!this.#reader.midway) this.#messageAt = 0;
+    else if (this.#messageAt === 0 && this.state === OPEN) {
+      this.#messageAt = this.#heardAt;
+      this.#arm();
+    }
   }
 
   sent(): void {
@@ -236,7 +243,7 @@ export class WebSocketConnection implements Successor, MessageTarget {
   violated(status: number, reason: string): void {
     const error = new Error(`the client sent ${reason}`);
     this.#sendClose(status, reason);
-    const why = status === code.TOO_BIG ? "tooBig" : "protocol";
+    const why = status === code.TOO_BIG ? "tooBig" : status === code.POLICY ? "slow" : "protocol";
     this.#over(why, code.ABNORMAL, "", false, error, () => this.#channel?.finish());
   }
 
@@ -405,6 +412,14 @@ export class WebSocketConnection implements Successor, MessageTarget {
       const error = new Error("the client did not answer the close frame in time");
       return this.#over("unanswered", code.ABNORMAL, "", false, error, () => channel.cut());
     }
+    if (this.#messageAt > 0) {
+      // While we do not receive, it is not the client who takes its time.
+      if (this.#paused) this.#messageAt = now;
+      else if (now >= this.#messageDue()) {
+        this.#reader.stop();
+        return this.violated(code.POLICY, "a message that took too long");
+      }
+    }
     if (this.#blockedAt > 0 && now - this.#blockedAt >= writeTimeout) {
       const outstanding = channel.outstanding();
       if (outstanding >= this.#outstanding) {
@@ -427,6 +442,12 @@ export class WebSocketConnection implements Successor, MessageTarget {
     this.#arm();
   }
 
+  #messageDue(): number {
+    const { messageTimeout, minRate } = this.settings;
+    const earned = minRate > 0 ? (this.#reader.gathered * 1000) / minRate : 0;
+    return this.#messageAt + messageTimeout + earned;
+  }
+
   /** Neither a message nor an answer to our ping. */
   #silent(): void {
     this.#sendClose(code.GOING_AWAY, "No response from ping frame.");
@@ -443,6 +464,7 @@ export class WebSocketConnection implements Successor, MessageTarget {
       const asked = this.#pingedAt > this.#heardAt;
       at = this.#heardAt + (asked ? this.#idleTimeout : this.#idleTimeout / 2);
     }
+    if (this.#messageAt > 0) at = Math.min(at, this.#messageDue());
     if (this.#blockedAt > 0) at = Math.min(at, this.#blockedAt + this.settings.writeTimeout);
     if (this.#closingAt > 0) at = Math.min(at, this.#closingAt + this.settings.closeTimeout);
     channel.setDeadline(at === Number.POSITIVE_INFINITY ? 0 : Math.ceil(at));

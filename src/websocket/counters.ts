@@ -1,7 +1,17 @@
 /** What WebSockets count as they go: plain numbers, read by whoever asks (`src/admin`). */
 
 /** Why a WebSocket ended: told by a close frame, without one, or by us for one of these reasons. */
-export const ENDINGS = ["closed", "lost", "protocol", "tooBig", "idle", "unread", "unanswered", "server"] as const;
+export const ENDINGS = [
+  "closed",
+  "lost",
+  "protocol",
+  "tooBig",
+  "slow",
+  "idle",
+  "unread",
+  "unanswered",
+  "server",
+] as const;
 export type Ending = (typeof ENDINGS)[number];
 
 export class WebSocketCounters {

@@ -67,6 +67,10 @@ export class MessageReader {
   get midway(): boolean {
     return this.#message !== undefined || this.#inFrame || this.#headLength > 0;
   }
+  /** How many bytes of it are here. */
+  get gathered(): number {
+    return this.#message?.length ?? 0;
+  }
 
   /** Nothing is told from here on; what is gathered is let go. */
   stop(): void {

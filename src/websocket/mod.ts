@@ -1,4 +1,13 @@
 /** WebSockets. */
 
+export { broadcast } from "./broadcast.ts";
 export { setWebSocketSettings, type WebSocketSettings, webSocketSettings } from "./settings.ts";
+export {
+  type OpenedWebSocket,
+  type ServerWebSocketStream,
+  upgradeWebSocketStream,
+  type WebSocketCloseInfo,
+  WebSocketError,
+  type WebSocketStreamUpgrade,
+} from "./stream.ts";
 export { type UpgradeWebSocketOptions, upgradeWebSocket, type WebSocketUpgrade } from "./upgrade.ts";

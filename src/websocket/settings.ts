@@ -4,6 +4,10 @@
 export interface WebSocketSettings {
   /** Without a word from the client for half of it, it is asked; for all of it, it is gone. */
   readonly idleTimeout: number;
+  /** How long a message may take from its first byte to its last; bytes that come at `minRate` extend it. */
+  readonly messageTimeout: number;
+  /** Bytes a second; 0 makes it absolute. */
+  readonly minRate: number;
   /** How long the client may take to answer our close frame. */
   readonly closeTimeout: number;
   /** How long a client may leave what is sent to it unread. */
@@ -22,6 +26,8 @@ const MIB = 1024 * 1024;
 
 export const DEFAULTS: WebSocketSettings = {
   idleTimeout: 120_000,
+  messageTimeout: 30_000,
+  minRate: 4096,
   closeTimeout: 5_000,
   writeTimeout: 30_000,
   maxMessage: 16 * MIB,

@@ -10,6 +10,8 @@ type Data = string | ArrayBufferLike | ArrayBufferView | Blob;
 
 /** The connection behind a socket of ours. */
 export let connectionOf: (socket: object) => WebSocketConnection | undefined;
+/** Whether messages given to it wait for a Blob before them. */
+export let waitsForBlob: (socket: object) => boolean;
 
 export class ServerWebSocket extends SocketEventTarget {
   static readonly CONNECTING = CONNECTING;
@@ -39,6 +41,7 @@ export class ServerWebSocket extends SocketEventTarget {
   }
 
   static {
+    waitsForBlob = (socket) => #queue in socket && socket.#queue !== undefined;
     connectionOf = (socket) => (#connection in socket ? socket.#connection : undefined);
   }
 
