@@ -57,7 +57,7 @@ const ERROR = 4;
 
 // The functions that see the private fields; assigned in the class's static block, so that a call costs a field read.
 
-/** A response of status 101, which the constructor refuses to make; its headers are immutable. */
+/** A response of status 101, which the constructor refuses to make. */
 export let switchingProtocols: (fields: string[]) => Response;
 /** The Response of a response from the network. Its headers are immutable; bytes are its own from here on. */
 export let responseFrom: (incoming: IncomingResponse, body: null | Uint8Array | NetworkBody) => Response;
@@ -162,7 +162,6 @@ export class Response implements globalThis.Response {
       const response = new Response();
       response.#status = 101;
       response.#fields = fields;
-      response.#flags = IMMUTABLE;
       return response;
     };
     responseFrom = (incoming, body) => {

@@ -64,6 +64,9 @@ export class WebSocketConnection implements Successor, MessageTarget {
   #held = false;
   #paused = false;
   #closeSent = false;
+  /** It was closed before it was open. */
+  #early: [status: number, reason: string] | undefined;
+  #began = false;
   #peerEnded = false;
   /** The latest ping that could not be answered yet: others need no answer (RFC 6455, 5.5.3). */
   #ping: Uint8Array | undefined;
@@ -117,15 +120,14 @@ export class WebSocketConnection implements Successor, MessageTarget {
   /** Begins the closing handshake. `code` NO_STATUS sends a frame without one. */
   close(status: number, reason: string): void {
     if (this.state >= CLOSING) return;
-    if (this.state === CONNECTING) {
-      // RFC 6455, 7.1.7, before anything was established.
-      this.#over("closed", code.ABNORMAL, "", false, new Error("the WebSocket was closed before it was open"));
-      return;
-    }
     this.state = CLOSING;
+    if (this.#channel === undefined) this.#early = [status, reason];
+    else this.#beginClosing(this.#channel, status, reason);
+  }
+
+  #beginClosing(channel: Channel, status: number, reason: string): void {
     this.#sendClose(status, reason);
-    if (this.#channel === undefined) return;
-    this.#closingAt = this.#channel.now;
+    this.#closingAt = channel.now;
     this.#hold(false);
     this.#arm();
   }
@@ -151,11 +153,13 @@ export class WebSocketConnection implements Successor, MessageTarget {
   begin(channel: Channel, sending: boolean): void {
     if (this.state === CLOSED) return channel.cut();
     this.#channel = channel;
+    this.#began = true;
     this.#blocked = sending;
-    this.state = OPEN;
     this.#heardAt = channel.now;
     webSocketCounters.opened++;
     webSocketCounters.open++;
+    if (this.#early !== undefined) return this.#beginClosing(channel, ...this.#early);
+    this.state = OPEN;
     this.#arm();
     // Not from within the handler's answer: what it does next comes first, as with every WebSocket.
     queueMicrotask(() => {
@@ -164,7 +168,7 @@ export class WebSocketConnection implements Successor, MessageTarget {
   }
 
   refused(reason: unknown): void {
-    if (this.state !== CONNECTING) return;
+    if (this.#began || this.state === CLOSED) return;
     const error = reason instanceof Error ? reason : new Error(String(reason));
     this.#over("lost", code.ABNORMAL, "", false, error);
   }
@@ -284,7 +288,7 @@ export class WebSocketConnection implements Successor, MessageTarget {
   /** The end, whatever it is; `end` lets go of the channel. */
   #over(why: Ending, status: number, reason: string, clean: boolean, error: Error | undefined, end?: () => void): void {
     if (this.state === CLOSED) return;
-    if (this.state !== CONNECTING) webSocketCounters.ended(why);
+    if (this.#began) webSocketCounters.ended(why);
     this.state = CLOSED;
     this.#reader.stop();
     this.#ping = undefined;

@@ -55,7 +55,7 @@ export function shake(method: string, headers: Headers, options: HandshakeOption
   if (headers.get("sec-websocket-version") !== "13") {
     throw new HandshakeError("Invalid Header: 'sec-websocket-version' header must be 13", 426);
   }
-  const fields = ["upgrade", "websocket", "sec-websocket-accept", acceptFor(key)];
+  const fields = ["upgrade", "websocket", "connection", "Upgrade", "sec-websocket-accept", acceptFor(key)];
   const protocol = chooseProtocol(headers.get("sec-websocket-protocol"), options.protocol);
   if (protocol !== "") fields.push("sec-websocket-protocol", protocol);
   const offers = parseOffers(headers.get("sec-websocket-extensions") ?? "");

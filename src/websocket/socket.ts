@@ -25,7 +25,7 @@ export class ServerWebSocket extends SocketEventTarget {
 
   readonly #connection: WebSocketConnection;
   readonly #protocol: string;
-  #binaryType: "blob" | "arraybuffer" = "blob";
+  #binaryType: "blob" | "arraybuffer" = "arraybuffer";
   /** Bytes that were given to `send` when it was too late to send them: the standard counts them for ever. */
   #lateBytes = 0;
   /** Blobs are read before they are sent, and what comes behind them waits. */
@@ -123,16 +123,15 @@ export class ServerWebSocket extends SocketEventTarget {
   close(code?: number, reason: string = ""): void {
     if (code !== undefined) {
       const number = clampShort(code);
-      if (number !== NORMAL && !(number >= 3000 && mayBeSent(number))) {
-        throw new DOMException(
-          `The close code must be either 1000 or in the range of 3000 to 4999: received ${number}`,
-          "InvalidAccessError",
-        );
+      // A server may say more than the standard lets a page say: that it goes away, that it failed (RFC 6455, 7.4.1).
+      if (!mayBeSent(number)) {
+        throw new DOMException(`The close code ${number} may not be sent`, "InvalidAccessError");
       }
       code = number;
     }
     const text = String(reason);
-    if (Buffer.byteLength(text) > 123) throw new DOMException("The close reason is too long", "SyntaxError");
+    if (Buffer.byteLength(text) > 123)
+      throw new DOMException("The close reason may not be longer than 123 bytes", "SyntaxError");
     // RFC 6455, 5.5.1: a reason stands behind a code.
     const status = code ?? (text === "" ? NO_STATUS : NORMAL);
     const queue = this.#queue;

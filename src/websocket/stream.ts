@@ -71,13 +71,12 @@ export class ServerWebSocketStream {
 
   /** Begins the closing handshake. */
   close({ closeCode, code = closeCode, reason = "" }: WebSocketCloseInfo = {}): void {
-    if (code !== undefined && code !== NORMAL && !(code >= 3000 && mayBeSent(code))) {
-      throw new DOMException(
-        `The close code must be 1000 or from 3000 to 4999: received ${code}`,
-        "InvalidAccessError",
-      );
+    if (code !== undefined && !mayBeSent(code)) {
+      throw new DOMException(`The close code ${code} may not be sent`, "InvalidAccessError");
     }
-    if (Buffer.byteLength(reason) > 123) throw new DOMException("The close reason is too long", "SyntaxError");
+    if (Buffer.byteLength(reason) > 123) {
+      throw new DOMException("The close reason may not be longer than 123 bytes", "SyntaxError");
+    }
     this.#connection.close(code ?? (reason === "" ? NO_STATUS : NORMAL), reason);
   }
 

@@ -180,6 +180,44 @@ test("nothing can be sent before it is open, and everything is dropped afterward
   assert.is(socket?.bufferedAmount, 8);
 });
 
+test("fields that the handler adds, and a socket that it closes at once", async () => {
+  using server = start((request) => {
+    const { socket, response } = upgradeWebSocket(request);
+    response.headers.append("set-cookie", "a=b");
+    socket.close(1013, "later");
+    assert.is(socket.readyState, 2);
+    return response;
+  });
+  using raw = await rawSocket(server.port);
+  assert.match(raw.head, /set-cookie: a=b\r\n/);
+  const [close] = await raw.next(1);
+  assert.equal([close.opcode, close.payload.readUInt16BE(0), close.payload.subarray(2).toString()], [8, 1013, "later"]);
+  raw.write(frame(8, close.payload));
+  await raw.end();
+});
+
+test("codes that may not be sent, and reasons that are too long", async () => {
+  const thrown: string[] = [];
+  using server = sockets((socket) => {
+    for (const code of [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, Number.NaN]) {
+      try {
+        socket.close(code);
+      } catch (error) {
+        thrown.push((error as DOMException).name);
+      }
+    }
+    try {
+      socket.close(1000, "ä".repeat(62));
+    } catch (error) {
+      thrown.push((error as DOMException).name);
+    }
+  });
+  using raw = await rawSocket(server.port);
+  assert.equal(thrown, [...new Array(10).fill("InvalidAccessError"), "SyntaxError"]);
+  raw.write(frame(8));
+  await raw.end();
+});
+
 test("offers of extensions", () => {
   const names = (field: string): unknown =>
     parseOffers(field)?.map(({ name, parameters }) => [name, ...parameters.entries()].flat());
