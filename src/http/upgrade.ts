@@ -44,8 +44,8 @@ export interface Successor {
   received(bytes: Uint8Array, start: number, end: number): void;
   /** What waited has been sent. */
   sent(): void;
-  /** What had been taken as sent waits. */
-  blocked(): void;
+  /** What had been taken as sent waits: so many bytes of it, as far as that is known. */
+  blocked(bytes: number): void;
   /** The peer's FIN. */
   ended(): void;
   /** The connection broke: it is closed when this returns. */

@@ -1,11 +1,18 @@
 /** A server's connections that have left HTTP: one sink for all of them, and a small object for each. */
-import { type Handle, type Poller, SENDING, type Sink } from "../../ffi/poller.ts";
+import { type Handle, type Poller, SENDING, SENT, type Sink } from "../../ffi/poller.ts";
 import { lingerClose } from "../net/linger.ts";
 import type { Addr } from "../net/mod.ts";
 import { errnoError } from "../runtime/errno.ts";
 import type { HttpCounters } from "./counters.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import type { Channel, Successor } from "./upgrade.ts";
+
+/**
+ * While a connection is told of what came, small messages that it sends are gathered, and leave together: where sending is
+ * a call, sixteen answers to one read are one.
+ */
+const GATHERED = 16 * 1024;
+const SMALL = 2 * 1024;
 
 /** What they ask of the server. */
 export interface UpgradedHost {
@@ -26,6 +33,10 @@ export class Upgraded implements Sink {
   /** By handle. */
   readonly channels: (SocketChannel | undefined)[] = [];
   count = 0;
+  /** Whose messages are gathered now. */
+  gathering: SocketChannel | undefined;
+  readonly #gathered = new Uint8Array(GATHERED);
+  #length = 0;
 
   constructor(host: UpgradedHost) {
     this.host = host;
@@ -71,8 +82,57 @@ export class Upgraded implements Sink {
 
   received(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
     this.host.counters.bytesIn += end - start;
-    this.channels[handle]?.successor.received(bytes, start, end);
+    const channel = this.channels[handle];
+    if (channel === undefined) return;
+    this.gathering = channel;
+    try {
+      channel.successor.received(bytes, start, end);
+    } finally {
+      this.flush();
+      this.gathering = undefined;
+    }
   }
+
+  /** Keeps `out[0, end)` for later; false when it is to be sent now. */
+  gather(end: number): boolean {
+    const { out } = this;
+    if (this.#length === 0 && end > SMALL) return false;
+    if (this.#length + end > GATHERED) {
+      // What sends the others writes over it.
+      const kept = Uint8Array.from(out.subarray(0, end));
+      this.flush();
+      out.set(kept);
+      return false;
+    }
+    const at = this.#length;
+    if (end < 128) for (let i = 0; i < end; i++) this.#gathered[at + i] = out[i];
+    else this.#gathered.set(out.subarray(0, end), at);
+    this.#length = at + end;
+    return true;
+  }
+
+  /** Sends what was gathered. */
+  flush(): void {
+    const length = this.#length;
+    const channel = this.gathering;
+    if (length === 0 || channel === undefined) return;
+    this.#length = 0;
+    if (channel.ended) return;
+    const { out } = this;
+    if (length < 128) for (let i = 0; i < length; i++) out[i] = this.#gathered[i];
+    else out.set(this.#gathered.subarray(0, length));
+    const result = this.host.poller.sendOutgoing(channel.handle, 0, length);
+    if (result === SENDING) {
+      channel.sending = true;
+      channel.successor.blocked(length);
+    } else if (result < 0) {
+      // Soon, not now: who sends does not expect to hear of the end before that returns.
+      queueMicrotask(() => {
+        if (!channel.ended) this.failed(channel.handle, -result);
+      });
+    }
+  }
+
   sent(handle: Handle): void {
     const channel = this.channels[handle];
     if (channel === undefined) return;
@@ -83,7 +143,7 @@ export class Upgraded implements Sink {
     const channel = this.channels[handle];
     if (channel === undefined) return;
     channel.sending = true;
-    channel.successor.blocked();
+    channel.successor.blocked(0);
   }
   ended(handle: Handle): void {
     this.channels[handle]?.successor.ended();
@@ -140,6 +200,7 @@ class SocketChannel implements Channel {
   sendOut(end: number): number {
     const { host } = this.#all;
     host.counters.bytesOut += end;
+    if (this.#all.gathering === this && this.#all.gather(end)) return SENT;
     const result = host.poller.sendOutgoing(this.handle, 0, end);
     if (result === SENDING) this.sending = true;
     return result;
@@ -148,6 +209,7 @@ class SocketChannel implements Channel {
   send(bytes: Uint8Array, start: number, end: number): number {
     const { host } = this.#all;
     host.counters.bytesOut += end - start;
+    if (this.#all.gathering === this) this.#all.flush();
     const result = host.poller.send(this.handle, bytes, start, end);
     if (result === SENDING) this.sending = true;
     return result;
@@ -167,6 +229,7 @@ class SocketChannel implements Channel {
   }
 
   finish(): void {
+    if (this.#all.gathering === this) this.#all.flush();
     if (this.ended) return;
     this.ended = true;
     const { host } = this.#all;

@@ -198,8 +198,9 @@ export class WebSocketConnection implements Successor, MessageTarget {
     this.events.drained();
   }
 
-  blocked(): void {
+  blocked(bytes: number): void {
     this.#blocked = true;
+    this.buffered += bytes;
     this.#waits();
   }
 

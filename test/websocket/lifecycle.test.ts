@@ -198,6 +198,27 @@ test("a Blob is sent in its place", async () => {
   assert.is((await end).code, 4000);
 });
 
+test("answers to one read leave in order, whatever their sizes, with pongs and the close frame behind", async () => {
+  using server = sockets((socket) => {
+    socket.onmessage = ({ data }) => {
+      const size = Number(data);
+      if (size < 0) socket.close(4000);
+      else socket.send(`${size}:`.padEnd(size, "x"));
+    };
+  });
+  const sizes = [5, 3000, 6, 100, 15_000, 2048, 2050, 7, 70_000, 300, 200_000, 5, 16_380, 16_384, 16_390, 5];
+  using raw = await rawSocket(server.port);
+  raw.write(...sizes.flatMap((size) => [frame(1, String(size)), frame(9, String(size))]), frame(1, "-1"));
+  const frames = await raw.next(sizes.length * 2 + 1);
+  for (const [i, size] of sizes.entries()) {
+    assert.is(frames[2 * i].payload.toString(), `${size}:`.padEnd(size, "x"));
+    assert.is(frames[2 * i + 1].payload.toString(), String(size));
+  }
+  assert.is(frames.at(-1)?.opcode, 8);
+  raw.write(closeFrame(4000));
+  await raw.end();
+});
+
 test("a flood of pings by a client that does not read keeps one of them", async () => {
   using _ = withSettings({ maxBuffered: 64 << 20 });
   let socket: WebSocket | undefined;
