@@ -17,7 +17,7 @@ import { noteRefusedHead, noteRequest } from "./ended-request.ts";
 import { clientGone } from "./endings.ts";
 import { type Exchange, type ExchangeHost, exchangeFrom, HandlerInfo, type ServeHandlerInfo } from "./exchange.ts";
 import { type ErrorHandler, failureResponse, unsendable } from "./failure.ts";
-import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
+import { hold, type Outgoing, outgoingBuffer, release } from "./outgoing.ts";
 import { COMPLETE, HeadParser, INCOMPLETE } from "./parser.ts";
 import { headRefused, type Refusal } from "./refusals.ts";
 import type { LimitsHook } from "./request-limits.ts";
@@ -161,7 +161,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
       let response: unknown;
       if (exchange !== undefined && (looks || length > this.limits.maxBodyBytes)) {
         try {
-          const refusal = this.#admit.admit(exchange, handle, length, watched);
+          const refusal = this.#admitBehind(written, exchange, handle, length, watched);
           if (refusal !== undefined) {
             this.#refuse(handle, written, refusal, exchange);
             return end;
@@ -172,7 +172,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
       }
       if (length === 0) {
         at = head;
-        response ??= this.#call(exchange, handle, bytes);
+        response ??=
+          written === 0 ? this.#call(exchange, handle, bytes) : this.#callBehind(written, exchange, handle, bytes);
         // The handler may have closed the server.
         if (!this.rows.has(handle)) return this.#lost(handle, exchange ?? this.#exchange(handle, bytes), response, end);
         if (isLightResponse(response) && this.#simple(exchange, bytes, parser.start)) {
@@ -310,6 +311,31 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
 
   #exchange(handle: Handle, bytes: Uint8Array): Exchange {
     return exchangeFrom(this.#parser, bytes, this, handle, this.rows.serials[handle]);
+  }
+
+  /** Calls the handler, or the hook, while answers wait in the memory that it may write to as well. */
+  #callBehind(written: number, exchange: Exchange | undefined, handle: Handle, bytes: Uint8Array): unknown {
+    hold(written);
+    try {
+      return this.#call(exchange, handle, bytes);
+    } finally {
+      release(this.#out);
+    }
+  }
+
+  #admitBehind(
+    written: number,
+    exchange: Exchange,
+    handle: Handle,
+    length: number,
+    watched: boolean,
+  ): Refusal | undefined {
+    hold(written);
+    try {
+      return this.#admit.admit(exchange, handle, length, watched);
+    } finally {
+      release(this.#out);
+    }
   }
 
   #call(exchange: Exchange | undefined, handle: Handle, bytes: Uint8Array): unknown {

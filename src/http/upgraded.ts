@@ -4,7 +4,7 @@ import { lingerClose } from "../net/linger.ts";
 import type { Addr } from "../net/mod.ts";
 import { errnoError } from "../runtime/errno.ts";
 import type { HttpCounters } from "./counters.ts";
-import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
+import { freed, type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import type { Channel, Successor } from "./upgrade.ts";
 
 /**
@@ -194,7 +194,7 @@ class SocketChannel implements Channel {
     return this.#all.host.peerOf(this.handle);
   }
   get out(): Outgoing {
-    return this.#all.out;
+    return freed(this.#all.out);
   }
 
   sendOut(end: number): number {

@@ -3,6 +3,7 @@
  * standard's, and `instanceof` finds what it expects: the prototypes inherit the host's, all of whose members are here.
  */
 import { logError } from "../runtime/log.ts";
+import { callBegan, callEnded } from "../runtime/stall-clock.ts";
 import { hostPrototype } from "./host-globals.ts";
 
 /** What all events have. */
@@ -177,12 +178,15 @@ export class SocketEventTarget {
       if (listener.type !== type || listener.removed) continue;
       if (listener.once) this.#remove((one) => one === listener);
       if (ours !== undefined) ours.target = ours.currentTarget = this;
+      const before = callBegan(A_LISTENER);
       try {
         const { callback } = listener;
         if (typeof callback === "function") callback.call(this, event as never);
         else callback.handleEvent(event as never);
       } catch (error) {
         logError(`a WebSocket's "${type}" listener failed`, error);
+      } finally {
+        callEnded(A_LISTENER, before);
       }
       if (ours?.cancelBubble) break;
     }
@@ -230,4 +234,6 @@ export class SocketEventTarget {
 }
 
 const NO_LISTENERS: readonly Listener[] = [];
+/** Who holds up the thread, where a listener does. */
+const A_LISTENER = "a WebSocket's listener";
 Object.setPrototypeOf(SocketEventTarget.prototype, hostPrototype("WebSocket", EventTarget.prototype));

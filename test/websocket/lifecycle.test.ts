@@ -3,6 +3,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { counters } from "../../src/http/counters.ts";
 import { webSocketCounters } from "../../src/websocket/counters.ts";
+import { upgradeWebSocket } from "../../src/websocket/mod.ts";
+import { connect } from "../http/support/client.ts";
 import { closeFrame, frame, rawSocket } from "./support/raw.ts";
 import {
   clients,
@@ -14,6 +16,7 @@ import {
   messages,
   opening,
   sockets,
+  start,
   withSettings,
 } from "./support/server.ts";
 
@@ -217,6 +220,35 @@ test("answers to one read leave in order, whatever their sizes, with pongs and t
   assert.is(frames.at(-1)?.opcode, 8);
   raw.write(closeFrame(4000));
   await raw.end();
+});
+
+test("handlers of pipelined requests that send to a socket: neither answers nor messages suffer", async () => {
+  let socket: WebSocket | undefined;
+  let count = 0;
+  using server = start((request) => {
+    if (request.headers.has("upgrade")) {
+      const upgraded = upgradeWebSocket(request);
+      socket = upgraded.socket;
+      return upgraded.response;
+    }
+    count++;
+    for (let i = 0; i < 3; i++) socket?.send(`${count}.${i}`.padEnd(500 * count, "-"));
+    return new Response(`answer ${count}\n`);
+  });
+  using raw = await rawSocket(server.port);
+  await eventually(() => socket?.readyState === 1, "it is open");
+  using client = await connect(server.port);
+  client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(10));
+  const responses = await client.responses(10);
+  assert.equal(
+    responses.map(({ body }) => String(body)),
+    Array.from({ length: 10 }, (_, i) => `answer ${i + 1}\n`),
+  );
+  const frames = await raw.next(30);
+  for (const [i, { payload }] of frames.entries()) {
+    const n = Math.floor(i / 3) + 1;
+    assert.is(payload.toString(), `${n}.${i % 3}`.padEnd(500 * n, "-"));
+  }
 });
 
 test("a flood of pings by a client that does not read keeps one of them", async () => {
