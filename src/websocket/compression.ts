@@ -11,6 +11,8 @@ import type { Agreement } from "./extensions.ts";
 
 /** Below this a message is sent as it is: 20 µs for a few bytes of it. */
 const WORTH_FROM = 512;
+/** Nor above: everybody else would wait for 20 ms, and more. */
+const WORTH_TO = 1024 * 1024;
 /** What every compressed message ends with, and none is sent with (RFC 7692, 7.2.1). */
 const TAIL = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
 const EMPTY = new Uint8Array([0x00]);
@@ -40,7 +42,7 @@ export class Compression {
   }
 
   worthwhile(length: number): boolean {
-    return length >= WORTH_FROM;
+    return length >= WORTH_FROM && length <= WORTH_TO;
   }
 
   deflate(bytes: Uint8Array): Uint8Array {

@@ -8,25 +8,13 @@
  * (RFC 6455, 7.1.1). Whatever breaks, times out or must not be leads from any state to closed.
  */
 import { isUtf8 } from "node:buffer";
-import { SENDING } from "../../ffi/poller.ts";
 import type { Channel, Successor } from "../http/upgrade.ts";
 import * as code from "./close-codes.ts";
 import type { Compression } from "./compression.ts";
 import { type Ending, webSocketCounters } from "./counters.ts";
-import {
-  BINARY,
-  CLOSE,
-  CONTROL_MAX,
-  FIN,
-  HEAD_MAX,
-  headSize,
-  PING,
-  PONG,
-  RSV1,
-  TEXT,
-  writeFrameHead,
-} from "./frames.ts";
+import { BINARY, CLOSE, CONTROL_MAX, FIN, PING, PONG, RSV1, TEXT } from "./frames.ts";
 import { MessageReader, type MessageTarget } from "./message-reader.ts";
+import { MessageSender } from "./message-sender.ts";
 import type { WebSocketSettings } from "./settings.ts";
 
 export const CONNECTING = 0;
@@ -44,22 +32,17 @@ export interface Events {
   closed(code: number, reason: string, clean: boolean, error: Error | undefined): void;
 }
 
-/** Up to here a loop over char codes beats a call (src/http/simple-response.ts). */
-const SHORT = 64;
 const NOTHING = new Uint8Array(0);
 
-export class WebSocketConnection implements Successor, MessageTarget {
+export class WebSocketConnection extends MessageSender implements Successor, MessageTarget {
   readonly name = "websocket";
   readonly settings: WebSocketSettings;
   readonly events: Events;
   readonly compression: Compression | undefined;
   state = CONNECTING;
-  /** Bytes that wait to be sent. */
-  buffered = 0;
   readonly #idleTimeout: number;
   readonly #reader: MessageReader;
   #channel: Channel | undefined;
-  #blocked = false;
   /** Receiving stands: the program reads more slowly than the client sends, or the client does not read. */
   #held = false;
   #paused = false;
@@ -81,6 +64,7 @@ export class WebSocketConnection implements Successor, MessageTarget {
   #outstanding = 0;
 
   constructor(settings: WebSocketSettings, idleTimeout: number, events: Events, compression?: Compression) {
+    super();
     this.settings = settings;
     this.events = events;
     this.compression = compression;
@@ -100,10 +84,10 @@ export class WebSocketConnection implements Successor, MessageTarget {
     if (compression?.worthwhile(data.length)) {
       const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : data;
       const deflated = compression.deflate(bytes);
-      return this.#sendFrame(channel, FIN | RSV1 | (typeof data === "string" ? TEXT : BINARY), deflated);
+      return this.sendFrame(channel, FIN | RSV1 | (typeof data === "string" ? TEXT : BINARY), deflated);
     }
-    if (typeof data === "string") this.#sendText(channel, data);
-    else this.#sendFrame(channel, FIN | BINARY, data);
+    if (typeof data === "string") this.sendText(channel, data);
+    else this.sendFrame(channel, FIN | BINARY, data);
   }
 
   /** Sends a frame that others are sent as well. */
@@ -111,10 +95,7 @@ export class WebSocketConnection implements Successor, MessageTarget {
     const channel = this.#channel;
     if (this.state !== OPEN || channel === undefined) return;
     webSocketCounters.sent++;
-    if (frame.length <= channel.out.length) {
-      channel.out.set(frame);
-      this.#went(channel.sendOut(frame.length), frame.length);
-    } else this.#went(channel.send(frame, 0, frame.length), frame.length);
+    this.sendWhole(channel, frame);
   }
 
   /** Begins the closing handshake. `code` NO_STATUS sends a frame without one. */
@@ -154,7 +135,7 @@ export class WebSocketConnection implements Successor, MessageTarget {
     if (this.state === CLOSED) return channel.cut();
     this.#channel = channel;
     this.#began = true;
-    this.#blocked = sending;
+    this.blockedNow = sending;
     this.#heardAt = channel.now;
     webSocketCounters.opened++;
     webSocketCounters.open++;
@@ -186,22 +167,22 @@ export class WebSocketConnection implements Successor, MessageTarget {
   }
 
   sent(): void {
-    this.#blocked = false;
+    this.blockedNow = false;
     this.#blockedAt = 0;
     this.buffered = 0;
     if (this.state === CLOSED) return;
     const ping = this.#ping;
     this.#ping = undefined;
-    if (ping !== undefined) this.#sendControl(PONG, ping, 0, ping.length);
+    if (ping !== undefined) this.#control(PONG, ping, 0, ping.length);
     this.#receiveOrPause();
     this.#arm();
     this.events.drained();
   }
 
   blocked(bytes: number): void {
-    this.#blocked = true;
+    this.blockedNow = true;
     this.buffered += bytes;
-    this.#waits();
+    this.waits();
   }
 
   ended(): void {
@@ -241,8 +222,8 @@ export class WebSocketConnection implements Successor, MessageTarget {
   control(opcode: number, bytes: Uint8Array, start: number, end: number): void {
     if (opcode === CLOSE) return this.#closeReceived(bytes, start, end);
     if (opcode !== PING || this.#closeSent) return;
-    if (this.#blocked) this.#ping = bytes.slice(start, end);
-    else this.#sendControl(PONG, bytes, start, end);
+    if (this.blockedNow) this.#ping = bytes.slice(start, end);
+    else this.#control(PONG, bytes, start, end);
   }
 
   violated(status: number, reason: string): void {
@@ -301,88 +282,28 @@ export class WebSocketConnection implements Successor, MessageTarget {
 
   // ---- sending
 
-  #sendText(channel: Channel, text: string): void {
-    const { length } = text;
-    const { out } = channel;
-    // Larger messages than the lent memory holds get memory of their own.
-    if (length * 3 + HEAD_MAX > out.length) {
-      const size = Buffer.byteLength(text);
-      const frame = Buffer.allocUnsafeSlow(headSize(size) + size);
-      frame.write(text, writeFrameHead(frame, 0, FIN | TEXT, size), "utf8");
-      return this.#went(channel.send(frame, 0, frame.length), frame.length);
-    }
-    // Behind the head of an ASCII text of this length; where it turns out to be longer it may have to move.
-    const at = headSize(length);
-    let size = length <= SHORT ? writeAscii(out, at, text) : out.utf8Write(text, at);
-    if (size < 0) size = out.utf8Write(text, at);
-    const head = headSize(size);
-    if (head !== at) out.copyWithin(head, at, at + size);
-    writeFrameHead(out, 0, FIN | TEXT, size);
-    this.#went(channel.sendOut(head + size), head + size);
-  }
-
-  #sendFrame(channel: Channel, first: number, payload: Uint8Array): void {
-    const { length } = payload;
-    const head = headSize(length);
-    const { out } = channel;
-    if (head + length <= out.length) {
-      writeFrameHead(out, 0, first, length);
-      out.set(payload, head);
-      return this.#went(channel.sendOut(head + length), head + length);
-    }
-    writeFrameHead(out, 0, first, length);
-    this.#went(channel.sendOut(head), head);
-    if (this.state !== CLOSED) this.#went(channel.send(payload, 0, length), length);
-  }
-
-  #sendControl(opcode: number, bytes: Uint8Array, start: number, end: number): void {
-    const channel = this.#channel;
-    if (channel === undefined) return;
-    const { out } = channel;
-    const head = writeFrameHead(out, 0, FIN | opcode, end - start);
-    for (let i = start; i < end; i++) out[head + i - start] = bytes[i];
-    const size = head + end - start;
-    this.#went(channel.sendOut(size), size);
+  #control(opcode: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#channel !== undefined) this.sendControl(this.#channel, opcode, bytes, start, end);
   }
 
   #sendClose(status: number, reason: string): void {
     if (this.#closeSent) return;
     this.#closeSent = true;
-    if (status === code.NO_STATUS) return this.#sendControl(CLOSE, NOTHING, 0, 0);
+    if (status === code.NO_STATUS) return this.#control(CLOSE, NOTHING, 0, 0);
     const payload = Buffer.allocUnsafe(CONTROL_MAX);
     payload.writeUInt16BE(status, 0);
     // Cut between two characters where it is too long: those of ours never are.
     const size = 2 + payload.write(reason, 2, "utf8");
-    this.#sendControl(CLOSE, payload, 0, size);
+    this.#control(CLOSE, payload, 0, size);
   }
 
-  /** What became of `size` bytes. */
-  #went(result: number, size: number): void {
-    if (result === SENDING) {
-      this.#blocked = true;
-      this.buffered += size;
-      this.#waits();
-      if (this.buffered > this.settings.maxBuffered && this.state !== CLOSED) this.#unread();
-    } else if (result < 0 && this.state !== CLOSED) {
-      // Soon, not now: a program that sends does not expect to hear of the end before that returns.
-      const channel = this.#channel;
-      queueMicrotask(() => {
-        this.#over("lost", code.ABNORMAL, "", false, new Error("the connection broke"), () => channel?.cut());
-      });
-    }
-  }
-
-  #unread(): void {
+  protected sendingFailed(why: "lost" | "unread", error: Error): void {
     const channel = this.#channel;
-    const limit = this.settings.maxBuffered;
-    queueMicrotask(() => {
-      const error = new Error(`the client reads too slowly: more than ${limit} bytes wait for it`);
-      this.#over("unread", code.ABNORMAL, "", false, error, () => channel?.cut());
-    });
+    this.#over(why, code.ABNORMAL, "", false, error, () => channel?.cut());
   }
 
   /** Bytes wait: the client's clock runs, and one that sends on without reading is not read from either. */
-  #waits(): void {
+  protected waits(): void {
     if (this.#blockedAt === 0 && this.#channel !== undefined) {
       this.#blockedAt = this.#channel.now;
       this.#outstanding = this.#channel.outstanding();
@@ -441,7 +362,7 @@ export class WebSocketConnection implements Successor, MessageTarget {
       else if (silent >= this.#idleTimeout) return this.#silent();
       else if (silent >= this.#idleTimeout / 2 && this.#pingedAt <= this.#heardAt) {
         this.#pingedAt = now;
-        if (!this.#blocked) this.#sendControl(PING, NOTHING, 0, 0);
+        if (!this.blockedNow) this.#control(PING, NOTHING, 0, 0);
       }
     }
     this.#arm();
@@ -474,15 +395,4 @@ export class WebSocketConnection implements Successor, MessageTarget {
     if (this.#closingAt > 0) at = Math.min(at, this.#closingAt + this.settings.closeTimeout);
     channel.setDeadline(at === Number.POSITIVE_INFINITY ? 0 : Math.ceil(at));
   }
-}
-
-/** Returns the length of the text, or -1 when it is not ASCII. */
-function writeAscii(out: Uint8Array, at: number, text: string): number {
-  const { length } = text;
-  for (let i = 0; i < length; i++) {
-    const c = text.charCodeAt(i);
-    if (c > 0x7f) return -1;
-    out[at + i] = c;
-  }
-  return length;
 }
