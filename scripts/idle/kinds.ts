@@ -11,6 +11,13 @@ export interface Kind {
 const head = (method: string, path: string, ...fields: string[]): string =>
   [`${method} ${path} HTTP/1.1`, "Host: localhost", ...fields, "", ""].join("\r\n");
 
+const UPGRADE = [
+  "Upgrade: websocket",
+  "Connection: Upgrade",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+];
+
 export const kinds: Readonly<Record<string, Kind>> = {
   http: { title: "HTTP, after a request", sends: head("GET", "/"), answered: true },
   head: { title: "HTTP, 25 bytes of a head have come", sends: head("GET", "/").slice(0, 25), answered: false },
@@ -20,6 +27,16 @@ export const kinds: Readonly<Record<string, Kind>> = {
     answered: false,
   },
   events: { title: "HTTP, an event stream that is silent", sends: head("GET", "/events"), answered: true },
+  websocket: {
+    title: "WebSocket, after its handshake",
+    sends: head("GET", "/", ...UPGRADE),
+    answered: true,
+  },
+  compressed: {
+    title: "WebSocket that agreed to compression",
+    sends: head("GET", "/", ...UPGRADE, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"),
+    answered: true,
+  },
   raw: { title: "raw, a task in `await conn.read(p)`", sends: "hello", answered: true },
   readable: { title: "raw, a task in `for await (… of conn.readable)`", sends: "hello", answered: true },
 };
