@@ -60,8 +60,8 @@ export class WebSocketConnection extends MessageSender implements Successor, Mes
   #closingAt = 0;
   /** When the message began that is not whole yet. */
   #messageAt = 0;
-  /** What the client had not acknowledged when it was last looked at. */
-  #outstanding = 0;
+  /** How many bytes the client had acknowledged when it was last looked at. */
+  #taken = 0;
 
   constructor(settings: WebSocketSettings, idleTimeout: number, events: Events, compression?: Compression) {
     super();
@@ -139,6 +139,7 @@ export class WebSocketConnection extends MessageSender implements Successor, Mes
     this.#heardAt = channel.now;
     webSocketCounters.opened++;
     webSocketCounters.open++;
+    if (sending) this.waits();
     if (this.#early !== undefined) return this.#beginClosing(channel, ...this.#early);
     this.state = OPEN;
     this.#arm();
@@ -306,7 +307,7 @@ export class WebSocketConnection extends MessageSender implements Successor, Mes
   protected waits(): void {
     if (this.#blockedAt === 0 && this.#channel !== undefined) {
       this.#blockedAt = this.#channel.now;
-      this.#outstanding = this.#channel.outstanding();
+      this.#taken = this.given - this.#channel.outstanding();
       this.#arm();
     }
     this.#receiveOrPause();
@@ -333,7 +334,7 @@ export class WebSocketConnection extends MessageSender implements Successor, Mes
     const channel = this.#channel;
     if (channel === undefined) return;
     const { now } = channel;
-    const { closeTimeout, writeTimeout } = this.settings;
+    const { closeTimeout, writeTimeout, minRate } = this.settings;
     if (this.#closingAt > 0 && now - this.#closingAt >= closeTimeout) {
       const error = new Error("the client did not answer the close frame in time");
       return this.#over("unanswered", code.ABNORMAL, "", false, error, () => channel.cut());
@@ -347,13 +348,14 @@ export class WebSocketConnection extends MessageSender implements Successor, Mes
       }
     }
     if (this.#blockedAt > 0 && now - this.#blockedAt >= writeTimeout) {
-      const outstanding = channel.outstanding();
-      if (outstanding >= this.#outstanding) {
+      // What it takes is what its kernel acknowledges; at `minRate` it may go on.
+      const taken = this.given - channel.outstanding();
+      if (minRate === 0 || taken - this.#taken < (minRate * (now - this.#blockedAt)) / 1000) {
         const error = new Error("the client did not read what was sent to it in time");
         return this.#over("unread", code.ABNORMAL, "", false, error, () => channel.cut());
       }
       this.#blockedAt = now;
-      this.#outstanding = outstanding;
+      this.#taken = taken;
     }
     if (this.state === OPEN && this.#idleTimeout > 0) {
       const silent = now - this.#heardAt;

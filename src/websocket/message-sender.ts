@@ -14,6 +14,8 @@ export abstract class MessageSender {
   abstract readonly settings: WebSocketSettings;
   /** Bytes that wait to be sent. */
   buffered = 0;
+  /** Bytes that were given to the channel, all together. */
+  protected given = 0;
   /** What was sent last waits, or something before it. */
   protected blockedNow = false;
 
@@ -75,6 +77,7 @@ export abstract class MessageSender {
 
   /** What became of `size` bytes. */
   #went(result: number, size: number): void {
+    this.given += size;
     if (result === SENDING) {
       this.blockedNow = true;
       this.buffered += size;
