@@ -17,6 +17,7 @@ import {
   opening,
   sockets,
   start,
+  turns,
   withSettings,
 } from "./support/server.ts";
 
@@ -156,6 +157,34 @@ test("a client that does not read is cut after writeTimeout", async () => {
   socket?.send(new Uint8Array(12 << 20));
   assert.ok((socket?.bufferedAmount ?? 0) > 0);
   assert.match((await end)?.error ?? "", /did not read what was sent to it in time/);
+});
+
+test("a client that reads slowly, but at minRate, is not cut, however long it takes", async () => {
+  using _ = withSettings({ writeTimeout: 50, minRate: 1024, maxBuffered: 64 << 20 });
+  let socket: WebSocket | undefined;
+  let end: Promise<End> | undefined;
+  using server = sockets((one) => {
+    socket = one;
+    end = ending(one);
+  });
+  using raw = await rawSocket(server.port);
+  await eventually(() => socket?.readyState === 1, "it is open");
+  raw.client.socket.pause();
+  const size = 24 << 20;
+  socket?.send(new Uint8Array(size));
+  // A little at a time, for longer than several timeouts.
+  const began = performance.now();
+  let looks = 0;
+  while (raw.client.bytes.length < size && socket?.readyState === 1) {
+    raw.client.socket.resume();
+    await turns(1);
+    if (looks++ < 200) raw.client.socket.pause();
+    await turns(2);
+  }
+  assert.ok(performance.now() - began > 200, "longer than several timeouts");
+  assert.is(socket?.readyState, 1, "it is still open");
+  raw.write(closeFrame(1000));
+  assert.is((await end)?.code, 1000);
 });
 
 test("write waits until what it sent has left", async () => {
