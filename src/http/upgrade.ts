@@ -57,10 +57,22 @@ export interface Successor {
   closed(reason: unknown): void;
 }
 
+/** A request that may lead out of HTTP; an Exchange is one. */
+export interface Upgradable {
+  /** Settles when the answer has left, be it the upgrade or another one. */
+  readonly completed: Promise<void>;
+  /** Why it may not, as the request stands; undefined when it may. */
+  upgradeFault(): string | undefined;
+}
+
+export function isUpgradable(request: object | null): request is object & Upgradable {
+  return request !== null && "upgradeFault" in request;
+}
+
 /** What a handler's answer with status 101 stands for. */
 export interface Upgrade {
-  /** The request that it answers: an Exchange. */
-  readonly request: object;
+  /** The request that it answers. */
+  readonly request: Upgradable;
   readonly successor: Successor;
 }
 

@@ -1,7 +1,6 @@
 /** From a request to a WebSocket: `Deno.upgradeWebSocket`, and the same for a `WebSocketStream`. */
 import { incomingOf, switchingProtocols } from "../fetch/mod.ts";
-import { Exchange } from "../http/exchange.ts";
-import { promise } from "../http/upgrade.ts";
+import { isUpgradable, promise } from "../http/upgrade.ts";
 import { Compression } from "./compression.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { webSocketCounters } from "./counters.ts";
@@ -69,14 +68,9 @@ export function upgrade<S>(
     compression: settings.compression,
     windows: (bytes) => webSocketCounters.memory + bytes <= settings.memory,
   });
-  if (!(incoming instanceof Exchange)) {
-    throw new TypeError("upgradeWebSocket takes the request that the handler was given");
-  }
-  // RFC 9110, 7.8: HTTP/1.0 knows no upgrade; and one with a body has not been received yet.
-  if (incoming.head.startsWith("HTTP/1.0", incoming.fieldsStart - 10)) {
-    throw new HandshakeError("Invalid version: a WebSocket needs HTTP/1.1");
-  }
-  if (incoming.body !== undefined) throw new HandshakeError("Invalid request: one for a WebSocket has no body");
+  if (!isUpgradable(incoming)) throw new TypeError("upgradeWebSocket takes the request that the handler was given");
+  const fault = incoming.upgradeFault();
+  if (fault !== undefined) throw new HandshakeError(fault);
   const idle = options?.idleTimeout === undefined ? settings.idleTimeout : Number(options.idleTimeout) * 1000;
   const compression = agreement && new Compression(agreement);
   const [socket, connection] = make({
