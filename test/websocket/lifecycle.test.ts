@@ -2,6 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { counters } from "../../src/http/counters.ts";
+import { taskSources } from "../../src/runtime/tasks.ts";
 import { webSocketCounters } from "../../src/websocket/counters.ts";
 import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { connect } from "../http/support/client.ts";
@@ -337,6 +338,26 @@ test("what a listener throws is logged, and the others are told all the same", a
     assert.is((await raw.next(2))[1].payload.toString(), "b");
   });
   assert.match(log.join(), /broken listener/);
+});
+
+test("it is a task, and counted, as long as it is open", async () => {
+  const named = (): number => {
+    let count = 0;
+    for (const source of taskSources) source((name) => (count += Number(name === "websocket")));
+    return count;
+  };
+  const { opened, received, sent } = webSocketCounters;
+  using server = sockets(echo);
+  using raw = await rawSocket(server.port);
+  assert.is(named(), 1);
+  assert.is(webSocketCounters.open, 1);
+  raw.write(frame(1, "x"));
+  await raw.next(1);
+  raw.write(closeFrame(1000));
+  await raw.closeCode();
+  await eventually(() => named() === 0 && webSocketCounters.open === 0, "it is gone");
+  const counted = [webSocketCounters.opened - opened, webSocketCounters.received - received];
+  assert.equal([...counted, webSocketCounters.sent - sent], [1, 1, 1]);
 });
 
 test("both close at once", async () => {
