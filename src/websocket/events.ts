@@ -2,6 +2,7 @@
  * Events and their target, light: Node's own cost a microsecond and hundreds of bytes an event. They look like the
  * standard's, and `instanceof` finds what it expects: the prototypes inherit the host's, all of whose members are here.
  */
+import { describe, INSPECT } from "../fetch/inspect.ts";
 import { logError } from "../runtime/log.ts";
 import { callBegan, callEnded } from "../runtime/stall-clock.ts";
 import { hostPrototype } from "./host-globals.ts";
@@ -65,6 +66,12 @@ function eventClass(prototype: object) {
     stopPropagation(): void {}
     stopImmediatePropagation(): void {
       this[OURS] = true;
+    }
+
+    /** What is shown of it: the fields. The host's way to show an event takes only its own. */
+    [INSPECT](depth: number, options: object, inspect?: (value: unknown, options: object) => string): string {
+      const { target: _, currentTarget: __, [OURS]: ___, ...shown } = this;
+      return describe(this.constructor.name, shown, depth, options, inspect);
     }
   }
   Object.setPrototypeOf(SocketEvent.prototype, prototype);

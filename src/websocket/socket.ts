@@ -1,4 +1,5 @@
 /** The `WebSocket` of the standard (https://websockets.spec.whatwg.org), on the server's side as Deno gives it. */
+import { describe, INSPECT } from "../fetch/inspect.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { mayBeSent, NO_STATUS, NORMAL } from "./close-codes.ts";
 import type { Compression } from "./compression.ts";
@@ -161,6 +162,12 @@ export class ServerWebSocket extends SocketEventTarget {
       }
     });
     this.#queue = queue;
+  }
+
+  [INSPECT](depth: number, options: object, inspect?: (value: unknown, options: object) => string): string {
+    const { readyState, protocol, extensions, bufferedAmount, binaryType } = this;
+    const shown = { readyState, protocol, extensions, bufferedAmount, binaryType };
+    return describe("WebSocket", shown, depth, options, inspect);
   }
 
   /** @internal */

@@ -1,4 +1,5 @@
 // WebSockets as clients that others wrote see them.
+import { inspect } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { clients, echo, ending, eventually, messages, opening, sockets } from "./support/server.ts";
@@ -76,6 +77,31 @@ test("the server's socket is a WebSocket, and its events are events", async () =
   );
   client.close();
   await ending(client);
+});
+
+test("sockets and events can be shown, kept in collections and given fields", async () => {
+  const seen: unknown[] = [];
+  using server = sockets((socket) => {
+    socket.onmessage = async (event) => {
+      const named = Object.assign(socket, { user: 7 });
+      seen.push(inspect(event), inspect(socket), named.user, new Map([[socket, 1]]).get(socket), "nothing" in socket);
+      seen.push((await socket) === socket, JSON.stringify(socket));
+      socket.dispatchEvent(new Event("custom"));
+    };
+    socket.addEventListener("custom", ({ type }) => {
+      seen.push(type);
+      socket.close();
+    });
+  });
+  const client = new clients.ws(server.url.replace("http", "ws"));
+  const end = ending(client);
+  await opening(client);
+  client.send("hello");
+  await end;
+  const [event, socket, ...others] = seen;
+  assert.match(String(event), /^MessageEvent \{[\s\S]*data: 'hello'[\s\S]*\}$/);
+  assert.match(String(socket), /^WebSocket \{[\s\S]*readyState: 1[\s\S]*\}$/);
+  assert.equal(others, [7, 1, false, true, '{"user":7}', "custom"]);
 });
 
 test("binary messages are ArrayBuffers, as in Deno, until the program wants Blobs", async () => {
