@@ -55,6 +55,7 @@ export type { Server, ServerOptions } from "./types.ts";
 export {
   broadcast,
   type OpenedWebSocket,
+  type UpgradedWebSocket,
   type UpgradeWebSocketOptions,
   upgradeWebSocket,
   upgradeWebSocketStream,

@@ -10,4 +10,9 @@ export {
   WebSocketError,
   type WebSocketStreamUpgrade,
 } from "./stream.ts";
-export { type UpgradeWebSocketOptions, upgradeWebSocket, type WebSocketUpgrade } from "./upgrade.ts";
+export {
+  type UpgradedWebSocket,
+  type UpgradeWebSocketOptions,
+  upgradeWebSocket,
+  type WebSocketUpgrade,
+} from "./upgrade.ts";

@@ -18,11 +18,19 @@ export interface UpgradeWebSocketOptions {
   idleTimeout?: number;
 }
 
+/** A WebSocket, with what a server needs besides: to wait for clients that read slowly. */
+export interface UpgradedWebSocket extends WebSocket {
+  /** `send`, and waits until nothing is left to be sent. Rejects when the socket ends before. */
+  write(data: string | ArrayBufferLike | ArrayBufferView | Blob): Promise<void>;
+  /** Waits until nothing is left to be sent. */
+  drained(): Promise<void>;
+}
+
 export interface WebSocketUpgrade {
   /** To be returned by the handler. */
   response: Response;
   /** It opens when that has left. */
-  socket: WebSocket;
+  socket: UpgradedWebSocket;
 }
 
 /**
@@ -42,7 +50,7 @@ export function upgradeWebSocket(request: Request, options: UpgradeWebSocketOpti
     const socket = new ServerWebSocket(settings, idle, protocol, compression);
     const connection = connectionOf(socket);
     if (connection === undefined) throw new Error("a socket without a connection");
-    return [socket as unknown as WebSocket, connection];
+    return [socket as unknown as UpgradedWebSocket, connection];
   });
 }
 

@@ -191,13 +191,12 @@ test("a client that reads slowly, but at minRate, is not cut, however long it ta
 test("write waits until what it sent has left", async () => {
   let done = false;
   using server = sockets((socket) => {
-    const ours = socket as WebSocket & { write(data: unknown): Promise<void>; drained(): Promise<void> };
     socket.onopen = async () => {
       for (let i = 0; i < 60; i++) {
-        await ours.write(new Uint8Array(1 << 20).fill(i));
-        assert.is(ours.bufferedAmount, 0);
+        await socket.write(new Uint8Array(1 << 20).fill(i));
+        assert.is(socket.bufferedAmount, 0);
       }
-      await ours.drained();
+      await socket.drained();
       done = true;
       socket.close();
     };

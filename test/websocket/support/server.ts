@@ -3,6 +3,7 @@ import { WebSocket as WsClient } from "ws";
 import type { ServeOptions } from "../../../src/http/mod.ts";
 import {
   setWebSocketSettings,
+  type UpgradedWebSocket,
   type UpgradeWebSocketOptions,
   upgradeWebSocket,
   type WebSocketSettings,
@@ -14,7 +15,7 @@ export { eventually, logged, start, turns } from "../../http/support/server.ts";
 
 /** Serves with `opened` called for each socket. */
 export function sockets(
-  opened: (socket: WebSocket) => void,
+  opened: (socket: UpgradedWebSocket) => void,
   options: UpgradeWebSocketOptions = {},
   serveOptions: ServeOptions = {},
 ): TestServer {
