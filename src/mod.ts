@@ -52,6 +52,18 @@ export {
 export * from "./net/mod.ts";
 export { errors, type GoOptions, go, Task, taskCount, tasks } from "./runtime/mod.ts";
 export type { Server, ServerOptions } from "./types.ts";
+export {
+  broadcast,
+  type OpenedWebSocket,
+  type UpgradedWebSocket,
+  type UpgradeWebSocketOptions,
+  upgradeWebSocket,
+  upgradeWebSocketStream,
+  type WebSocketCloseInfo,
+  WebSocketError,
+  type WebSocketStreamUpgrade,
+  type WebSocketUpgrade,
+} from "./websocket/mod.ts";
 
 // A program that imports this can call `go`, which must find its request also after an await.
 trackRequests(true);

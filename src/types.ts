@@ -36,6 +36,17 @@ export interface ServerOptions extends LimitOptions {
   proxyProtocol?: boolean;
   /** Whose PROXY, Forwarded and X-Forwarded-* headers are believed: addresses and ranges. */
   trustProxy?: string | readonly string[];
+  /** How long a WebSocket may be silent (`"2m"`), a message take (`"30s"`), a closing handshake take (`"5s"`). */
+  wsIdleTimeout?: number | string;
+  wsMessageTimeout?: number | string;
+  wsCloseTimeout?: number | string;
+  /** How large a message or a frame may be, and what may wait for one client. @default {"16MiB"} each */
+  wsMaxMessageBytes?: number | string;
+  wsMaxFrameBytes?: number | string;
+  wsMaxBufferedBytes?: number | string;
+  /** Compresses messages where a client offers it, @default {"on"}, with windows of so much @default {"64MiB"} */
+  wsCompression?: "on" | "off";
+  wsMemory?: number | string;
   /** How long `fetch` waits: for a connection (`"5s"`), a head, a byte of a body (`"30s"` each). Also `"none"`. */
   fetchConnectTimeout?: number | string;
   fetchHeaderTimeout?: number | string;

@@ -4,6 +4,7 @@
 // wait again.
 import { getHeapStatistics } from "node:v8";
 import type { Conn } from "../../src/net/mod.ts";
+import type { upgradeWebSocket } from "../../src/websocket/mod.ts";
 
 // What V8 does by itself some time after a major collection, whenever that is: it collects, and gives back the memory
 // that it has for young objects (up to 32 MiB, whatever the number of connections).
@@ -18,6 +19,12 @@ const buffer = new Uint8Array(4096);
 const http = {
   h2c: true,
   async fetch(request: Request): Promise<Response> {
+    if (request.headers.has("upgrade")) {
+      const { Deno } = globalThis as unknown as { Deno: { upgradeWebSocket: typeof upgradeWebSocket } };
+      const { socket, response } = Deno.upgradeWebSocket(request);
+      socket.onmessage = (event) => socket.send(event.data);
+      return response;
+    }
     if (request.method === "POST") return new Response(await request.text());
     if (!request.url.endsWith("/events")) return new Response("Hello, world!");
     const silent = new ReadableStream<Uint8Array>({

@@ -34,6 +34,12 @@ const http2 = [
       .join(""),
   ),
 ].join("");
+const UPGRADE = [
+  "Upgrade: websocket",
+  "Connection: Upgrade",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+];
 
 export const kinds: Readonly<Record<string, Kind>> = {
   http: { title: "HTTP, after a request", sends: head("GET", "/"), answered: true },
@@ -45,6 +51,16 @@ export const kinds: Readonly<Record<string, Kind>> = {
   },
   events: { title: "HTTP, an event stream that is silent", sends: head("GET", "/events"), answered: true },
   http2: { title: "HTTP/2, after a request", sends: http2, answered: true },
+  websocket: {
+    title: "WebSocket, after its handshake",
+    sends: head("GET", "/", ...UPGRADE),
+    answered: true,
+  },
+  compressed: {
+    title: "WebSocket that agreed to compression",
+    sends: head("GET", "/", ...UPGRADE, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"),
+    answered: true,
+  },
   raw: { title: "raw, a task in `await conn.read(p)`", sends: "hello", answered: true },
   readable: { title: "raw, a task in `for await (… of conn.readable)`", sends: "hello", answered: true },
 };

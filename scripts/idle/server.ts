@@ -6,7 +6,18 @@ import { fileURLToPath } from "node:url";
 import { processTree } from "../bench/cpu.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const PATIENT = ["--idle-timeout", "1h", "--read-header-timeout", "1h", "--read-timeout", "1h", "--min-rate", "0"];
+const PATIENT = [
+  "--idle-timeout",
+  "1h",
+  "--read-header-timeout",
+  "1h",
+  "--read-timeout",
+  "1h",
+  "--min-rate",
+  "0",
+  "--ws-idle-timeout",
+  "1h",
+];
 const living = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of living) child.kill("SIGKILL");

@@ -19,6 +19,7 @@ import { httpFamilies } from "./metrics/http.ts";
 import { LoopDelay } from "./metrics/loop-delay.ts";
 import { processFamilies } from "./metrics/process.ts";
 import { runtimeFamilies } from "./metrics/runtime.ts";
+import { webSocketFamilies } from "./metrics/websocket.ts";
 import { type ConfigEntry, pages } from "./pages.ts";
 import { Readiness, type ReadyChecks } from "./ready.ts";
 import { Reserve } from "./reserve.ts";
@@ -93,6 +94,7 @@ export async function openAdmin({ address, insecure, ready, config, threads }: A
   const families = [
     ...httpFamilies(counters, servers),
     ...clientFamilies(),
+    ...webSocketFamilies(),
     ...runtimeFamilies(),
     ...processFamilies(delay),
   ];

@@ -11,6 +11,7 @@ import { setFetchSettings } from "../client/settings.ts";
 import type { Listener } from "../net/mod.ts";
 import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { announce, logLine } from "../runtime/log.ts";
+import { setWebSocketSettings } from "../websocket/settings.ts";
 import { addressAsked, chooseAddresses, displayAddress, type ListenAddress } from "./address.ts";
 import { type Beside, checkBeside, ofProgram, programLoaded, standBeside } from "./beside.ts";
 import { type Effects, watchEffects } from "./effects.ts";
@@ -69,7 +70,7 @@ export async function loadAndStart(
   await installGlobals();
   const levels = [flags, environmentLevel()];
   const early = resolve(levels);
-  limitFetch(early);
+  limitRest(early);
   // A child of `run --watch` has its parent for a supervisor.
   const { thread } = settings;
   const stand = thread?.beside ?? ((resolved: Resolved) => standBeside(resolved, settings.open === undefined));
@@ -112,8 +113,8 @@ async function installGlobals(): Promise<void> {
   installDeno();
 }
 
-/** What the program's own requests keep to. */
-function limitFetch({ settings }: Resolved): void {
+/** What the program's WebSockets and its own requests keep to. */
+function limitRest({ settings }: Resolved): void {
   setFetchSettings({
     connectTimeout: settings.fetchConnectTimeout,
     headerTimeout: settings.fetchHeaderTimeout,
@@ -121,6 +122,18 @@ function limitFetch({ settings }: Resolved): void {
     idleTimeout: settings.fetchIdleTimeout,
     maxIdlePerHost: settings.fetchMaxIdlePerHost,
     maxIdle: settings.fetchMaxIdle,
+  });
+  setWebSocketSettings({
+    idleTimeout: settings.wsIdleTimeout,
+    messageTimeout: settings.wsMessageTimeout,
+    closeTimeout: settings.wsCloseTimeout,
+    writeTimeout: settings.writeTimeout,
+    minRate: settings.minRate,
+    maxMessage: settings.wsMaxMessageBytes,
+    maxFrame: settings.wsMaxFrameBytes,
+    maxBuffered: settings.wsMaxBufferedBytes,
+    compression: settings.wsCompression === "on",
+    memory: settings.wsMemory,
   });
 }
 
@@ -132,7 +145,7 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
   const levels = [...start.levels, fromFile];
   // Most files say nothing.
   const resolved = Object.keys(fromFile.values).length === 0 ? start.early : resolve(levels);
-  limitFetch(resolved);
+  limitRest(resolved);
   const warnings = await warningsOf(resolved, levels, offer.options, file);
   if (print !== undefined) {
     chooseAddresses(resolved);

@@ -193,9 +193,10 @@ function names(ready: unknown): readonly CheckName[] | undefined {
 }
 
 async function families(): Promise<readonly Family[]> {
-  const [http, client, runtimes, processes, delay, { servers }, { runtime }] = await Promise.all([
+  const [http, client, sockets, runtimes, processes, delay, { servers }, { runtime }] = await Promise.all([
     import("../admin/metrics/http.ts"),
     import("../admin/metrics/client.ts"),
+    import("../admin/metrics/websocket.ts"),
     import("../admin/metrics/runtime.ts"),
     import("../admin/metrics/process.ts"),
     import("../admin/metrics/loop-delay.ts"),
@@ -207,6 +208,7 @@ async function families(): Promise<readonly Family[]> {
   const all = [
     ...http.httpFamilies(counters, servers),
     ...client.clientFamilies(),
+    ...sockets.webSocketFamilies(),
     ...runtimes.runtimeFamilies(),
     ...processes.processFamilies(late),
   ];

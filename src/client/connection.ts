@@ -10,6 +10,7 @@ import type { LightBody } from "../fetch/mod.ts";
 import { EarlyInput } from "../http/early-input.ts";
 import { type BodyOwner, IncomingBody } from "../http/incoming-body.ts";
 import { outgoingBuffer } from "../http/outgoing.ts";
+import { freed } from "../net/lent.ts";
 import { errnoError } from "../runtime/errno.ts";
 import type { Runtime } from "../runtime/turn.ts";
 import { closedEarly, cutShort, fetchFailed, malformed, timedOut } from "./errors.ts";
@@ -114,7 +115,7 @@ export class ClientConnection implements BodyOwner {
     this.#touched = false;
     this.#interim = 0;
     const { poller, now } = this.#runtime;
-    const out = outgoingBuffer(poller.outgoing);
+    const out = freed(outgoingBuffer(poller.outgoing));
     let end = 0;
     if (typeof head !== "string") {
       out.set(head);

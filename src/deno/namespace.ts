@@ -5,6 +5,7 @@
 import { createHttpClient, HttpClient } from "../client/http-client.ts";
 import * as net from "../net/mod.ts";
 import { errors } from "../runtime/errors.ts";
+import { upgradeWebSocket } from "../websocket/mod.ts";
 import * as command from "./command.ts";
 import { environment } from "./environment.ts";
 import { files } from "./files.ts";
@@ -26,6 +27,7 @@ export function makeNamespace(): object {
     listenDatagram: net.listenDatagram,
     createHttpClient,
     HttpClient,
+    upgradeWebSocket,
     errors,
     env: environment,
     ...files,

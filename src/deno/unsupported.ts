@@ -7,7 +7,6 @@ export const unsupportedMembers: Readonly<Record<string, string>> = {
   listenTls: "TLS comes with a later version; let a proxy in front of the server speak it",
   startTls: "TLS comes with a later version; node:tls works",
   serveHttp: "use Deno.serve",
-  upgradeWebSocket: "WebSocket comes with a later version",
   dlopen: "use npm's koffi",
   UnsafeCallback: "use npm's koffi",
   UnsafePointer: "use npm's koffi",

@@ -7,7 +7,7 @@ export { isForeignResponse, toLightResponse } from "./foreign.ts";
 export { HeadFields } from "./head.ts";
 export { Headers } from "./headers.ts";
 export { fetch, fetchByHost, install, type Network } from "./install.ts";
-export { type IncomingRequest, type NetworkCall, Request, requestFrom } from "./request.ts";
+export { type IncomingRequest, incomingOf, type NetworkCall, Request, requestFrom } from "./request.ts";
 export {
   type IncomingResponse,
   isLightResponse,
@@ -21,5 +21,6 @@ export {
   responseFrom,
   responseStatus,
   responseStatusText,
+  switchingProtocols,
 } from "./response.ts";
 export { takeUser } from "./user.ts";

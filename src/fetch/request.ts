@@ -53,6 +53,8 @@ export let requestFrom: (incoming: IncomingRequest) => Request;
 /** What the host's `fetch` needs to send a Request of ours; takes its body. Null for any other value. */
 export let takeForFetch: (input: unknown) => { url: string; init: RequestInit } | null;
 
+/** What the server knows of a Request, or of the one that it was made of; null where it came from no network. */
+export let incomingOf: (request: unknown) => IncomingRequest | null;
 /** True for a Request of ours. */
 export let isOwnRequest: (input: unknown) => input is Request;
 /** Whether only the host's `fetch` can do what a Request asks for. */
@@ -194,6 +196,10 @@ export class Request implements globalThis.Request {
         init.duplex = "half";
       }
       return { url: input.url, init };
+    };
+    incomingOf = (input) => {
+      if (typeof input !== "object" || input === null || !(#incoming in input)) return null;
+      return input.#incoming ?? incomingOf(input.#follows);
     };
     isOwnRequest = (input): input is Request => typeof input === "object" && input !== null && #options in input;
     needsHost = (request) => {

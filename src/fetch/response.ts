@@ -57,6 +57,8 @@ const ERROR = 4;
 
 // The functions that see the private fields; assigned in the class's static block, so that a call costs a field read.
 
+/** A response of status 101, which the constructor refuses to make. */
+export let switchingProtocols: (fields: string[]) => Response;
 /** The Response of a response from the network. Its headers are immutable; bytes are its own from here on. */
 export let responseFrom: (incoming: IncomingResponse, body: null | Uint8Array | NetworkBody) => Response;
 /** True for a Response of ours, false for a native one and everything else. */
@@ -156,6 +158,12 @@ export class Response implements globalThis.Response {
 
   static {
     isLightResponse = (x): x is Response => typeof x === "object" && x !== null && #source in x;
+    switchingProtocols = (fields) => {
+      const response = new Response();
+      response.#status = 101;
+      response.#fields = fields;
+      return response;
+    };
     responseFrom = (incoming, body) => {
       const response = new Response();
       response.#incoming = incoming;

@@ -41,6 +41,13 @@ export abstract class ConnectionInput extends ConnectionClocks {
     this.headBegan(fresh);
   }
 
+  /** What waits, for whoever carries on where HTTP ends. */
+  protected takeInput(): EarlyInput | undefined {
+    const input = this.#looping ? undefined : this.#input;
+    this.#input = undefined;
+    return input;
+  }
+
   protected forgetInput(): void {
     this.#input = undefined;
   }

@@ -15,6 +15,7 @@ import type { RequestLimits } from "./limits.ts";
 import { headLength } from "./response-head.ts";
 import { ResponseSender } from "./response-sender.ts";
 import { dropResponse } from "./sendable.ts";
+import type { Successor } from "./upgrade.ts";
 
 /** What a connection asks of its server. */
 export interface ConnectionHost extends ClockHost {
@@ -45,6 +46,8 @@ export interface ConnectionHost extends ClockHost {
   hadItsLast(handle: Handle): boolean;
   /** A limit fired: it is counted, and said now and then. */
   fired(limit: LimitName, handle: Handle, what: string): void;
+  /** What the connection carries from here on is its successor's; `sending`: our last bytes wait to be sent. */
+  switched(connection: HttpConnection, successor: Successor, sending: boolean): void;
   /** A request has ended, well or not. */
   exchangeEnded(connection: HttpConnection, exchange: Exchange, aborted: boolean): void;
 }
@@ -80,6 +83,8 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
   #closeWhenSent = false;
   #drained: PromiseWithResolvers<void> | undefined;
   #sender: ResponseSender | undefined;
+  /** Who carries on, once HTTP has ended here. */
+  successor: Successor | undefined;
   /** The exchange that is answered with an error. */
   #recovering: Exchange | undefined;
 
@@ -360,6 +365,21 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
       this.body = undefined;
     }
     this.#next();
+  }
+
+  /** The head of a 101 is out, or waits to be sent: HTTP ends here (RFC 9110, 7.8). */
+  switchTo(exchange: Exchange, successor: Successor, sending: boolean): void {
+    exchange.finish();
+    this.host.exchangeEnded(this, exchange, false);
+    this.exchange = undefined;
+    this.#sender = undefined;
+    this.#closed = true;
+    this.stopClocks();
+    const early = this.takeInput();
+    this.successor = successor;
+    this.host.switched(this, successor, sending);
+    if (early !== undefined) successor.received(early.bytes, early.start, early.end);
+    if (this.#peerEnded) successor.ended();
   }
 
   /** Decides, before the head is written, whether the connection can go on after this response. */

@@ -26,6 +26,8 @@ import { defaultLimits, type Limits } from "./limits.ts";
 import { observer } from "./observer.ts";
 import type { OtherConnection } from "./protocol.ts";
 import { known, type ServerState } from "./servers.ts";
+import type { Successor } from "./upgrade.ts";
+import { Upgraded, type UpgradedHost } from "./upgraded.ts";
 
 /** When it is looked again for connections that wait, though nothing of ours has closed: as the poller does it. */
 const STOP_AGAIN_MS = 100;
@@ -43,7 +45,7 @@ export interface ConnectionSettings {
   readonly tls?: TlsContext | undefined;
 }
 
-export abstract class Connections implements Drainable, ServerState, ProxyGateOwner, TlsOwner {
+export abstract class Connections implements Drainable, ServerState, ProxyGateOwner, TlsOwner, UpgradedHost {
   /** What its connections are read and written through. */
   readonly poller: Transport;
   readonly limits: Limits;
@@ -67,6 +69,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   readonly #admission: Admission;
   /** With an access log: who the clients are, asked while the kernel still knows. */
   readonly #peers = new Map<Handle, Addr>();
+  /** Those that have left HTTP; made for the first of them. */
+  #upgraded: Upgraded | undefined;
   #listening = true;
   /** Connections come with their first bytes. */
   #spoke = false;
@@ -155,6 +159,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       visit("http connection", now - this.rows.openedAt[handle]);
       const connection = this.rows.active[handle];
       if (connection?.exchange !== undefined) visit("http request", now - connection.startedAt);
+      const upgraded = this.#upgraded?.get(handle);
+      if (upgraded !== undefined) visit(upgraded.successor.name, now - upgraded.openedAt);
     }
     for (const other of this.others.values()) other.visitRequests((began) => visit("http request", now - began));
     for (const began of this.abandoned.values()) visit("http request, given up on", now - began);
@@ -176,9 +182,11 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       // begun a head has its own time for it.
       for (const handle of this.rows.handles()) {
         const other = this.others.get(handle);
+        const idle = this.rows.active[handle] === undefined && this.#upgraded?.get(handle) === undefined;
         if (other !== undefined) other.drain(true);
-        else if (this.rows.active[handle] === undefined) this.#graceUntil(handle, this.limits.drainIdle);
+        else if (idle) this.#graceUntil(handle, this.limits.drainIdle);
       }
+      this.#upgraded?.drain();
       this.#runtime.schedule();
     }
     if (this.listener.takeWaiting()) this.#endListening();
@@ -200,7 +208,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   cutAll(): number {
     let cut = 0;
     for (const handle of this.rows.handles()) {
-      const requests = this.others.get(handle)?.requests ?? (this.rows.active[handle]?.exchange === undefined ? 0 : 1);
+      const one = this.rows.active[handle]?.exchange === undefined && this.#upgraded?.get(handle) === undefined ? 0 : 1;
+      const requests = this.others.get(handle)?.requests ?? one;
       if (requests === 0) continue;
       cut += requests;
       this.fired("drainTimeout", handle, "was not done by the end of the drain");
@@ -225,8 +234,35 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       if (connection?.unframed) this.resetAtClose(handle);
       connection?.closeWith(reason);
       this.others.get(handle)?.closeWith(reason);
+      this.#upgraded?.closing(handle, reason);
       this.closeNow(handle);
     }
+  }
+
+  // ---- connections that leave HTTP
+
+  /** The handle's bytes are the successor's from here on; `sending`: the 101 waits to be sent. */
+  protected handOver(handle: Handle, successor: Successor, sending: boolean): void {
+    this.#upgraded ??= new Upgraded(this);
+    this.rows.active[handle] = undefined;
+    this.#upgraded.add(handle, successor, sending);
+    if (this.#ending) successor.drain();
+  }
+
+  peerOf(handle: Handle): Addr {
+    return this.remoteAddress(handle, this.rows.serials[handle]);
+  }
+
+  leaving(handle: Handle): void {
+    this.#tls?.release(handle, true);
+  }
+  closeUpgraded(handle: Handle, reset: boolean): void {
+    if (reset) this.resetAtClose(handle);
+    this.closeNow(handle);
+  }
+
+  forgetUpgraded(handle: Handle): void {
+    this.#forget(handle);
   }
 
   // ---- one connection
@@ -240,6 +276,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     // After an internal error the runtime has closed the handle of a connection that we still know.
     if (this.rows.has(handle)) {
       this.rows.active[handle]?.closeWith();
+      this.#upgraded?.closing(handle, serverEnded("failed"));
       this.rows.forget(handle);
       this.#forgetOther(handle);
       this.gate?.forget(handle);
@@ -369,6 +406,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   #forget(handle: Handle): void {
     this.rows.forget(handle);
     this.#forgetOther(handle);
+    this.#upgraded?.forget(handle);
     this.gate?.forget(handle);
     if (this.#peers.size > 0) this.#peers.delete(handle);
     this.#admission.closed();

@@ -12,6 +12,7 @@ import type { IncomingBody } from "./incoming-body.ts";
 import type { RequestLimits } from "./limits.ts";
 import type { HeadParser } from "./parser.ts";
 import { authorityOf, forwardedUrl, requestUrl } from "./request-url.ts";
+import type { Upgradable } from "./upgrade.ts";
 
 /** What a handler is told beside the request. */
 export interface ServeHandlerInfo<A extends Addr = Addr> {
@@ -53,7 +54,7 @@ export interface ExchangeHost {
   remoteAddress(handle: Handle, serial: number): Addr;
 }
 
-export class Exchange implements IncomingRequest {
+export class Exchange implements IncomingRequest, Upgradable {
   readonly method: string;
   readonly head: string;
   readonly fieldsStart: number;
@@ -185,6 +186,12 @@ export class Exchange implements IncomingRequest {
       this.#settle();
     }
     return this.#completed.promise;
+  }
+
+  /** RFC 9110, 7.8: HTTP/1.0 knows no upgrade, and a body would have to come first. */
+  upgradeFault(): string | undefined {
+    if (this.head.startsWith("HTTP/1.0", this.fieldsStart - 10)) return "Invalid version: an upgrade needs HTTP/1.1";
+    return this.body === undefined ? undefined : "Invalid request: one for an upgrade has no body";
   }
 
   /** The response has been sent. */

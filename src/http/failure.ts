@@ -5,6 +5,12 @@ import { isThenable } from "./connection.ts";
 
 export type ErrorHandler = (error: unknown) => Response | Promise<Response>;
 
+/** What a handler may throw, or let through, that is the client's fault: answered so, and nothing to fill a log with. */
+export abstract class ClientFault extends TypeError {
+  /** The answer, where the program's `onError` makes none. */
+  abstract response(): Response;
+}
+
 /** The response to an error; `what` failed. Its promise never rejects, and what it gives is always a Response. */
 export function failureResponse(
   error: unknown,
@@ -13,6 +19,7 @@ export function failureResponse(
   what = "the handler failed",
 ): Response | Promise<Response> {
   if (onError === undefined) {
+    if (error instanceof ClientFault) return error.response();
     logError(what, error, { request_id: requestId });
     return internalError();
   }

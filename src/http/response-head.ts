@@ -242,7 +242,11 @@ function find(
   let dated = false;
   let identified = false;
   for (let i = 0; i < fields.length; i += 2) {
-    if (OURS.has(fields[i])) continue;
+    if (OURS.has(fields[i])) {
+      // RFC 9110, 15.5.22 and 7.8: what to upgrade to is said with a 426, and is for this connection.
+      if (status === 426 && fields[i] === "upgrade") text += `upgrade: ${fields[i + 1]}\r\nconnection: upgrade\r\n`;
+      continue;
+    }
     if (fields[i] === "date") dated = true;
     else if (fields[i] === "x-request-id") identified = true;
     text += `${fields[i]}: ${fields[i + 1].replace(CONTROLS, " ")}\r\n`;

@@ -22,6 +22,7 @@ import { CHUNKED, UNFRAMED, writeHead } from "./response-head.ts";
 import { announcedLength, lightResponse } from "./sendable.ts";
 import { isBodiless, persistence, writeSimple } from "./simple-response.ts";
 import { StreamPump } from "./stream-pump.ts";
+import { promised, writeSwitch } from "./upgrade.ts";
 
 export class ResponseSender {
   readonly #connection: HttpConnection;
@@ -62,6 +63,7 @@ export class ResponseSender {
       this.#connection.recover(this.#exchange, error);
       return;
     }
+    if (responseStatus(response) === 101) return this.#switch(response);
     const head = this.#exchange.method === "HEAD";
     if (!head && !(responseBody(response) instanceof ReadableStream)) {
       const { host } = this.#connection;
@@ -92,6 +94,24 @@ export class ResponseSender {
       () => this.#connection.finished(this.#exchange),
       (error: unknown) => this.#failed(error),
     );
+  }
+
+  /** HTTP ends here, and another protocol carries on, if the handler has said which. */
+  #switch(response: Response): void {
+    const connection = this.#connection;
+    const upgrade = promised(response);
+    if (upgrade?.request !== this.#exchange) {
+      return connection.recover(this.#exchange, new TypeError("a response with status 101 answers another request"));
+    }
+    markBodyUsed(response);
+    const end = writeSwitch(this.#output.out, responseFields(response) ?? [], this.#exchange.requestId);
+    if (end < 0) return connection.recover(this.#exchange, new TypeError("the response's head is too large"));
+    this.begun = true;
+    connection.responding(101);
+    connection.sending(end);
+    const result = connection.host.poller.sendOutgoing(connection.handle, 0, end);
+    if (result < 0) return connection.broken(result);
+    connection.switchTo(this.#exchange, upgrade.successor, result === SENDING);
   }
 
   async #send(response: Response, head: boolean): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import { type Handle, SENDING, type Sink } from "../../ffi/poller.ts";
 import { isLightResponse, requestFrom, responseStatus } from "../fetch/mod.ts";
+import { hold, release } from "../net/lent.ts";
 import type { Addr, Listener } from "../net/mod.ts";
 import { callPlain } from "../runtime/call-site.ts";
 import { errnoError } from "../runtime/errno.ts";
@@ -25,6 +26,7 @@ import type { LimitsHook } from "./request-limits.ts";
 import { headLength } from "./response-head.ts";
 import { writeError, writeSimple } from "./simple-response.ts";
 import { methodRow, rowOf, tally, tallyRefused } from "./tally.ts";
+import type { Successor } from "./upgrade.ts";
 
 export type Handler<A extends Addr = Addr> = (
   request: Request,
@@ -184,7 +186,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
       let response: unknown;
       if (exchange !== undefined && (looks || length > this.limits.maxBodyBytes)) {
         try {
-          const refusal = this.#admit.admit(exchange, handle, length, watched);
+          const refusal = this.#admitBehind(written, exchange, handle, length, watched);
           if (refusal !== undefined) {
             this.#refuse(handle, written, refusal, exchange);
             return end;
@@ -195,7 +197,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
       }
       if (length === 0) {
         at = head;
-        response ??= this.#call(exchange, handle, bytes);
+        response ??=
+          written === 0 ? this.#call(exchange, handle, bytes) : this.#callBehind(written, exchange, handle, bytes);
         // The handler may have closed the server.
         if (!this.rows.has(handle)) return this.#lost(handle, exchange ?? this.#exchange(handle, bytes), response, end);
         if (isLightResponse(response) && this.#simple(exchange, bytes, parser.start)) {
@@ -232,7 +235,10 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
         connection.checkSize();
       }
       connection.settle(late, response);
-      if (connection.busy) return connection.closed ? end : at;
+      if (!connection.busy) continue;
+      // What came behind a request that has led out of HTTP is for who carries on.
+      if (at < end) connection.successor?.received(bytes, at, end);
+      return connection.closed ? end : at;
     }
     if (written > 0) this.#send(handle, written);
     return at;
@@ -261,6 +267,10 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     const received = exchange.body?.received ?? 0;
     const { counters } = this;
     noteRequest(counters, watched, exchange, startedAt, status, received, sentBytes, headBytes, aborted, minor);
+  }
+
+  switched(connection: HttpConnection, successor: Successor, sending: boolean): void {
+    this.handOver(connection.handle, successor, sending);
   }
 
   finish(connection: HttpConnection, clean: boolean): void {
@@ -359,6 +369,31 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
 
   #exchange(handle: Handle, bytes: Uint8Array): Exchange {
     return exchangeFrom(this.#parser, bytes, this, handle, this.rows.serials[handle]);
+  }
+
+  /** Calls the handler, or the hook, while answers wait in the memory that it may write to as well. */
+  #callBehind(written: number, exchange: Exchange | undefined, handle: Handle, bytes: Uint8Array): unknown {
+    hold(this.#out, written);
+    try {
+      return this.#call(exchange, handle, bytes);
+    } finally {
+      release(this.#out);
+    }
+  }
+
+  #admitBehind(
+    written: number,
+    exchange: Exchange,
+    handle: Handle,
+    length: number,
+    watched: boolean,
+  ): Refusal | undefined {
+    hold(this.#out, written);
+    try {
+      return this.#admit.admit(exchange, handle, length, watched);
+    } finally {
+      release(this.#out);
+    }
   }
 
   #call(exchange: Exchange | undefined, handle: Handle, bytes: Uint8Array): unknown {

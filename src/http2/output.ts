@@ -6,6 +6,7 @@
  */
 import { type Handle, SENDING, type Transport } from "../../ffi/poller.ts";
 import { outgoingBuffer } from "../http/outgoing.ts";
+import { freed } from "../net/lent.ts";
 import {
   CONTINUATION,
   DATA,
@@ -141,7 +142,7 @@ export class Output {
     const host = this.#host;
     let spent = 0;
     while (!this.blocked && !host.closed) {
-      const out = outgoingBuffer(host.poller.outgoing);
+      const out = freed(outgoingBuffer(host.poller.outgoing));
       let at = this.#end;
       let result: number;
       if (at > out.length) {

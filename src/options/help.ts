@@ -13,6 +13,7 @@ const titles: Readonly<Record<Group, string>> = {
   logs: "Logs",
   tls: "TLS",
   proxy: "Behind a proxy",
+  websocket: "WebSockets",
   fetch: "Outgoing requests",
   tasks: "Tasks",
 };

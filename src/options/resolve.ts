@@ -26,6 +26,14 @@ export interface Settings extends Limits {
   tlsPassphraseFile: string | undefined;
   proxyProtocol: boolean;
   trustProxy: readonly string[];
+  wsIdleTimeout: number;
+  wsMessageTimeout: number;
+  wsCloseTimeout: number;
+  wsMaxMessageBytes: number;
+  wsMaxFrameBytes: number;
+  wsMaxBufferedBytes: number;
+  wsCompression: "on" | "off";
+  wsMemory: number;
   fetchConnectTimeout: number;
   fetchHeaderTimeout: number;
   fetchBodyTimeout: number;

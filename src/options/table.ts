@@ -16,6 +16,7 @@ export type Group =
   | "logs"
   | "tls"
   | "proxy"
+  | "websocket"
   | "fetch"
   | "tasks"
   | "threads";
@@ -342,6 +343,79 @@ const restTable = [
     wants: "an address or a range like 10.0.0.0/8",
     says: "whose PROXY, Forwarded and X-Forwarded-* headers are believed: 10.0.0.0/8,::1",
     section: "operations.md#behind-a-proxy",
+  },
+  {
+    name: "wsIdleTimeout",
+    group: "websocket",
+    kind: "duration",
+    default: 120_000,
+    bounds: timeout,
+    says: "without a word from a client, which is asked at half of it",
+    section: "websocket.md#time",
+  },
+  {
+    name: "wsMessageTimeout",
+    group: "websocket",
+    kind: "duration",
+    default: 30_000,
+    bounds: timeout,
+    says: "until a message that has begun is whole, longer while it keeps --min-rate",
+    section: "websocket.md#time",
+  },
+  {
+    name: "wsCloseTimeout",
+    group: "websocket",
+    kind: "duration",
+    default: 5_000,
+    bounds: timeout,
+    says: "how long a client may take to answer our close frame",
+    section: "websocket.md#time",
+  },
+  {
+    name: "wsMaxMessageBytes",
+    group: "websocket",
+    kind: "size",
+    default: 16 * MIB,
+    // A message is kept until it is whole: there is always a bound.
+    bounds: { min: 125, max: 1024 * MIB },
+    says: "a message, decompressed",
+    section: "websocket.md#size",
+  },
+  {
+    name: "wsMaxFrameBytes",
+    group: "websocket",
+    kind: "size",
+    default: 16 * MIB,
+    bounds: { min: 125, max: 1024 * MIB },
+    says: "a frame, of which a message may have many",
+    section: "websocket.md#size",
+  },
+  {
+    name: "wsMaxBufferedBytes",
+    group: "websocket",
+    kind: "size",
+    default: 16 * MIB,
+    bounds: { min: 1024, max: 1024 * MIB * MIB, none: true },
+    says: "what may wait for one client that does not read; it is cut beyond",
+    section: "websocket.md#back-pressure",
+  },
+  {
+    name: "wsCompression",
+    group: "websocket",
+    kind: "choice",
+    default: "on",
+    choices: ["on", "off"],
+    says: "compress messages where a client offers it",
+    section: "websocket.md#compression",
+  },
+  {
+    name: "wsMemory",
+    group: "websocket",
+    kind: "size",
+    default: 64 * MIB,
+    bounds: { min: 1024, max: 1024 * MIB * MIB, zero: "no windows are kept", none: true },
+    says: "what the windows of compression may take, for each thread",
+    section: "websocket.md#compression",
   },
   {
     name: "fetchConnectTimeout",

@@ -9,6 +9,7 @@
  */
 import { openSsl, PEER_CLOSED, type Pointer, WANTS_READING } from "../../ffi/openssl.ts";
 import { type Handle, type Poller, SENDING, SENT, type Sink, type Transport } from "../../ffi/poller.ts";
+import { freed } from "../net/lent.ts";
 import type { TlsContext } from "./context.ts";
 
 /** Who owns the connections. */
@@ -385,6 +386,7 @@ export class TlsLayer implements Transport, Sink {
     let result = this.#state[handle] & BLOCKED ? SENDING : SENT;
     const poller = this.#poller;
     for (;;) {
+      freed(poller.outgoing);
       const n = this.#openssl.bioRead(this.#outgoingBio, poller.outgoingAddress, this.#rawCapacity);
       if (n <= 0) return result;
       result = poller.sendOutgoing(handle, 0, n);

@@ -35,12 +35,14 @@ function samples(option: Option): readonly (readonly [string, unknown])[] {
         ["false", false],
         ["1", true],
       ];
-    case "choice":
+    case "choice": {
+      const [one, other] = option.choices.slice(-2);
       return [
-        ["json", "json"],
-        ["text", "text"],
-        ["json", "json"],
+        [one, one],
+        [other, other],
+        [one, one],
       ];
+    }
     case "text":
       return [
         ["one", "one"],
