@@ -46,6 +46,8 @@ const SLOWEST = 10;
 const onEachPoller: readonly string[] = [
   "test/net/",
   "test/tls/",
+  "test/http2/",
+  "test/websocket/",
   "test/http/",
   "test/runtime/",
   "test/client/",
