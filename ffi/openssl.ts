@@ -43,9 +43,8 @@ export interface OpenSsl {
   keyFits(context: Pointer): boolean;
   /** Node keeps sessions in objects of its own connections, which ours are not. */
   forgetSessionCallbacks(context: Pointer): void;
-  /** `choose` is given the names that the client offers, in its order, and answers with one of `names`, or undefined. */
-  onAlpn(context: Pointer, names: readonly string[], choose: (offered: readonly string[]) => string | undefined): void;
-
+  /** Of the names that a client offers by ALPN the first of `names` is chosen; a client with none of them is refused. */
+  offerAlpn(context: Pointer, names: readonly string[]): void;
   /**
    * Frees the peer's half of the key exchange, which an SSL keeps for whoever asks (SSL_get_peer_tmp_key): of
    * X25519MLKEM768 it is 6.6 KB.
@@ -122,6 +121,21 @@ function bind(): OpenSsl {
   /** A copy. */
   const bytesAt = (address: Pointer, length: number): Buffer =>
     Buffer.from(koffi.decode(BigInt(address), koffi.array("uint8_t", length, "Typed")) as Uint8Array);
+  const alpnCallbacks = new Map<string, bigint>();
+  const alpnCallback = (names: readonly string[]): bigint => {
+    // What is answered stays the callee's: OpenSSL copies it behind the call.
+    const memory = Buffer.from(names.join(""), "latin1");
+    const address = Number(koffi.address(memory));
+    kept.push(memory);
+    return koffi.register((_ssl: Pointer, out: Pointer, length: Pointer, offered: Pointer, size: number): number => {
+      const theirs = alpnNames(bytesAt(offered, size));
+      const index = names.findIndex((name) => theirs.includes(name));
+      if (index < 0) return ALERT_FATAL;
+      koffi.encode(BigInt(out), p, address + names.slice(0, index).join("").length);
+      koffi.encode(BigInt(length), "uint8_t", names[index].length);
+      return OK;
+    }, select);
+  };
   return {
     newSsl: f("SSL_new", p, [p]),
     freeSsl: f("SSL_free", "void", [p]),
@@ -155,23 +169,11 @@ function bind(): OpenSsl {
       getCallback(context, 0);
       removeCallback(context, 0);
     },
-    onAlpn(context, names, choose) {
-      // What is answered stays the callee's: OpenSSL copies it behind the call.
-      const memory = Buffer.from(names.join(""), "latin1");
-      const address = Number(koffi.address(memory));
-      const callback = koffi.register(
-        (_ssl: Pointer, out: Pointer, length: Pointer, offered: Pointer, size: number): number => {
-          const chosen = choose(alpnNames(bytesAt(offered, size)));
-          const index = chosen === undefined ? -1 : names.indexOf(chosen);
-          if (index < 0) return ALERT_FATAL;
-          const at = names.slice(0, index).join("").length;
-          koffi.encode(BigInt(out), p, address + at);
-          koffi.encode(BigInt(length), "uint8_t", names[index].length);
-          return OK;
-        },
-        select,
-      );
-      kept.push(memory);
+    offerAlpn(context, names) {
+      const list = names.join();
+      let callback = alpnCallbacks.get(list);
+      // One for each list, not for each context: there are only so many, and certificates are renewed for years.
+      if (callback === undefined) alpnCallbacks.set(list, (callback = alpnCallback(names)));
       setAlpn(context, callback, 0);
     },
     forgetPeerKey(ssl) {

@@ -2,10 +2,13 @@
 import { readFileSync } from "node:fs";
 import type { Resolved } from "../options/resolve.ts";
 import type { OptionName } from "../options/table.ts";
-import type { TlsContext } from "../tls/context.ts";
+import type { TlsContext, TlsIdentity } from "../tls/context.ts";
 import { failureAt, placeOf } from "./settings.ts";
 
 type FileOption = Extract<OptionName, "tlsCert" | "tlsKey" | "tlsPassphraseFile">;
+
+/** By the names of their files: a program's own server and what it exports have one in common. */
+const contexts = new Map<string, TlsContext>();
 
 /** What is made of them; undefined where TLS is not asked for. Throws the sentence for what can't be used. */
 export async function readTls(resolved: Resolved): Promise<TlsContext | undefined> {
@@ -13,21 +16,30 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsKey === undefined) throw lacking(resolved, "tlsCert", "the certificate's private key: give --tls-key as well");
   if (tlsCert === undefined) throw lacking(resolved, "tlsKey", "the key's certificate: give --tls-cert as well");
-  const cert = read(resolved, "tlsCert", tlsCert);
-  const key = read(resolved, "tlsKey", tlsKey);
-  const passphrase =
-    tlsPassphraseFile === undefined
-      ? undefined
-      : read(resolved, "tlsPassphraseFile", tlsPassphraseFile).toString().split(/\r?\n/, 1)[0];
-  const [{ httpsContext }, { TlsConfigError }] = await Promise.all([
+  const files = [tlsCert, tlsKey, ...(tlsPassphraseFile === undefined ? [] : [tlsPassphraseFile])];
+  const known = contexts.get(files.join("\0"));
+  if (known !== undefined) return known;
+  const identity = (): TlsIdentity => ({
+    cert: read(resolved, "tlsCert", tlsCert),
+    key: read(resolved, "tlsKey", tlsKey),
+    passphrase:
+      tlsPassphraseFile === undefined
+        ? undefined
+        : read(resolved, "tlsPassphraseFile", tlsPassphraseFile).toString().split(/\r?\n/, 1)[0],
+  });
+  const [{ httpsContext }, { TlsConfigError }, { TlsFiles }] = await Promise.all([
     import("../http/mod.ts"),
     import("../tls/context.ts"),
+    import("./tls-files.ts"),
   ]);
   try {
-    return httpsContext({ cert, key, passphrase });
+    const context = httpsContext(identity());
+    contexts.set(files.join("\0"), context);
+    new TlsFiles(files, context, identity).watch();
+    return context;
   } catch (error) {
     if (!(error instanceof TlsConfigError)) throw error;
-    throw failureAt(entryOf(resolved, "tlsCert"), `${error.message} (${tlsCert}, ${tlsKey})`);
+    throw failureAt(entryOf(resolved, "tlsCert"), `${error.message} (${files.join(", ")})`);
   }
 }
 

@@ -26,6 +26,7 @@ a value is turned off by --no-….
 
 Signals:
   SIGTERM, SIGINT                   drain and end; a second one ends at once
+  SIGHUP                            with TLS: read the certificate again
   SIGUSR1                           print the table of tasks
   SIGUSR2                           restart without refusing a connection`;
 

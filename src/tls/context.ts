@@ -46,23 +46,40 @@ const MODE_RELEASE_BUFFERS = 1 << 4;
 const OP_NO_RENEGOTIATION = 1 << 30;
 
 export class TlsContext {
-  readonly pointer: Pointer;
+  /** What connections are made of from now on; those that there are keep theirs. */
+  pointer: Pointer;
+  readonly #alpn: readonly string[];
   /** Frees the SSL_CTX when it is collected. */
-  readonly #owner: SecureContext;
+  #owner: SecureContext;
 
   /** @internal Use `serverContext`. */
-  constructor(owner: SecureContext) {
-    this.#owner = owner;
-    this.pointer = pointerOf(owner);
-    const ssl = openSsl();
-    ssl.forgetSessionCallbacks(this.pointer);
-    ssl.contextControl(this.pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
-    ssl.contextOptions(this.pointer, OP_NO_RENEGOTIATION);
+  constructor(identity: TlsIdentity, alpn: readonly string[]) {
+    this.#alpn = alpn;
+    this.#owner = secureContext(identity);
+    this.pointer = this.#prepare(this.#owner);
   }
 
-  /** Whether it is still held: what points to it must not outlive it. @internal */
-  get alive(): boolean {
-    return this.#owner !== undefined;
+  /** Another certificate from here on. Throws what `serverContext` throws, and then everything stays as it was. */
+  renew(identity: TlsIdentity): void {
+    const owner = secureContext(identity);
+    this.pointer = this.#prepare(owner);
+    this.#owner = owner;
+  }
+
+  #prepare(owner: SecureContext): Pointer {
+    const pointer = pointerOf(owner);
+    const ssl = openSsl();
+    if (!ssl.keyFits(pointer)) throw new TlsConfigError(`TLS: ${NOT_ITS_KEY}`);
+    ssl.forgetSessionCallbacks(pointer);
+    ssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
+    ssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
+    if (this.#alpn.length > 0) ssl.offerAlpn(pointer, this.#alpn);
+    return pointer;
+  }
+
+  /** It is held by this: what points to it must not outlive it. @internal */
+  get owner(): object {
+    return this.#owner;
   }
 }
 
@@ -72,15 +89,9 @@ export class TlsConfigError extends TypeError {
 }
 
 /** Throws one sentence that names what is wrong, with the certificate or with the key. */
-export function serverContext(options: ServerContextOptions): TlsContext {
-  const { alpn = [] } = options;
+export function serverContext({ alpn = [], ...identity }: ServerContextOptions): TlsContext {
   openSsl();
-  const context = new TlsContext(secureContext(options));
-  if (!openSsl().keyFits(context.pointer)) throw new TlsConfigError(`TLS: ${NOT_ITS_KEY}`);
-  if (alpn.length > 0) {
-    openSsl().onAlpn(context.pointer, alpn, (offered) => alpn.find((name) => offered.includes(name)));
-  }
-  return context;
+  return new TlsContext(identity, alpn);
 }
 
 const NOT_ITS_KEY = "the key does not belong to the certificate";

@@ -12,6 +12,10 @@ export const certFile: string = join(folder, "cert.pem");
 export const keyFile: string = join(folder, "key.pem");
 export const identity = { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") } as const;
 
+/** Another one, of RSA. */
+export const otherCertFile: string = join(folder, "other-cert.pem");
+export const otherKeyFile: string = join(folder, "other-key.pem");
+
 export const overTls: boolean = process.env["SLIPWAY_TLS"] === "1";
 // For `fetch`, which can be told in no other way.
 if (overTls) process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";

@@ -1,0 +1,118 @@
+// time limit: 180 s
+// --tls-cert and its like: what can't be used is said, and a certificate that changes is taken up by new connections.
+
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect, type TLSSocket } from "node:tls";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { TlsFiles } from "../../src/cli/tls-files.ts";
+import { httpsContext } from "../../src/http/mod.ts";
+import { logged } from "../support/logged.ts";
+import { fromSource, run, start, temporaryFolder } from "../support/process.ts";
+import { certFile, identity, keyFile, otherCertFile, otherKeyFile } from "../support/tls.ts";
+
+const folder = temporaryFolder();
+mkdirSync(folder, { recursive: true });
+const program = join(folder, "server.ts");
+writeFileSync(program, 'export default { fetch: () => new Response("hello") };\n');
+const slipway = (...args: string[]) => run([...fromSource, "run", program, "--port", "0", ...args]);
+
+for (const [title, args, says] of [
+  ["a certificate alone", ["--tls-cert", certFile], /--tls-cert alone does nothing: .* give --tls-key as well\n$/],
+  ["a key alone", ["--tls-key", keyFile], /--tls-key alone does nothing: .* give --tls-cert as well\n$/],
+  ["no such file", ["--tls-cert", "/none", "--tls-key", keyFile], /--tls-cert names \/none: there is no such file\n$/],
+  [
+    "a key of another",
+    ["--tls-cert", certFile, "--tls-key", otherKeyFile],
+    /the key does not belong to the certificate \(/,
+  ],
+  ["no PEM", ["--tls-cert", program, "--tls-key", keyFile], /the certificate can't be read: there is nothing in PEM/],
+] as const) {
+  test(`${title} is said in one line`, async () => {
+    const { code, stdout, stderr } = await slipway(...args);
+    assert.is.not(code, 0);
+    assert.is(stdout, "");
+    assert.match(stderr, says);
+    assert.is(stderr.trimEnd().split("\n").length, 1, stderr);
+  });
+}
+
+async function dial(port: number): Promise<TLSSocket> {
+  const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  return socket;
+}
+
+async function keyOf(port: number): Promise<"EC" | "RSA"> {
+  const socket = await dial(port);
+  const { bits } = socket.getPeerCertificate();
+  socket.destroy();
+  return bits === 256 ? "EC" : "RSA";
+}
+
+async function answers(socket: TLSSocket): Promise<void> {
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  assert.match(String((await once(socket, "data"))[0]), /hello$/);
+}
+
+for (const threads of [1, 2]) {
+  test(`SIGHUP: new connections get the new certificate, ${threads} threads; a broken pair changes nothing`, async () => {
+    const [cert, key] = [join(folder, `cert${threads}.pem`), join(folder, `key${threads}.pem`)];
+    copyFileSync(certFile, cert);
+    copyFileSync(keyFile, key);
+    const files = ["--tls-cert", cert, "--tls-key", key, "--parallel", String(threads)];
+    const server = start([...fromSource, "run", program, "--port", "0", "--log-format", "text", ...files]);
+    const [, port] = await server.saw(/^Listening on https:\S*?:(\d+)/m);
+    const old = await dial(Number(port));
+    await answers(old);
+    assert.is(await keyOf(Number(port)), "EC");
+
+    copyFileSync(otherCertFile, cert);
+    copyFileSync(otherKeyFile, key);
+    server.child.kill("SIGHUP");
+    await server.saw(/The certificate was read again/);
+    for (let until = performance.now() + 20_000; ; ) {
+      const keys = await Promise.all(Array.from({ length: 12 }, () => keyOf(Number(port))));
+      if (keys.every((kind) => kind === "RSA")) break;
+      assert.ok(threads > 1 && performance.now() < until, keys.join());
+    }
+    await answers(old);
+
+    copyFileSync(keyFile, key);
+    server.child.kill("SIGHUP");
+    await server.saw(/the certificate was not changed, the one before stays: TLS: the key does not belong/);
+    assert.is(await keyOf(Number(port)), "RSA");
+    await answers(old);
+    old.destroy();
+    await server.stop();
+  });
+}
+
+test("files that change are read when both have been written", async () => {
+  const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  copyFileSync(certFile, cert);
+  copyFileSync(keyFile, key);
+  const context = httpsContext(identity);
+  const before = context.pointer;
+  let reads = 0;
+  using files = new TlsFiles([cert, key], context, () => {
+    reads++;
+    return { cert: readFileSync(cert), key: readFileSync(key) };
+  });
+  files.look();
+  copyFileSync(otherCertFile, cert);
+  files.look();
+  copyFileSync(otherKeyFile, key);
+  files.look();
+  assert.is(reads, 0, "not while they change");
+  const lines = await logged(async () => files.look());
+  assert.is(reads, 1);
+  assert.is.not(context.pointer, before);
+  files.look();
+  assert.is(reads, 1, "once");
+  assert.match(lines.join("\n"), /^[^\n]*The certificate was read again[^\n]*$/);
+});
+
+test.run();
