@@ -11,6 +11,7 @@ import { merged } from "../parallel/merge.ts";
 import type { CheckName, WorkerData } from "../parallel/messages.ts";
 import { Pool } from "../parallel/pool.ts";
 import { announce, logLine } from "../runtime/log.ts";
+import { shareTicketKeys } from "../tls/context.ts";
 import type { Beside } from "./beside.ts";
 import { ofProgram, programLoaded } from "./beside.ts";
 import { endOnSignals, type RunningApp } from "./ending.ts";
@@ -36,6 +37,7 @@ export async function startThreads(start: ThreadsStart, count: number): Promise<
   // Here nothing is loaded that could listen: what is served when, the pool knows.
   programLoaded(beside);
   if (early.settings.traceStalls) logLine("--trace-stalls: with --parallel the line that holds a thread is not found");
+  shareTicketKeys();
   const pool: Pool = new Pool({
     count,
     common: {

@@ -103,6 +103,7 @@ function secureContext({ cert, key, passphrase }: TlsIdentity): SecureContext {
     ciphers: CIPHERS,
     minVersion: "TLSv1.2",
     sessionIdContext: "slipway",
+    ticketKeys: ticketKeys(),
     ...(passphrase !== undefined && { passphrase }),
   };
   try {
@@ -110,6 +111,25 @@ function secureContext({ cert, key, passphrase }: TlsIdentity): SecureContext {
   } catch (error) {
     throw new TlsConfigError(`TLS: ${explained(error as NodeJS.ErrnoException, settings)}`, { cause: error });
   }
+}
+
+/** Where threads find what the tickets of them all are encrypted with. */
+const TICKET_KEYS = "slipway ticket keys";
+/** Node's three keys of 16 bytes each: the key's name, that of HMAC, that of AES. */
+const TICKET_KEY_BYTES = 48;
+let ownTicketKeys: Uint8Array | undefined;
+
+/** A session may be resumed on any thread: to be called before there are any. */
+export function shareTicketKeys(): void {
+  process.getBuiltinModule("node:worker_threads").setEnvironmentData(TICKET_KEYS, ticketKeys());
+}
+
+/** The same for every context of the process, also when a certificate is renewed. */
+function ticketKeys(): Buffer {
+  ownTicketKeys ??=
+    (process.getBuiltinModule("node:worker_threads").getEnvironmentData(TICKET_KEYS) as Uint8Array | undefined) ??
+    process.getBuiltinModule("node:crypto").randomBytes(TICKET_KEY_BYTES);
+  return Buffer.from(ownTicketKeys);
 }
 
 const pem = (value: string | Uint8Array): string | Buffer => (typeof value === "string" ? value : Buffer.from(value));

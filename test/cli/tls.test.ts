@@ -90,6 +90,32 @@ for (const threads of [1, 2]) {
   });
 }
 
+test("a session is resumed whichever thread it comes to, also with another certificate", async () => {
+  const [cert, key] = [join(folder, "cert-t.pem"), join(folder, "key-t.pem")];
+  copyFileSync(certFile, cert);
+  copyFileSync(keyFile, key);
+  const files = ["--tls-cert", cert, "--tls-key", key, "--parallel", "2", "--log-format", "text"];
+  const server = start([...fromSource, "run", program, "--port", "0", ...files]);
+  const port = Number((await server.saw(/^Listening on https:\S*?:(\d+)/m))[1]);
+  const first = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  const [session] = (await once(first, "session")) as [Buffer];
+  first.destroy();
+  const resumed = async (): Promise<boolean> => {
+    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, session });
+    await once(socket, "secureConnect");
+    const again = socket.isSessionReused();
+    socket.destroy();
+    return again;
+  };
+  for (let i = 0; i < 12; i++) assert.is(await resumed(), true, `connection ${i}`);
+  copyFileSync(otherCertFile, cert);
+  copyFileSync(otherKeyFile, key);
+  server.child.kill("SIGHUP");
+  await server.saw(/The certificate was read again/);
+  assert.is(await resumed(), true);
+  await server.stop();
+});
+
 test("files that change are read when both have been written", async () => {
   const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   copyFileSync(certFile, cert);
