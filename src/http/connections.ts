@@ -15,6 +15,7 @@ import { logError } from "../runtime/log.ts";
 import { type TaskSource, taskSources } from "../runtime/task-table.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
 import type { TlsContext } from "../tls/context.ts";
+import { type TlsInfo, tlsInfo } from "../tls/info.ts";
 import { TlsLayer, type TlsOwner } from "../tls/layer.ts";
 import { ConnectionRows } from "./connection-rows.ts";
 import { counters, type HttpCounters, type LimitName } from "./counters.ts";
@@ -354,6 +355,12 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     if (peer !== undefined && this.rows.serials[handle] === serial) return peer;
     if (this.rows.serials[handle] === serial || this.listener.addr.transport === "unix") return this.#peerOf(handle);
     return UNKNOWN_PEER;
+  }
+
+  tlsInfo(handle: Handle, serial: number): TlsInfo | undefined {
+    if (this.#tls === undefined || this.rows.serials[handle] !== serial) return undefined;
+    const ssl = this.#tls.sslOf(handle);
+    return ssl === 0 ? undefined : tlsInfo(ssl);
   }
 
   #peerOf(handle: Handle): Addr {

@@ -7,6 +7,7 @@ import type { IncomingRequest } from "../fetch/mod.ts";
 import type { Addr } from "../net/mod.ts";
 import { readLimit } from "../options/limits.ts";
 import { go, type Task } from "../runtime/tasks.ts";
+import type { TlsInfo } from "../tls/info.ts";
 import type { Forwarded } from "./forwarded.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import type { RequestLimits } from "./limits.ts";
@@ -22,6 +23,8 @@ export interface ServeHandlerInfo<A extends Addr = Addr> {
   readonly completed: Promise<void>;
   /** What the access log calls this request, also sent back as x-request-id; undefined without `--access-log`. */
   readonly requestId: string | undefined;
+  /** What the client and this server have agreed on; undefined without TLS, and once the connection is gone. */
+  readonly tls: TlsInfo | undefined;
   /**
    * How long the client may take for the body from now on: `"2m"`, milliseconds, or `"none"`. Bytes that come at
    * `minRate` or faster extend it.
@@ -52,6 +55,8 @@ export interface ExchangeHost {
   readonly scheme: "http" | "https";
   /** The peer's address, as long as the connection is the one that had this serial number. */
   remoteAddress(handle: Handle, serial: number): Addr;
+  /** Likewise. */
+  tlsInfo(handle: Handle, serial: number): TlsInfo | undefined;
 }
 
 export class Exchange implements IncomingRequest, Upgradable {
@@ -174,6 +179,9 @@ export class Exchange implements IncomingRequest, Upgradable {
     return error !== undefined && (error === this.#abortReason || error === this.body?.failure);
   }
 
+  get tls(): TlsInfo | undefined {
+    return this.#host.tlsInfo(this.#handle, this.#serial);
+  }
   get remoteAddress(): Addr {
     return (this.#remoteAddress ??= this.#host.remoteAddress(this.#handle, this.#serial));
   }
@@ -233,6 +241,9 @@ export class HandlerInfo implements ServeHandlerInfo {
   }
   get requestId(): string | undefined {
     return this.#exchange.requestId;
+  }
+  get tls(): TlsInfo | undefined {
+    return this.#exchange.tls;
   }
   setReadTimeout(timeout: number | string): void {
     this.#exchange.setLimit("readTimeout", timeout);

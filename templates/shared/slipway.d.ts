@@ -142,6 +142,16 @@ declare namespace Deno {
     completed: Promise<void>;
     /** What the access log calls this request, sent back as x-request-id; undefined without --access-log. */
     requestId: string | undefined;
+    /** What was agreed on, with TLS. */
+    tls:
+      | {
+          version: string;
+          cipher: string;
+          protocol: string | undefined;
+          serverName: string | undefined;
+          resumed: boolean;
+        }
+      | undefined;
     /** How long the client may take for the body from now on: "2m", milliseconds, or "none". */
     setReadTimeout(timeout: number | string): void;
     /** How long the response may take from now on. */

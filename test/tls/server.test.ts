@@ -117,6 +117,38 @@ test("the URL of a request is https, with the name and port that the client said
   socket.destroy();
 });
 
+test("info.tls says what was agreed on", async () => {
+  const seen: unknown[] = [];
+  using server = start((_request, info) => {
+    seen.push(info.tls);
+    return new Response("hello");
+  }, identity);
+  const options = { minVersion: "TLSv1.3", ALPNProtocols: ["http/1.1"], ciphers: "TLS_AES_256_GCM_SHA384" } as const;
+  const socket = await dial(server.port, options);
+  const session = once(socket, "session");
+  await ask(socket);
+  const [ticket] = (await session) as [Buffer];
+  socket.destroy();
+  const again = connectTls({ port: server.port, host: "127.0.0.1", rejectUnauthorized: false, maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-CHACHA20-POLY1305" }); // biome-ignore format: one line
+  await once(again, "secureConnect");
+  await ask(again);
+  again.destroy();
+  const resumed = await dial(server.port, { ...options, session: ticket });
+  await ask(resumed);
+  resumed.destroy();
+  const first = { version: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384", protocol: "http/1.1", serverName: "localhost", resumed: false }; // biome-ignore format: one line
+  assert.equal(seen, [
+    first,
+    { version: "TLSv1.2", cipher: "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", protocol: undefined, serverName: undefined, resumed: false }, // biome-ignore format: one line
+    { ...first, resumed: true },
+  ]);
+  using plain = start((_request, info) => new Response(String(info.tls)), { cert: undefined, key: undefined });
+  const bareSocket = connectBare({ port: plain.port, host: "127.0.0.1" });
+  bareSocket.write(GET);
+  assert.match(String((await once(bareSocket, "data"))[0]), /undefined$/);
+  bareSocket.destroy();
+});
+
 test("sessions are resumed, in both versions, with a ticket", async () => {
   using server = secure();
   for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
