@@ -1,5 +1,8 @@
-/** The poller's outgoing memory, as the Buffer whose string writers are the fastest there are. */
-export type Outgoing = Buffer & {
+/**
+ * The poller's outgoing memory, as the Buffer whose string writers are the fastest there are. Its type does not say so:
+ * programs see it in that of WebSockets, and may have no types of Node's.
+ */
+export type Outgoing = Uint8Array & {
   utf8Write(text: string, at: number): number;
   latin1Write(text: string, at: number): number;
 };
@@ -10,7 +13,7 @@ const buffers = new WeakMap<Uint8Array, Outgoing>();
 export function outgoingBuffer(outgoing: Uint8Array<ArrayBuffer>): Outgoing {
   let buffer = buffers.get(outgoing);
   if (buffer === undefined) {
-    buffer = Buffer.from(outgoing.buffer, outgoing.byteOffset, outgoing.byteLength) as Outgoing;
+    buffer = Buffer.from(outgoing.buffer, outgoing.byteOffset, outgoing.byteLength) as Uint8Array as Outgoing;
     buffers.set(outgoing, buffer);
   }
   return buffer;

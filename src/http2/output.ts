@@ -5,7 +5,7 @@
  * a bound.
  */
 import { type Handle, SENDING, type Transport } from "../../ffi/poller.ts";
-import { outgoingBuffer } from "../http/outgoing.ts";
+import { type Outgoing, outgoingBuffer } from "../http/outgoing.ts";
 import { freed } from "../net/lent.ts";
 import {
   CONTINUATION,
@@ -202,7 +202,7 @@ export class Output {
   }
 
   /** Frames of responses, in the order that the scheduler says. Returns the index behind them. */
-  #fill(out: Batch, at: number): number {
+  #fill(out: Outgoing, at: number): number {
     const { scheduler } = this;
     for (let stream = scheduler.next(); stream !== undefined; stream = scheduler.next()) {
       const { response, head } = stream;
@@ -264,7 +264,7 @@ export class Output {
     return at;
   }
 
-  #head(out: Batch, from: number, stream: Http2Stream): number {
+  #head(out: Outgoing, from: number, stream: Http2Stream): number {
     const { head, response, exchange } = stream;
     if (head === undefined || response === undefined) return from;
     stream.headSent = true;

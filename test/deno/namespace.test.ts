@@ -110,13 +110,6 @@ unsupported("may be looked at, printed, awaited and passed around", async () => 
   assert.is(await jupyter, jupyter);
   assert.type(String(Object.prototype.toString.call(jupyter)), "string");
 });
-unsupported("TLS options of serve", () => {
-  const serve = deno().serve as (options: object, handler: () => Response) => unknown;
-  assert.throws(
-    () => serve({ port: 0, cert: "…", key: "…" }, () => new Response()),
-    /^Deno\.serve: TLS is not supported yet: leave out cert and key/,
-  );
-});
 
 test.run();
 unsupported.run();
