@@ -23,9 +23,12 @@ let table: Uint32Array | undefined;
 /** Nodes where a string may end: padding is less than a byte of the most significant bits of EOS, which are ones. */
 const mayEnd = new Uint8Array(256);
 
-for (let symbol = 0; symbol < 257; symbol++) BITS[symbol] = Number.parseInt(LENGTHS[symbol], 36);
-for (let length = 5, code = 0; length <= 30; length++, code *= 2) {
-  for (let symbol = 0; symbol < 257; symbol++) if (BITS[symbol] === length) CODES[symbol] = code++;
+/** At the first use: every server would pay for it at its start. */
+function prepare(): void {
+  for (let symbol = 0; symbol < 257; symbol++) BITS[symbol] = Number.parseInt(LENGTHS[symbol], 36);
+  for (let length = 5, code = 0; length <= 30; length++, code *= 2) {
+    for (let symbol = 0; symbol < 257; symbol++) if (BITS[symbol] === length) CODES[symbol] = code++;
+  }
 }
 
 /**
@@ -49,8 +52,9 @@ export function decodeHuffman(bytes: Uint8Array, start: number, end: number, out
   return mayEnd[node] === 1 ? at : -1;
 }
 
-/** How many bytes a latin1 string takes. */
+/** How many bytes a latin1 string takes; to be asked before one is written. */
 export function huffmanLength(text: string): number {
+  if (BITS[0] === 0) prepare();
   let bits = 0;
   for (let i = 0; i < text.length; i++) bits += BITS[text.charCodeAt(i) & 0xff];
   return (bits + 7) >> 3;
@@ -85,6 +89,7 @@ export function encodeHuffman(text: string, out: Uint8Array, at: number): number
 
 /** The tree of all codes has 256 inner nodes. */
 function build(): Uint32Array {
+  prepare();
   const children = new Int16Array(512).fill(-1);
   let nodes = 1;
   mayEnd[0] = 1;
