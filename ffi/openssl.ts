@@ -13,8 +13,6 @@ export interface OpenSsl {
   /** The SSL takes over one reference of each; see `shareBio`. */
   setBios(ssl: Pointer, read: Pointer, write: Pointer): void;
   accept(ssl: Pointer): void;
-  connect(ssl: Pointer): void;
-  handshake(ssl: Pointer): number;
   /** Bytes, or 0 and less: `wants` says why. */
   read(ssl: Pointer, into: Pointer, length: number): number;
   write(ssl: Pointer, from: Pointer, length: number): number;
@@ -30,7 +28,6 @@ export interface OpenSsl {
   memoryBio(): Pointer;
   /** One more reference, for one more SSL. */
   shareBio(bio: Pointer): void;
-  freeBio(bio: Pointer): void;
   bioPending(bio: Pointer): number;
   bioWrite(bio: Pointer, bytes: Uint8Array, length: number): number;
   bioRead(bio: Pointer, into: Pointer, length: number): number;
@@ -96,7 +93,6 @@ function bind(): OpenSsl {
   const bioMemory = f("BIO_s_mem", p, []);
   const bioControl = f("BIO_ctrl", "long", [p, "int", "long", p]);
   const shareBio = f("BIO_up_ref", "int", [p]);
-  const freeBio = f("BIO_free", "int", [p]);
   const setOptions = f("SSL_CTX_set_options", "uint64_t", [p, "uint64_t"]);
   const newCallback = f("SSL_CTX_sess_set_new_cb", "void", [p, p]);
   const getCallback = f("SSL_CTX_sess_set_get_cb", "void", [p, p]);
@@ -141,8 +137,6 @@ function bind(): OpenSsl {
     freeSsl: f("SSL_free", "void", [p]),
     setBios: f("SSL_set_bio", "void", [p, p, p]),
     accept: f("SSL_set_accept_state", "void", [p]),
-    connect: f("SSL_set_connect_state", "void", [p]),
-    handshake: f("SSL_do_handshake", "int", [p]),
     read: f("SSL_read", "int", [p, p, "int"]),
     write: f("SSL_write", "int", [p, p, "int"]),
     writeBytes: f("SSL_write", "int", [p, "void *", "int"]),
@@ -152,7 +146,6 @@ function bind(): OpenSsl {
     handshaken: (ssl) => handshaken(ssl) === 1,
     memoryBio: () => bioNew(bioMemory()),
     shareBio: (bio) => void shareBio(bio),
-    freeBio: (bio) => void freeBio(bio),
     bioPending: f("BIO_ctrl_pending", "size_t", [p]),
     bioWrite: f("BIO_write", "int", [p, "void *", "int"]),
     bioRead: f("BIO_read", "int", [p, p, "int"]),

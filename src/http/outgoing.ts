@@ -7,6 +7,11 @@ export type Outgoing = Uint8Array & {
   latin1Write(text: string, at: number): number;
 };
 
+/** Memory of one's own, of the same kind, in which pieces gather until they are sent. */
+export function newBatch(size: number): Outgoing {
+  return Buffer.allocUnsafeSlow(size) as Uint8Array as Outgoing;
+}
+
 const buffers = new WeakMap<Uint8Array, Outgoing>();
 
 /** The same memory each time. Valid as `Poller.outgoing` is: until the next call into the poller. */

@@ -6,6 +6,7 @@
  * and a short stream with its head, cost one send (a send for each was 25 ms of CPU per MiB of events).
  */
 import { type BodyOutput, DEARER } from "./body-output.ts";
+import { newBatch, type Outgoing } from "./outgoing.ts";
 import { CHUNKED } from "./response-head.ts";
 import { writeChunkSize } from "./simple-response.ts";
 
@@ -23,8 +24,7 @@ const CR = 0x0d;
 const LF = 0x0a;
 const LAST_CHUNK = "0\r\n\r\n";
 
-const spares: Batch[] = [];
-type Batch = Buffer & { latin1Write(text: string, at: number): number; utf8Write(text: string, at: number): number };
+const spares: Outgoing[] = [];
 type Result = ReadableStreamReadResult<Uint8Array>;
 
 export class StreamPump {
@@ -35,7 +35,7 @@ export class StreamPump {
   readonly #chunked: boolean;
   /** Bytes that the content-length still promises; -1 where it says nothing. */
   #left: number;
-  #batch: Batch | undefined;
+  #batch: Outgoing | undefined;
   #end = 0;
   #scheduled = false;
   /** The socket is full. */
@@ -251,8 +251,8 @@ export class StreamPump {
     return error;
   }
 
-  #reserve(): Batch {
-    return (this.#batch ??= spares.pop() ?? (Buffer.allocUnsafeSlow(BATCH) as Batch));
+  #reserve(): Outgoing {
+    return (this.#batch ??= spares.pop() ?? newBatch(BATCH));
   }
 
   #release(): void {

@@ -5,7 +5,7 @@
  * a bound.
  */
 import { type Handle, SENDING, type Transport } from "../../ffi/poller.ts";
-import { type Outgoing, outgoingBuffer } from "../http/outgoing.ts";
+import { newBatch, type Outgoing, outgoingBuffer } from "../http/outgoing.ts";
 import { freed } from "../net/lent.ts";
 import {
   CONTINUATION,
@@ -36,11 +36,7 @@ const NO_TABLE = 0x20;
 /** Not worth a frame of its own while more room comes with the next send. */
 const LEAST = 1024;
 
-export type Batch = Buffer & {
-  latin1Write(text: string, at: number): number;
-  utf8Write(text: string, at: number): number;
-};
-const spares: Batch[] = [];
+const spares: Outgoing[] = [];
 
 export interface OutputHost {
   readonly handle: Handle;
@@ -70,7 +66,7 @@ export class Output {
   /** The client keeps less of our fields than it did, which the next block must say that it knows (`beginBlock`). */
   tableReduced = false;
   readonly #host: OutputHost;
-  #batch: Batch | undefined;
+  #batch: Outgoing | undefined;
   #end = 0;
   #scheduled = false;
   /** Responses whose last bytes wait in the socket. */
@@ -87,7 +83,7 @@ export class Output {
   }
 
   /** Memory with room for `size` bytes behind `end`. */
-  reserve(size: number): Batch {
+  reserve(size: number): Outgoing {
     if (this.#batch !== undefined && this.#end + size > this.#batch.length) {
       if (!this.blocked) this.flush();
       if (this.#end + size > (this.#batch?.length ?? 0)) this.#grow(size);
@@ -146,13 +142,13 @@ export class Output {
       let at = this.#end;
       let result: number;
       if (at > out.length) {
-        const batch = this.#batch as Batch;
+        const batch = this.#batch as Outgoing;
         this.#end = 0;
         this.#batch = undefined;
         result = host.poller.send(host.handle, batch, 0, at);
       } else {
         if (at > 0) {
-          out.set((this.#batch as Batch).subarray(0, at));
+          out.set((this.#batch as Outgoing).subarray(0, at));
           this.#release();
         }
         at = this.#fill(out, at);
@@ -284,9 +280,9 @@ export class Output {
     this.#ended.push(stream);
   }
 
-  #fresh(size: number): Batch {
+  #fresh(size: number): Outgoing {
     const spare = size <= BATCH ? spares.pop() : undefined;
-    return spare ?? (Buffer.allocUnsafeSlow(Math.max(BATCH, size)) as Batch);
+    return spare ?? newBatch(Math.max(BATCH, size));
   }
 
   #grow(size: number): void {

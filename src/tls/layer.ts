@@ -132,12 +132,6 @@ export class TlsLayer implements Transport, Sink {
     return ssl === 0 ? "" : this.#openssl.alpn(ssl);
   }
 
-  /** Frees what all connections share. Every one of them must have been released. */
-  dispose(): void {
-    this.#openssl.freeBio(this.#incoming);
-    this.#openssl.freeBio(this.#outgoingBio);
-  }
-
   #grow(handle: Handle): void {
     const size = Math.max(handle + 1, this.#ssl.length * 2);
     const ssl = new Float64Array(size);
