@@ -150,6 +150,7 @@ function state(collect: boolean): Record<string, number> {
   if (collect) gc?.();
   // Not process.memoryUsage, which opens a file in /proc: the soak leaves no descriptor for that at times.
   const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
-  const timers = process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  // One may be the runtime's own, by which it holds the process (src/runtime/poller-wait.ts): there or not by chance.
+  const timers = Math.max(0, process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length - 1);
   return { thread: threadId, running, timers, heap, external };
 }
