@@ -17,6 +17,7 @@ import { logged, start } from "./support/server.ts";
 
 const COUNT = Number(process.env["SLIPWAY_COUNT"] ?? 1500);
 const AT_ONCE = 25;
+const EXPECTS = /\r\nexpect: *100-continue\r\n/i;
 
 const server = start(async (request) => {
   const body = Buffer.from(await request.bytes()).toString("latin1");
