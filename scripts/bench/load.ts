@@ -75,7 +75,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   }
 }
 
-function output(command: readonly string[], timeout: number): Promise<string> {
+/** What it prints; the error is what it says on stderr. It is ended after `timeout` ms. */
+export function output(command: readonly string[], timeout: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"], timeout });
     endAtExit(child);

@@ -126,6 +126,11 @@ export async function main(args: readonly string[]): Promise<number> {
       return await against(values.against, questions, plan);
     }
     for (const question of questions) {
+      const why = question.missing?.();
+      if (why !== undefined) {
+        console.log(`${question.name}: not asked: ${why}\n`);
+        continue;
+      }
       const usual = question.peers ?? usualPeers;
       const applies = (peer: Peer): boolean => peer.applies?.(question.handlers) ?? true;
       const chosen = asked ?? choosePeers(quick ? quickPeers(usual, question.against) : usual).filter(applies);

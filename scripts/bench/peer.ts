@@ -46,6 +46,12 @@ export function withEnvironment(variables: Readonly<Record<string, string>>, com
   return ["/usr/bin/env", ...Object.entries(variables).map(([name, value]) => `${name}=${value}`), ...command];
 }
 
+/** Of localhost, and good for a hundred years: what every peer serves the questions about TLS with. */
+export const certificate: { readonly cert: string; readonly key: string } = {
+  cert: inRoot("test/support/tls/cert.pem"),
+  key: inRoot("test/support/tls/key.pem"),
+};
+
 export function npmFile(path: string): string | null {
   const file = inRoot(`node_modules/${path}`);
   return existsSync(file) ? file : null;

@@ -4,11 +4,12 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { compiled, goCompiler } from "./compiler.ts";
-import { npmFile, npmVersion, type Peer, prelude, withEnvironment, write } from "./peer.ts";
+import { certificate, npmFile, npmVersion, type Peer, prelude, withEnvironment, write } from "./peer.ts";
 import type { CMode, Handlers } from "./question.ts";
 
 /** node:http; `file` starts it, with the port as its argument. */
 function nodeProgram(handlers: Handlers, directory: string): string {
+  if (handlers.tls) return nodeTlsProgram(handlers, directory);
   return write(
     directory,
     "node.mjs",
@@ -18,8 +19,27 @@ function nodeProgram(handlers: Handlers, directory: string): string {
   );
 }
 
+/** node:https, or node:http2 where that is asked for: Node's server of both is slower in HTTP/1.1. */
+function nodeTlsProgram(handlers: Handlers, directory: string): string {
+  const [module, create] =
+    handlers.tls === "h2" ? ["node:http2", "createSecureServer"] : ["node:https", "createServer"];
+  return write(
+    directory,
+    "node-tls.mjs",
+    `import { readFileSync } from "node:fs";\nimport { ${create} } from "${module}";\n` +
+      `${prelude(handlers)}const handler = ${handlers.node};\n` +
+      `${create}({ ${pemFiles("readFileSync")}, allowHTTP1: true }, handler).listen(Number(process.argv[2]), "127.0.0.1", 4096);\n`,
+  );
+}
+
+/** `cert` and `key` of an object literal, by what reads files. */
+function pemFiles(read: string): string {
+  return `cert: ${read}(${JSON.stringify(certificate.cert)}), key: ${read}(${JSON.stringify(certificate.key)})`;
+}
+
 const node: Peer = {
   name: "node",
+  applies: ({ bunOptions }) => bunOptions === undefined,
   version: () => process.versions.node,
   launch(handlers, directory) {
     const file = nodeProgram(handlers, directory);
@@ -65,7 +85,7 @@ const deno: Peer = {
       directory,
       "deno.mjs",
       `${prelude(handlers)}const handler = ${handlers.fetch};\n` +
-        `Deno.serve({ port: Number(Deno.args[0]), hostname: "127.0.0.1", onListen() {} }, handler);\n`,
+        `Deno.serve({ port: Number(Deno.args[0]), hostname: "127.0.0.1", ${handlers.tls ? `${pemFiles("Deno.readTextFileSync")}, ` : ""}onListen() {} }, handler);\n`,
     );
     return { command: (port) => [program, "run", "-A", "--no-config", "--no-lock", file, String(port)] };
   },
@@ -89,6 +109,10 @@ const deno2: Peer = {
 };
 
 function bunProgram(handlers: Handlers, directory: string, name: string, options: string, after = ""): string {
+  // Its own server speaks HTTP/1.1 only; its node:http2 is what its users take.
+  if (handlers.tls === "h2") return nodeTlsProgram(handlers, directory);
+  if (handlers.tls) options += `tls: { ${pemFiles("Bun.file")} }, `;
+  options += handlers.bunOptions ?? "";
   return write(
     directory,
     name,
@@ -135,7 +159,10 @@ function goPeer(name: string, threads: number | null): Peer {
       return {
         command(port) {
           const command = [program, go, String(port)];
-          return threads === null ? command : withEnvironment({ GOMAXPROCS: String(threads) }, command);
+          const environment: Record<string, string> = {};
+          if (threads !== null) environment.GOMAXPROCS = String(threads);
+          if (handlers.tls) Object.assign(environment, { BENCH_CERT: certificate.cert, BENCH_KEY: certificate.key });
+          return withEnvironment(environment, command);
         },
       };
     },

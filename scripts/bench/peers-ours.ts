@@ -3,7 +3,8 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { inRoot, type Peer, root, withEnvironment, writeHandler } from "./peer.ts";
+import { certificate, inRoot, type Peer, root, withEnvironment, writeHandler } from "./peer.ts";
+import type { Handlers } from "./question.ts";
 
 interface Way {
   readonly name: string;
@@ -35,6 +36,7 @@ export function slipwayPeer({ name, root: from = root, environment, args = [], o
             "127.0.0.1",
             "--port",
             String(port),
+            ...tls(handlers),
             ...args,
           ];
           return environment ? withEnvironment(environment, command) : command;
@@ -42,6 +44,10 @@ export function slipwayPeer({ name, root: from = root, environment, args = [], o
       };
     },
   };
+}
+
+function tls(handlers: Handlers): string[] {
+  return handlers.tls ? ["--tls-cert", certificate.cert, "--tls-key", certificate.key] : [];
 }
 
 function revision(): string {
@@ -55,6 +61,7 @@ function revision(): string {
 /** Our HTTP server without the command line around it: for tuning. */
 const http: Peer = {
   name: "http",
+  applies: ({ tls }) => tls === undefined,
   launch(handlers, directory) {
     const handler = writeHandler(handlers, directory);
     return { command: (port) => [process.execPath, inRoot("scripts/bench/peers/serve.ts"), handler, String(port)] };
@@ -72,7 +79,7 @@ const executable: Peer = {
     const run = spawnSync(program, ["compile", handler, "-o", server], { encoding: "utf8", timeout: 60_000 });
     if (run.status !== 0)
       return { missing: `slipway compile failed: ${(run.stderr || run.error?.message) ?? ""}`.trim() };
-    return { command: (port) => [server, "--host", "127.0.0.1", "--port", String(port)] };
+    return { command: (port) => [server, "--host", "127.0.0.1", "--port", String(port), ...tls(handlers)] };
   },
 };
 

@@ -23,7 +23,14 @@ export interface Handlers {
   readonly c: CMode | null;
   /** The mode of peers/server.go that does the same; without it Go is left out. */
   readonly go?: string;
+  /** Served with TLS (peer.ts), and HTTP/2 where it is asked for. */
+  readonly tls?: Tls;
+  /** More of Bun's options, as text. */
+  readonly bunOptions?: string;
 }
+
+/** Which version of HTTP is asked for; matters to who has another server for each. */
+export type Tls = "http/1.1" | "h2";
 
 /** The first three are epoll.c's and uring.c's, the others bodies.c's. */
 export type CMode = "plaintext" | "json" | "close" | "echo" | "upload" | "download" | "file";
@@ -82,6 +89,8 @@ export interface Question {
   readonly asked?: { readonly request: string; readonly body: number };
   /** The column that the table compares as well: throughput, where CPU is not all that counts. */
   readonly ratioOf?: string;
+  /** Why it can't be asked on this machine. */
+  missing?(): string | undefined;
   /** Makes what the handlers need, e.g. a file that an environment variable names; returns what takes it away. */
   prepare?(directory: string, settings: Settings): Promise<() => Promise<void>>;
   /** What warms a server, where a sample would take too long. */

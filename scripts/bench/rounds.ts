@@ -73,7 +73,8 @@ export async function startSubject(
   if (question.fresh) return { peer, server: null, command };
   const start = async (): Promise<Subject> => {
     const port = await freePort();
-    return { peer, server: await startServer(command(port), port, settings.serverCore), command };
+    const tls = question.handlers.tls !== undefined;
+    return { peer, server: await startServer(command(port), port, settings.serverCore, tls), command };
   };
   try {
     return await start();

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { connect, createServer } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { processTree } from "./cpu.ts";
 
 export interface Server {
@@ -60,7 +61,12 @@ export function freePort(): Promise<number> {
 }
 
 /** Starts the command, which is to serve on `port`, and resolves at its first 200. */
-export async function startServer(command: readonly string[], port: number, core: number | null): Promise<Server> {
+export async function startServer(
+  command: readonly string[],
+  port: number,
+  core: number | null,
+  tls = false,
+): Promise<Server> {
   const [file, ...args] = pinned(command, core);
   const began = performance.now();
   const child = spawn(file, args, { stdio: ["ignore", "ignore", "pipe"] });
@@ -82,7 +88,7 @@ export async function startServer(command: readonly string[], port: number, core
     await ended;
     clearTimeout(timer);
   };
-  while (!(await answers(port))) {
+  while (!(await answers(port, tls))) {
     if (!running.has(child) || performance.now() - began > 15_000) {
       const why = running.has(child) ? "no 200 within 15 s" : "it ended before its first 200";
       await stop();
@@ -123,12 +129,13 @@ function kill(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 /** Whether somebody answers 200 on the port now; false when nobody accepts. */
-function answers(port: number): Promise<boolean> {
+function answers(port: number, tls: boolean): Promise<boolean> {
   return new Promise((resolve) => {
     let head = "";
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true, timeout: 2000 }, () => {
-      socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    });
+    const ask = (): void => void socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    const socket = tls
+      ? connectTls({ port, host: "127.0.0.1", timeout: 2000, rejectUnauthorized: false }, ask)
+      : connect({ port, host: "127.0.0.1", noDelay: true, timeout: 2000 }, ask);
     socket.setEncoding("latin1").on("data", (text: string) => {
       head += text;
       if (head.length < 12) return;

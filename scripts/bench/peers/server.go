@@ -1,6 +1,6 @@
 // Go's net/http with the bench's questions: server MODE PORT. The environment's
 // BENCH_FILE and BENCH_UPSTREAM name what the questions about files and fetch
-// need. Nothing is tuned but the client's idle connections, of which Go keeps
+// need, BENCH_CERT and BENCH_KEY make it serve with TLS. Nothing is tuned but the client's idle connections, of which Go keeps
 // two by default: 64 requests at a time would make a new connection for most.
 package main
 
@@ -146,8 +146,16 @@ func handler(mode string) http.HandlerFunc {
 	return nil
 }
 
+func serve() error {
+	address, handler := "127.0.0.1:"+os.Args[2], handler(os.Args[1])
+	if cert := os.Getenv("BENCH_CERT"); cert != "" {
+		return http.ListenAndServeTLS(address, cert, os.Getenv("BENCH_KEY"), handler)
+	}
+	return http.ListenAndServe(address, handler)
+}
+
 func main() {
-	if err := http.ListenAndServe("127.0.0.1:"+os.Args[2], handler(os.Args[1])); err != nil {
+	if err := serve(); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
