@@ -146,9 +146,10 @@ export class Http2Connection extends Lifetime implements FrameSink {
         return this.#ping(flags, bytes, start);
       case PRIORITY:
         if (stream === 0) return this.fail(PROTOCOL_ERROR, "PRIORITY without a stream");
-        // RFC 9113, 6.3: what it says means nothing any more.
+        // RFC 9113, 6.3: what it says means nothing any more, but that it can't be.
         if (!this.spend(COSTS.priority)) return;
-        if (size !== 5) this.#streamError(stream, FRAME_SIZE_ERROR);
+        if (size !== 5) return this.#streamError(stream, FRAME_SIZE_ERROR);
+        if (readUint31(bytes, start) === stream) this.#streamError(stream, PROTOCOL_ERROR);
         return;
       case GOAWAY:
         if (stream !== 0) return this.fail(PROTOCOL_ERROR, "GOAWAY on a stream");
@@ -174,6 +175,8 @@ export class Http2Connection extends Lifetime implements FrameSink {
     }
     if ((flags & HAS_PRIORITY) !== 0) {
       if (end - start < 5) return this.fail(FRAME_SIZE_ERROR, "HEADERS too short for their priority");
+      // RFC 7540, 5.3.1; a stream error there, which would still have to decode the block.
+      if (readUint31(bytes, start) === stream) return this.fail(PROTOCOL_ERROR, "a stream that depends on itself");
       start += 5;
     }
     if (padding > end - start) return this.fail(PROTOCOL_ERROR, "padding that is longer than its frame");
@@ -334,6 +337,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
     if (!this.spend(COSTS.reset)) return;
     const stream = this.streams.get(id);
     if (stream !== undefined) this.lost(stream, clientGone());
+    else this.resetCame(id);
   }
 
   #ping(flags: number, bytes: Uint8Array, start: number): void {

@@ -277,6 +277,11 @@ export abstract class Streams implements StreamHost, OutputHost {
     return this.#resets.has(id);
   }
 
+  /** The client has reset it as well: nothing of it can be on its way behind that. */
+  protected resetCame(id: number): void {
+    this.#resets.delete(id);
+  }
+
   /** Work that brings nothing. False: it was too much, and the connection is over. */
   protected spend(cost: number): boolean {
     if (this.patience.spend(cost, this.now)) return true;

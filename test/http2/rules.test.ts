@@ -84,6 +84,20 @@ const broken: Record<string, [code: number, say: (raw: Raw) => void | Promise<vo
     (raw) => raw.write(frame(HEADERS, END_HEADERS | END_STREAM | PADDED, 1, "\x05\x82")),
   ],
   "PRIORITY on stream 0 (6.3)": [PROTOCOL_ERROR, (raw) => raw.write(frame(PRIORITY, 0, 0, "\0\0\0\x01\x01"))],
+  "HEADERS that make a stream depend on itself (RFC 7540, 5.3.1)": [
+    PROTOCOL_ERROR,
+    (raw) => raw.write(frame(HEADERS, END_HEADERS | END_STREAM | 0x20, 1, "\0\0\0\x01\x01\x82")),
+  ],
+  "HEADERS behind RST_STREAM, of a stream that both have reset (5.1)": [
+    STREAM_CLOSED,
+    async (raw) => {
+      raw.request(1, [...POST, ["content-length", "1"]], END_HEADERS);
+      raw.write(frame(DATA, 0, 1, "ab"));
+      await raw.reset(1);
+      raw.write(frame(RST_STREAM, 0, 1, uint32(8)));
+      raw.request(1);
+    },
+  ],
   "RST_STREAM on stream 0 (6.4)": [PROTOCOL_ERROR, (raw) => raw.write(frame(RST_STREAM, 0, 0, uint32(8)))],
   "RST_STREAM on an idle stream (6.4)": [PROTOCOL_ERROR, (raw) => raw.write(frame(RST_STREAM, 0, 7, uint32(8)))],
   "RST_STREAM of 3 bytes (6.4)": [
@@ -276,6 +290,13 @@ for (const [name, fields] of Object.entries(malformed)) {
 }
 
 const streams: Record<string, [code: number, say: (raw: Raw) => void]> = {
+  "PRIORITY that makes a stream depend on itself (RFC 7540, 5.3.1)": [
+    PROTOCOL_ERROR,
+    (raw) => {
+      raw.request(1, SLOW);
+      raw.write(frame(PRIORITY, 0, 1, "\0\0\0\x01\x01"));
+    },
+  ],
   "a body longer than its content-length (8.1.1)": [
     PROTOCOL_ERROR,
     (raw) => {
@@ -483,8 +504,9 @@ test("frames for a stream that we have reset are dropped, whatever it was that w
   raw.request(1, [...POST, ["content-length", "1"]], END_HEADERS);
   raw.write(frame(DATA, 0, 1, "ab"));
   assert.is(await raw.reset(1), PROTOCOL_ERROR);
-  raw.write(frame(DATA, 0, 1, "cd"), frame(WINDOW_UPDATE, 0, 1, uint32(1)), frame(RST_STREAM, 0, 1, uint32(8)));
+  raw.write(frame(DATA, 0, 1, "cd"), frame(WINDOW_UPDATE, 0, 1, uint32(1)));
   raw.request(1, [["x", "y"]]);
+  raw.write(frame(RST_STREAM, 0, 1, uint32(8)));
   raw.request(3);
   assert.is((await raw.response(3)).status, "200");
 });
