@@ -29,12 +29,14 @@ export interface TlsOwner {
  *   READING     its sink wants to be told what comes
  *   BLOCKED     the poller keeps bytes of it, and `sent` will follow
  *   BROKEN      it failed, or has ended: nothing can be sent
+ *   MIDWAY      it may have the beginning of a record, so that what comes next may not be one from its start
  */
 const FRESH = 1;
 const HANDSHAKING = 2;
 const READING = 4;
 const BLOCKED = 8;
 const BROKEN = 16;
+const MIDWAY = 32;
 
 /** A record carries 16 KiB at the most (RFC 8446, 5.1); as many of them as the kernel's receive buffer is read in. */
 const PLAIN_BYTES = 64 * 1024;
@@ -157,7 +159,10 @@ export class TlsLayer implements Transport, Sink {
     if (this.#held.size > 0 && this.#held.has(handle)) return this.#hold(handle, bytes.subarray(start, end));
     // What was under way when it paused.
     if ((state & (READING | HANDSHAKING)) === 0) return this.#hold(handle, bytes.slice(start, end));
-    const whole = end - start - RECORD_HEADER === ((bytes[start + 3] << 8) | bytes[start + 4]);
+    // Behind a part of a record any two bytes can look like a length, by who chooses where to cut.
+    const whole =
+      (state & (MIDWAY | HANDSHAKING)) === 0 &&
+      end - start - RECORD_HEADER === ((bytes[start + 3] << 8) | bytes[start + 4]);
     this.#openssl.bioWrite(this.#incoming, start === 0 ? bytes : bytes.subarray(start, end), end - start);
     let done = false;
     try {
@@ -169,7 +174,7 @@ export class TlsLayer implements Transport, Sink {
     }
   }
 
-  /** Reads what is in the BIO. `one`: it is one record, so that nothing is left behind what it gives. */
+  /** Reads what is in the BIO. `one`: it is one record, not of the handshake, so that nothing is left behind it. */
   #read(handle: Handle, one: boolean): void {
     const openssl = this.#openssl;
     const ssl = this.#ssl[handle];
@@ -177,17 +182,22 @@ export class TlsLayer implements Transport, Sink {
     const incoming = this.#incoming;
     for (;;) {
       const shaking = (this.#state[handle] & HANDSHAKING) !== 0;
+      if (!one) openssl.clearErrors();
       const n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
-      // Asked at once: whoever learns that the handshake is done may write, and then the answer is another.
-      const waits = n <= 0 && openssl.wants(ssl) === WANTS_READING;
+      // Asked at once: whoever learns that the handshake is done may write, and then the answer is another. SSL_want would
+      // not do: it says what was last waited for, also of a connection that has failed meanwhile.
+      const waits = n <= 0 && openssl.error(ssl, n) === WANTS_READING;
       // Its part of a handshake, the answer to a new key or to a wish to renegotiate: one record of data brings none.
-      const spoke = shaking || !one || n <= 0;
+      const spoke = !one || n <= 0;
       if (spoke && !this.#speak(handle, ssl, life, shaking)) {
         openssl.bioReset(incoming);
         return;
       }
       if (n <= 0) {
-        if (waits) return;
+        if (waits && openssl.bioPending(incoming) === 0) {
+          this.#state[handle] |= MIDWAY;
+          return;
+        }
         openssl.bioReset(incoming);
         return this.#over(handle, ssl);
       }
@@ -196,8 +206,10 @@ export class TlsLayer implements Transport, Sink {
         openssl.bioReset(incoming);
         return;
       }
-      if (one && !shaking) return;
+      if (one) return;
       const left = openssl.bioPending(incoming);
+      // OpenSSL takes no byte beyond the record that it reads.
+      this.#state[handle] &= ~MIDWAY;
       if (left === 0) return;
       if ((this.#state[handle] & READING) === 0) return this.#takeOut(handle, left);
     }
