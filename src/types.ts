@@ -27,9 +27,9 @@ export interface ServerOptions extends LimitOptions {
   logFormat?: "auto" | "json" | "text";
   /** One line for each request. @default {false} */
   accessLog?: boolean;
-  /** Files in PEM format: with a certificate, and its private key, connections speak TLS. */
-  tlsCert?: string;
-  tlsKey?: string;
+  /** Files in PEM format: with a certificate, and its private key, connections speak TLS. Several go by names. */
+  tlsCert?: string | readonly string[];
+  tlsKey?: string | readonly string[];
   /** A file whose first line decrypts the key. */
   tlsPassphraseFile?: string;
   /** Every connection must begin with a PROXY header. @default {false} */

@@ -85,7 +85,7 @@ async function tcpServer(
   { handler }: Offer & { kind: "connect" },
   { settings }: Resolved,
 ): Promise<(listener: Listener) => Drain> {
-  if (settings.tlsCert !== undefined || settings.tlsKey !== undefined) {
+  if (settings.tlsCert.length + settings.tlsKey.length > 0) {
     throw new Failure(
       "TLS is not supported yet for 'connect' handlers: export fetch, or let a proxy in front speak TLS",
     );

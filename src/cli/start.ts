@@ -177,7 +177,7 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
       return { cut: drained.reduce((sum, { cut }) => sum + cut, 0) };
     },
   };
-  const scheme = offer.kind !== "fetch" ? "tcp" : resolved.settings.tlsCert === undefined ? "http" : "https";
+  const scheme = offer.kind !== "fetch" ? "tcp" : resolved.settings.tlsCert.length === 0 ? "http" : "https";
   const shown = listeners.map((listener, i) => displayAddress(boundAddress(listener, addresses[i]), scheme));
   if (start.onReady === undefined) for (const one of shown) announce(`Listening on ${one}`);
   else start.onReady(shown, app);

@@ -4,7 +4,7 @@
  */
 import { statSync } from "node:fs";
 import { announce, logLine } from "../runtime/log.ts";
-import { TlsConfigError, type TlsContext, type TlsIdentity } from "../tls/context.ts";
+import { TlsConfigError, type TlsContext, type TlsOptions } from "../tls/context.ts";
 
 /** How often the files are looked at. */
 const LOOK_MS = 10_000;
@@ -14,15 +14,22 @@ const CHANNEL = "slipway certificates";
 export class TlsFiles {
   readonly context: TlsContext;
   readonly #files: readonly string[];
-  readonly #read: () => TlsIdentity;
+  readonly #read: () => TlsOptions;
+  readonly #explain: (error: TlsConfigError) => string;
   /** The files as they were read, and as they were seen last. */
   #known: string;
   #seen: string;
   #timer: ReturnType<typeof setInterval> | undefined;
   #channel: BroadcastChannel | undefined;
 
-  /** `read` throws a sentence for what can't be read. */
-  constructor(files: readonly string[], context: TlsContext, read: () => TlsIdentity) {
+  /** `read` throws a sentence for what can't be read; `explain` says of which files what can't be used was read. */
+  constructor(
+    files: readonly string[],
+    context: TlsContext,
+    read: () => TlsOptions,
+    explain = ({ message }: TlsConfigError): string => `${message} (${files.join(", ")})`,
+  ) {
+    this.#explain = explain;
     this.#files = files;
     this.context = context;
     this.#read = read;
@@ -60,8 +67,7 @@ export class TlsFiles {
       this.context.renew(this.#read());
       announce(`The certificate was read again: ${this.#files[0]}`);
     } catch (error) {
-      const { message } = error as Error;
-      const why = error instanceof TlsConfigError ? `${message} (${this.#files.join(", ")})` : message;
+      const why = error instanceof TlsConfigError ? this.#explain(error) : (error as Error).message;
       logLine(`the certificate was not changed, the one before stays: ${why}`);
     }
   }

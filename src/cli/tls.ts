@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Resolved } from "../options/resolve.ts";
 import type { OptionName } from "../options/table.ts";
-import type { TlsContext, TlsIdentity } from "../tls/context.ts";
+import type { TlsContext, TlsIdentity, TlsOptions } from "../tls/context.ts";
 import { failureAt, placeOf } from "./settings.ts";
 
 type FileOption = Extract<OptionName, "tlsCert" | "tlsKey" | "tlsPassphraseFile">;
@@ -13,33 +13,44 @@ const contexts = new Map<string, TlsContext>();
 /** What is made of them; undefined where TLS is not asked for. Throws the sentence for what can't be used. */
 export async function readTls(resolved: Resolved): Promise<TlsContext | undefined> {
   const { tlsCert, tlsKey, tlsPassphraseFile } = resolved.settings;
-  if (tlsCert === undefined && tlsKey === undefined) return undefined;
-  if (tlsKey === undefined) throw lacking(resolved, "tlsCert", "the certificate's private key: give --tls-key as well");
-  if (tlsCert === undefined) throw lacking(resolved, "tlsKey", "the key's certificate: give --tls-cert as well");
-  const files = [tlsCert, tlsKey, ...(tlsPassphraseFile === undefined ? [] : [tlsPassphraseFile])];
+  if (tlsCert.length === 0 && tlsKey.length === 0) return undefined;
+  if (tlsKey.length < tlsCert.length) throw lacking(resolved, "tlsCert", tlsKey.length);
+  if (tlsCert.length < tlsKey.length) throw lacking(resolved, "tlsKey", tlsCert.length);
+  const pairs = tlsCert.map((cert, i) => [cert, tlsKey[i]]);
+  const passphraseFiles = tlsPassphraseFile === undefined ? [] : [tlsPassphraseFile];
+  const files = [...pairs.flat(), ...passphraseFiles];
   const known = contexts.get(files.join("\0"));
   if (known !== undefined) return known;
-  const identity = (): TlsIdentity => ({
-    cert: read(resolved, "tlsCert", tlsCert),
-    key: read(resolved, "tlsKey", tlsKey),
-    passphrase:
+  const options = (): TlsOptions => {
+    const passphrase =
       tlsPassphraseFile === undefined
         ? undefined
-        : read(resolved, "tlsPassphraseFile", tlsPassphraseFile).toString().split(/\r?\n/, 1)[0],
-  });
+        : read(resolved, "tlsPassphraseFile", tlsPassphraseFile).toString().split(/\r?\n/, 1)[0];
+    return {
+      certificates: pairs.map(
+        ([cert, key]): TlsIdentity => ({
+          cert: read(resolved, "tlsCert", cert),
+          key: read(resolved, "tlsKey", key),
+          passphrase,
+        }),
+      ),
+    };
+  };
   const [{ httpsContext }, { TlsConfigError }, { TlsFiles }] = await Promise.all([
     import("../http/mod.ts"),
     import("../tls/context.ts"),
     import("./tls-files.ts"),
   ]);
+  const explain = ({ message, index }: InstanceType<typeof TlsConfigError>): string =>
+    `${message} (${[...pairs[index], ...passphraseFiles].join(", ")})`;
   try {
-    const context = httpsContext(identity());
+    const context = httpsContext(options());
     contexts.set(files.join("\0"), context);
-    new TlsFiles(files, context, identity).watch();
+    new TlsFiles(files, context, options, explain).watch();
     return context;
   } catch (error) {
     if (!(error instanceof TlsConfigError)) throw error;
-    throw failureAt(entryOf(resolved, "tlsCert"), `${error.message} (${files.join(", ")})`);
+    throw failureAt(entryOf(resolved, "tlsCert"), explain(error));
   }
 }
 
@@ -54,9 +65,15 @@ function read(resolved: Resolved, name: FileOption, file: string): Buffer {
   }
 }
 
-function lacking(resolved: Resolved, given: FileOption, what: string): Error {
+/** Of certificates and keys there are as many, but for a mistake. */
+function lacking(resolved: Resolved, given: "tlsCert" | "tlsKey", others: number): Error {
   const entry = entryOf(resolved, given);
-  return failureAt(entry, `${placeOf(entry)} alone does nothing: TLS also needs ${what}`);
+  const what = given === "tlsCert" ? "the certificate's private key: give --tls-key" : "the key's certificate: give --tls-cert"; // biome-ignore format: one line
+  const words =
+    others === 0
+      ? `${placeOf(entry)} alone does nothing: TLS also needs ${what} as well`
+      : `${placeOf(entry)} names ${resolved.settings[given].length} files, which is more than TLS can use: it also needs ${what} as often, in the same order`;
+  return failureAt(entry, words);
 }
 
 function entryOf({ entries }: Resolved, name: FileOption) {

@@ -14,7 +14,7 @@ import {
 import { type ProxyOptions, readProxyOptions } from "../net/trust.ts";
 import { type LimitOptions, readLimits } from "../options/limits.ts";
 import { announce, logError } from "../runtime/log.ts";
-import { serverContext, type TlsContext, type TlsIdentity } from "../tls/context.ts";
+import { serverContext, TlsContext, type TlsIdentity, type TlsOptions } from "../tls/context.ts";
 import type { HttpCounters } from "./counters.ts";
 import type { DrainResult } from "./drain.ts";
 import type { ErrorHandler } from "./failure.ts";
@@ -53,10 +53,19 @@ export interface ServeOptions<A extends Addr = Addr> extends LimitOptions, Proxy
   key?: string | Uint8Array;
   /** Of an encrypted key. */
   passphrase?: string;
-  /** Instead of all three. @internal */
-  tls?: TlsContext;
+  /** More of TLS. A TlsContext goes before all that is said else, and is for internal use. */
+  tls?: TlsServeOptions | TlsContext;
   /** Counters of its own: the admin port is not part of what it shows. @internal */
   counters?: HttpCounters;
+}
+
+/** TLS beside `cert` and `key`, or instead of them. */
+export interface TlsServeOptions {
+  /**
+   * Further certificates: each client is shown the one for the name that it asks for (SNI), and the first where there is
+   * none. Of two for the same name, with keys of different types, it gets the one that it understands.
+   */
+  certificates?: readonly TlsIdentity[];
 }
 
 /** Options of a server on a port. */
@@ -188,21 +197,36 @@ function chosenLimits(options: ServeOptions<never>): LimitOptions {
 }
 
 /** What its connections speak TLS with, if they do. The command line's certificate goes before the program's. */
-function tlsOf({ counters, tls, cert, key, passphrase }: ServeOptions<never>): TlsContext | undefined {
+function tlsOf({ counters, tls = {}, cert, key, passphrase }: ServeOptions<never>): TlsContext | undefined {
   if (counters !== undefined) return undefined;
-  const context = tls ?? (handover.serveDefaults?.tls as TlsContext | undefined);
-  if (context !== undefined || (cert === undefined && key === undefined)) return context;
-  if (cert === undefined || key === undefined) {
+  const context = tls instanceof TlsContext ? tls : (handover.serveDefaults?.tls as TlsContext | undefined);
+  if (context !== undefined || tls instanceof TlsContext) return context;
+  const certificates = readCertificates(tls);
+  if (cert !== undefined && key !== undefined) certificates.unshift({ cert, key, passphrase });
+  else if (cert !== undefined || key !== undefined) {
     throw new TypeError(
       `serve: TLS needs a certificate and its key; ${cert === undefined ? "cert" : "key"} is missing`,
     );
   }
-  return httpsContext({ cert, key, passphrase });
+  if (certificates.length === 0) return undefined;
+  return httpsContext({ ...tls, certificates });
+}
+
+function readCertificates(tls: TlsServeOptions): TlsIdentity[] {
+  if (typeof tls !== "object" || tls === null) throw new TypeError("tls of serve must be an object of options");
+  const { certificates = [] } = tls;
+  if (!Array.isArray(certificates)) throw new TypeError("tls.certificates of serve must be a list of { cert, key }");
+  for (const [index, { cert, key }] of certificates.entries()) {
+    if (cert === undefined || key === undefined) {
+      throw new TypeError(`tls.certificates[${index}] of serve: ${cert === undefined ? "cert" : "key"} is missing`);
+    }
+  }
+  return [...certificates];
 }
 
 /** Of a server that speaks HTTP. */
-export function httpsContext(identity: TlsIdentity): TlsContext {
-  return serverContext({ ...identity, alpn: ["h2", "http/1.1"] });
+export function httpsContext(options: TlsOptions): TlsContext {
+  return serverContext({ ...options, alpn: ["h2", "http/1.1"] });
 }
 
 /** The same of proxies. */

@@ -21,8 +21,8 @@ export interface Settings extends Limits {
   adminInsecure: boolean;
   logFormat: "auto" | "json" | "text";
   accessLog: boolean;
-  tlsCert: string | undefined;
-  tlsKey: string | undefined;
+  tlsCert: readonly string[];
+  tlsKey: readonly string[];
   tlsPassphraseFile: string | undefined;
   proxyProtocol: boolean;
   trustProxy: readonly string[];

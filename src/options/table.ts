@@ -63,6 +63,8 @@ export interface ListOption extends Common {
   readonly default: readonly string[];
   /** An empty list says nothing that could be meant. */
   readonly some?: true;
+  /** Names of files, which may have spaces in them: only commas are between two. */
+  readonly files?: true;
   readonly value: string;
   readonly wants: string;
 }
@@ -299,21 +301,23 @@ const restTable = [
   {
     name: "tlsCert",
     group: "tls",
-    kind: "text",
-    default: undefined,
+    kind: "list",
+    files: true,
+    default: [],
     value: "file",
     wants: "a file with a certificate in PEM format",
-    says: "speak TLS with this certificate (PEM, with those between it and its root)",
+    says: "speak TLS with this certificate (PEM); several: by the name asked for",
     section: "tls.md#certificates",
   },
   {
     name: "tlsKey",
     group: "tls",
-    kind: "text",
-    default: undefined,
+    kind: "list",
+    files: true,
+    default: [],
     value: "file",
     wants: "a file with a private key in PEM format",
-    says: "and this private key",
+    says: "and its private key; of several in the same order",
     section: "tls.md#certificates",
   },
   {

@@ -1,24 +1,21 @@
 /**
- * What a certificate, its key and a policy become: an SSL_CTX, which every connection's SSL is made of. Node's
- * `tls.createSecureContext` reads all the formats (PEM, PKCS#12, encrypted keys) and names what is wrong with them.
+ * What certificates, their keys and a policy become: SSL_CTXs, of which every connection's SSL is made. With one
+ * certificate there is one; with several one for each group of them that a name may be answered with (`names.ts`).
  */
 import type { SecureContext, SecureContextOptions } from "node:tls";
 import { openSsl, type Pointer } from "../../ffi/openssl.ts";
+import { askByName } from "../../ffi/openssl-callbacks.ts";
+import { NOT_ITS_KEY, pointerOf, secureContext, TlsConfigError, type TlsIdentity } from "./identity.ts";
+import { certified, ServerNames } from "./names.ts";
 
-/** Loaded when there is a certificate: most servers have none, and it takes milliseconds. */
-const createSecureContext = (options: SecureContextOptions): SecureContext =>
-  process.getBuiltinModule("node:tls").createSecureContext(options);
+export { TlsConfigError, type TlsIdentity } from "./identity.ts";
 
-export interface TlsIdentity {
-  /** PEM: the certificate, and behind it those between it and the root. */
-  readonly cert: string | Uint8Array;
-  /** PEM: the private key; RSA, ECDSA or Ed25519. */
-  readonly key: string | Uint8Array;
-  /** Of an encrypted key. */
-  readonly passphrase?: string | undefined;
+export interface TlsOptions {
+  /** The first is shown to who asks for no name, or for nobody's. */
+  readonly certificates: readonly TlsIdentity[];
 }
 
-export interface ServerContextOptions extends TlsIdentity {
+export interface ServerContextOptions extends TlsOptions {
   /** Protocols by ALPN, the best first; none: it is not negotiated. */
   readonly alpn?: readonly string[];
 }
@@ -45,72 +42,101 @@ const MODE_ACCEPT_MOVING_WRITE_BUFFER = 1 << 1;
 const MODE_RELEASE_BUFFERS = 1 << 4;
 const OP_NO_RENEGOTIATION = 1 << 30;
 
+/** What new connections are made of at one time. */
+interface Made {
+  readonly pointer: Pointer;
+  /** They free their SSL_CTXs when they are collected. */
+  readonly owners: readonly SecureContext[];
+  /** Undefined with one certificate: then nobody asks. */
+  readonly choose: ((name: string) => Pointer) | undefined;
+}
+
 export class TlsContext {
-  /** What connections are made of from now on; those that there are keep theirs. */
-  pointer: Pointer;
   readonly #alpn: readonly string[];
-  /** Frees the SSL_CTX when it is collected. */
-  #owner: SecureContext;
+  #made: Made;
 
   /** @internal Use `serverContext`. */
-  constructor(identity: TlsIdentity, alpn: readonly string[]) {
+  constructor({ alpn = [], ...options }: ServerContextOptions) {
     this.#alpn = alpn;
-    this.#owner = secureContext(identity);
-    this.pointer = this.#prepare(this.#owner);
+    this.#made = this.#make(options);
   }
 
-  /** Another certificate from here on. Throws what `serverContext` throws, and then everything stays as it was. */
-  renew(identity: TlsIdentity): void {
-    const owner = secureContext(identity);
-    this.pointer = this.#prepare(owner);
-    this.#owner = owner;
+  /** What connections are made of from now on; those that there are keep theirs. */
+  get pointer(): Pointer {
+    return this.#made.pointer;
   }
 
-  #prepare(owner: SecureContext): Pointer {
-    const pointer = pointerOf(owner);
-    const ssl = openSsl();
-    if (!ssl.keyFits(pointer)) throw new TlsConfigError(`TLS: ${NOT_ITS_KEY}`);
-    ssl.forgetSessionCallbacks(pointer);
-    ssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
-    ssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
-    if (this.#alpn.length > 0) ssl.offerAlpn(pointer, this.#alpn);
-    return pointer;
+  /** Other certificates from here on. Throws what `serverContext` throws, and then everything stays as it was. */
+  renew(options: TlsOptions): void {
+    this.#made = this.#make(options);
+  }
+
+  /** The SSL_CTX for a name that a client asks for. @internal */
+  choose(name: string): Pointer {
+    return this.#made.choose?.(name) ?? this.#made.pointer;
   }
 
   /** It is held by this: what points to it must not outlive it. @internal */
   get owner(): object {
-    return this.#owner;
+    return this.#made.owners;
+  }
+
+  #make(options: TlsOptions): Made {
+    const { certificates } = options;
+    if (certificates.length === 0) throw new TlsConfigError("TLS: there is no certificate");
+    const owners = certificates.map((identity, index) => {
+      try {
+        return this.#prepared([identity]);
+      } catch (error) {
+        if (certificates.length === 1 || !(error instanceof TlsConfigError)) throw error;
+        throw new TlsConfigError(error.message.replace(/^TLS/, `TLS, certificate ${index + 1}`), index, {
+          cause: error,
+        });
+      }
+    });
+    if (owners.length === 1) return { pointer: pointerOf(owners[0]), owners, choose: undefined };
+    const names = new ServerNames(certificates.map(certified));
+    const pointers = new Map(owners.map((owner, index) => [String(index), pointerOf(owner)]));
+    for (const group of names.groups()) {
+      if (pointers.has(String(group))) continue;
+      const owner = this.#prepared(group.map((index) => certificates[index]));
+      owners.push(owner);
+      pointers.set(String(group), pointerOf(owner));
+    }
+    const of = (group: readonly number[]): Pointer => pointers.get(String(group)) ?? 0;
+    const pointer = of(names.fallback);
+    askByName(pointer, this);
+    return { pointer, owners, choose: (name) => of(names.find(name) ?? names.fallback) };
+  }
+
+  #prepared(identities: readonly TlsIdentity[]): SecureContext {
+    const owner = secureContext(identities, settings());
+    const pointer = pointerOf(owner);
+    const openssl = openSsl();
+    if (!openssl.keyFits(pointer)) throw new TlsConfigError(`TLS: ${NOT_ITS_KEY}`);
+    openssl.forgetSessionCallbacks(pointer);
+    openssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
+    openssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
+    if (this.#alpn.length > 0) openssl.offerAlpn(pointer, this.#alpn);
+    return owner;
   }
 }
 
-/** A certificate or a key that can't be used: the person's to mend. */
-export class TlsConfigError extends TypeError {
-  override readonly name = "TlsConfigError";
-}
-
 /** Throws one sentence that names what is wrong, with the certificate or with the key. */
-export function serverContext({ alpn = [], ...identity }: ServerContextOptions): TlsContext {
+export function serverContext(options: ServerContextOptions): TlsContext {
   openSsl();
-  return new TlsContext(identity, alpn);
+  return new TlsContext(options);
 }
 
-const NOT_ITS_KEY = "the key does not belong to the certificate";
-
-function secureContext({ cert, key, passphrase }: TlsIdentity): SecureContext {
-  const settings: SecureContextOptions = {
-    cert: pem(cert),
-    key: pem(key),
+function settings(): SecureContextOptions {
+  return {
     ciphers: CIPHERS,
     minVersion: "TLSv1.2",
     sessionIdContext: "slipway",
     ticketKeys: ticketKeys(),
-    ...(passphrase !== undefined && { passphrase }),
+    // Without it Node reads all the world's roots, in 3 ms, which a server has nobody to check by.
+    ca: [],
   };
-  try {
-    return createSecureContext(settings);
-  } catch (error) {
-    throw new TlsConfigError(`TLS: ${explained(error as NodeJS.ErrnoException, settings)}`, { cause: error });
-  }
 }
 
 /** Where threads find what the tickets of them all are encrypted with. */
@@ -130,42 +156,4 @@ function ticketKeys(): Buffer {
     (process.getBuiltinModule("node:worker_threads").getEnvironmentData(TICKET_KEYS) as Uint8Array | undefined) ??
     process.getBuiltinModule("node:crypto").randomBytes(TICKET_KEY_BYTES);
   return Buffer.from(ownTicketKeys);
-}
-
-const pem = (value: string | Uint8Array): string | Buffer => (typeof value === "string" ? value : Buffer.from(value));
-
-/** OpenSSL's errors name the function that failed; which of the two files it was is found by trying each alone. */
-function explained(error: NodeJS.ErrnoException, { cert, key, passphrase }: SecureContextOptions): string {
-  if (fails({ cert })) return `the certificate can't be read: ${words(fails({ cert }))}`;
-  const alone = fails({ key, ...(passphrase !== undefined && { passphrase }) });
-  if (alone !== undefined) {
-    if (/interrupted or cancelled|bad password|bad decrypt|processing error/i.test(alone.message)) {
-      return passphrase === undefined ? "the key is encrypted: give its passphrase" : "the key's passphrase is wrong";
-    }
-    return `the key can't be read: ${words(alone)}`;
-  }
-  if (/key values mismatch|key type mismatch/i.test(error.message)) return NOT_ITS_KEY;
-  return words(error);
-}
-
-function fails(options: SecureContextOptions): Error | undefined {
-  try {
-    createSecureContext(options);
-    return undefined;
-  } catch (error) {
-    return error as Error;
-  }
-}
-
-function words(error: Error | undefined): string {
-  const text = (error?.message ?? "").replace(/^error:[0-9A-F]+:[^:]*:[^:]*:/, "").trim();
-  return /no start line|unsupported/i.test(text) ? "there is nothing in PEM format (-----BEGIN …)" : text;
-}
-
-/** The address of the SSL_CTX. Node shows it to C++ only, as a value whose address is all that can be printed of it. */
-function pointerOf(secure: SecureContext): Pointer {
-  const { context } = secure as SecureContext & { context: { readonly _external: unknown } };
-  const address = /External: ([0-9a-f]+)/.exec(process.getBuiltinModule("node:util").inspect(context._external))?.[1];
-  if (address === undefined) throw new Error("TLS is not supported on this host: it does not show its SSL_CTX");
-  return Number.parseInt(address, 16);
 }

@@ -52,9 +52,9 @@ declare module "slipway" {
     logFormat?: "auto" | "json" | "text";
     /** One line for each request. */
     accessLog?: boolean;
-    /** Files in PEM format: with a certificate, and its private key, connections speak TLS. */
-    tlsCert?: string;
-    tlsKey?: string;
+    /** Files in PEM format: with a certificate, and its private key, connections speak TLS. Several go by names. */
+    tlsCert?: string | readonly string[];
+    tlsKey?: string | readonly string[];
     /** A file whose first line decrypts the key. */
     tlsPassphraseFile?: string;
     /** Every connection must begin with a PROXY header. */
@@ -208,6 +208,18 @@ declare namespace Deno {
     signal?: AbortSignal;
     onListen?(address: A): void;
     onError?(error: unknown): Response | Promise<Response>;
+    /** PEM: the certificate, and those between it and its root; with it, and its key, connections speak TLS. */
+    cert?: string | Uint8Array;
+    key?: string | Uint8Array;
+    /** Of an encrypted key. */
+    passphrase?: string;
+    tls?: TlsServeOptions;
+  }
+
+  /** TLS beside `cert` and `key`, or instead of them. */
+  interface TlsServeOptions {
+    /** Further certificates, by the name that a client asks for. */
+    certificates?: readonly { cert: string | Uint8Array; key: string | Uint8Array; passphrase?: string }[];
   }
 
   interface ServeTcpOptions extends ServeOptions<NetAddr> {

@@ -9,6 +9,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { TlsFiles } from "../../src/cli/tls-files.ts";
 import { httpsContext } from "../../src/http/mod.ts";
+import { certificate } from "../support/certificates.ts";
 import { logged } from "../support/logged.ts";
 import { fromSource, run, start, temporaryFolder } from "../support/process.ts";
 import { certFile, identity, keyFile, otherCertFile, otherKeyFile } from "../support/tls.ts";
@@ -22,6 +23,11 @@ const slipway = (...args: string[]) => run([...fromSource, "run", program, "--po
 for (const [title, args, says] of [
   ["a certificate alone", ["--tls-cert", certFile], /--tls-cert alone does nothing: .* give --tls-key as well\n$/],
   ["a key alone", ["--tls-key", keyFile], /--tls-key alone does nothing: .* give --tls-cert as well\n$/],
+  [
+    "fewer keys",
+    ["--tls-cert", `${certFile},${otherCertFile}`, "--tls-key", keyFile],
+    /--tls-cert names 2 files.*give --tls-key as often/,
+  ],
   ["no such file", ["--tls-cert", "/none", "--tls-key", keyFile], /--tls-cert names \/none: there is no such file\n$/],
   [
     "a key of another",
@@ -90,6 +96,37 @@ for (const threads of [1, 2]) {
   });
 }
 
+test("several certificates, by the name asked for; renewed together, each message names its files", async () => {
+  const second = certificate(["second.test"], { commonName: "second" });
+  const [cert, key] = [join(folder, "second cert.pem"), join(folder, "second key.pem")];
+  writeFileSync(cert, second.cert);
+  writeFileSync(key, second.key);
+  const files = ["--tls-cert", certFile, "--tls-key", keyFile, "--tls-cert", cert, "--tls-key", key];
+  const server = start([...fromSource, "run", program, "--port", "0", "--log-format", "text", ...files]);
+  const port = Number((await server.saw(/^Listening on https:\S*?:(\d+)/m))[1]);
+  const shown = async (servername: string): Promise<unknown> => {
+    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, servername });
+    await once(socket, "secureConnect");
+    const { CN } = socket.getPeerCertificate().subject;
+    socket.destroy();
+    return CN;
+  };
+  assert.is(await shown("second.test"), "second");
+  assert.is(await shown("localhost"), "localhost");
+  const renewed = certificate(["second.test"], { commonName: "renewed" });
+  writeFileSync(cert, renewed.cert);
+  server.child.kill("SIGHUP");
+  await server.saw(
+    /TLS, certificate 2: the key does not belong to the certificate \([^,]*second cert.pem, [^,]*second key.pem\)/,
+  );
+  assert.is(await shown("second.test"), "second");
+  writeFileSync(key, renewed.key);
+  server.child.kill("SIGHUP");
+  await server.saw(/The certificate was read again/);
+  assert.is(await shown("second.test"), "renewed");
+  await server.stop();
+});
+
 test("a session is resumed whichever thread it comes to, also with another certificate", async () => {
   const [cert, key] = [join(folder, "cert-t.pem"), join(folder, "key-t.pem")];
   copyFileSync(certFile, cert);
@@ -120,12 +157,12 @@ test("files that change are read when both have been written", async () => {
   const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   copyFileSync(certFile, cert);
   copyFileSync(keyFile, key);
-  const context = httpsContext(identity);
+  const context = httpsContext({ certificates: [identity] });
   const before = context.pointer;
   let reads = 0;
   using files = new TlsFiles([cert, key], context, () => {
     reads++;
-    return { cert: readFileSync(cert), key: readFileSync(key) };
+    return { certificates: [{ cert: readFileSync(cert), key: readFileSync(key) }] };
   });
   files.look();
   copyFileSync(otherCertFile, cert);

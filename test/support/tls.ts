@@ -22,5 +22,5 @@ if (overTls) process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
 
 /** What a server of the tests speaks TLS with, if it does. */
 export function tlsContext(): TlsContext | undefined {
-  return overTls ? httpsContext(identity) : undefined;
+  return overTls ? httpsContext({ certificates: [identity] }) : undefined;
 }
