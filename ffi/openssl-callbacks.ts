@@ -66,3 +66,100 @@ function bindNames(): NameCallbacks {
     },
   };
 }
+
+/** What a ticket is encrypted with: 16 bytes that name the key, 32 for HMAC-SHA256, 32 for AES-256-CBC. */
+export type TicketKey = Uint8Array;
+export const TICKET_KEY_BYTES = 80;
+const TICKET_NAME_BYTES = 16;
+const TICKET_IV_BYTES = 16;
+
+/** Where the keys are that hold now: the first encrypts, all are accepted. */
+export interface TicketKeyRing {
+  readonly keys: readonly TicketKey[];
+}
+
+interface TicketCallbacks {
+  use(context: Pointer): void;
+}
+let tickets: TicketCallbacks | undefined;
+
+/** A context's tickets are encrypted with the keys of `ring`, which is the thread's. */
+export function ticketsBy(context: Pointer, ring: TicketKeyRing): void {
+  (tickets ??= bindTickets(ring)).use(context);
+}
+
+/** A key as OpenSSL is given it; its memory stays as long as this. */
+interface BoundKey {
+  readonly bytes: Buffer;
+  readonly parameters: Buffer;
+  readonly name: Pointer;
+  readonly aes: Pointer;
+}
+
+// openssl/core.h: struct ossl_param_st { const char *key; unsigned type; void *data; size_t size, return_size }
+const PARAMETER_BYTES = 40;
+const PARAMETER_UTF8 = 4;
+const PARAMETER_BYTES_TYPE = 5;
+
+function bindTickets(ring: TicketKeyRing): TicketCallbacks {
+  const c = koffi.load(null);
+  const random = c.func("RAND_bytes", "int", [p, "int"]);
+  const copy = c.func("memcpy", p, [p, p, "size_t"]);
+  const compare = c.func("memcmp", "int", [p, p, "size_t"]);
+  const cipher: Pointer = c.func("EVP_aes_256_cbc", p, [])();
+  const encrypt = c.func("EVP_EncryptInit_ex", "int", [p, p, p, p, p]);
+  const decrypt = c.func("EVP_DecryptInit_ex", "int", [p, p, p, p, p]);
+  const parameters = c.func("EVP_MAC_CTX_set_params", "int", [p, "void *"]);
+  const text = (word: string): Buffer => Buffer.from(`${word}\0`);
+  const [keyName, digestName, digest] = [text("key"), text("digest"), text("SHA256")];
+  const address = (memory: Buffer): bigint => BigInt(koffi.address(memory));
+  const bound = new WeakMap<TicketKey, BoundKey>();
+  const bind = (key: TicketKey): BoundKey => {
+    // In memory of its own, which nobody moves.
+    const bytes = Buffer.from(new Uint8Array(key).buffer);
+    const at = address(bytes);
+    const memory = Buffer.from(new ArrayBuffer(3 * PARAMETER_BYTES));
+    const put = (index: number, name: Buffer, type: number, data: bigint, size: number): void => {
+      const offset = index * PARAMETER_BYTES;
+      memory.writeBigUInt64LE(address(name), offset);
+      memory.writeUInt32LE(type, offset + 8);
+      memory.writeBigUInt64LE(data, offset + 16);
+      memory.writeBigUInt64LE(BigInt(size), offset + 24);
+    };
+    put(0, keyName, PARAMETER_BYTES_TYPE, at + 16n, 32);
+    put(1, digestName, PARAMETER_UTF8, address(digest), digest.length - 1);
+    return { bytes, parameters: memory, name: Number(at), aes: Number(at) + 48 };
+  };
+  const boundOf = (key: TicketKey): BoundKey => {
+    let one = bound.get(key);
+    if (one === undefined) bound.set(key, (one = bind(key)));
+    return one;
+  };
+  const type = koffi.pointer(koffi.proto(`int (${p} ssl, ${p} name, ${p} iv, ${p} cipher, ${p} mac, int encrypts)`));
+  const setCallback = c.func("SSL_CTX_set_tlsext_ticket_key_evp_cb", "int", [p, type]);
+  /** -1: the handshake fails; 0: no ticket, or a full handshake; 1; 2: accepted, and to be renewed. */
+  const callback: bigint = koffi.register(
+    (_ssl: Pointer, name: Pointer, iv: Pointer, ciphers: Pointer, mac: Pointer, encrypts: number): number => {
+      try {
+        const { keys } = ring;
+        if (encrypts === 1) {
+          const key = boundOf(keys[0]);
+          copy(name, key.name, TICKET_NAME_BYTES);
+          if (random(iv, TICKET_IV_BYTES) !== 1 || encrypt(ciphers, cipher, 0, key.aes, iv) !== 1) return 0;
+          return parameters(mac, key.parameters) === 1 ? 1 : 0;
+        }
+        for (let i = 0; i < keys.length; i++) {
+          const key = boundOf(keys[i]);
+          if (compare(name, key.name, TICKET_NAME_BYTES) !== 0) continue;
+          if (parameters(mac, key.parameters) !== 1 || decrypt(ciphers, cipher, 0, key.aes, iv) !== 1) return 0;
+          return i === 0 ? 1 : 2;
+        }
+        return 0;
+      } catch {
+        return 0;
+      }
+    },
+    type,
+  );
+  return { use: (context) => void setCallback(context, callback) };
+}

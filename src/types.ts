@@ -32,6 +32,8 @@ export interface ServerOptions extends LimitOptions {
   tlsKey?: string | readonly string[];
   /** A file whose first line decrypts the key. */
   tlsPassphraseFile?: string;
+  /** Keys of session tickets that replicas share: a file, or `env:NAME`. */
+  tlsTicketKeys?: string;
   /** Every connection must begin with a PROXY header. @default {false} */
   proxyProtocol?: boolean;
   /** Whose PROXY, Forwarded and X-Forwarded-* headers are believed: addresses and ranges. */

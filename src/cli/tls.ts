@@ -5,21 +5,24 @@ import type { OptionName } from "../options/table.ts";
 import type { TlsContext, TlsIdentity, TlsOptions } from "../tls/context.ts";
 import { failureAt, placeOf } from "./settings.ts";
 
-type FileOption = Extract<OptionName, "tlsCert" | "tlsKey" | "tlsPassphraseFile">;
+type FileOption = Extract<OptionName, `tls${string}`>;
 
-/** By the names of their files: a program's own server and what it exports have one in common. */
+/** By what was asked for: a program's own server and what it exports have one in common. */
 const contexts = new Map<string, TlsContext>();
+let ticketKeysRead = false;
 
 /** What is made of them; undefined where TLS is not asked for. Throws the sentence for what can't be used. */
 export async function readTls(resolved: Resolved): Promise<TlsContext | undefined> {
-  const { tlsCert, tlsKey, tlsPassphraseFile } = resolved.settings;
-  if (tlsCert.length === 0 && tlsKey.length === 0) return undefined;
-  if (tlsKey.length < tlsCert.length) throw lacking(resolved, "tlsCert", tlsKey.length);
-  if (tlsCert.length < tlsKey.length) throw lacking(resolved, "tlsKey", tlsCert.length);
-  const pairs = tlsCert.map((cert, i) => [cert, tlsKey[i]]);
+  const { settings } = resolved;
+  // Also for what a program opens with a certificate of its own.
+  if (settings.tlsTicketKeys !== undefined && !ticketKeysRead) await useTicketKeys(resolved, settings.tlsTicketKeys);
+  if (settings.tlsCert.length === 0 && settings.tlsKey.length === 0) return undefined;
+  const pairs = pairsOf(resolved);
+  const { tlsPassphraseFile } = settings;
   const passphraseFiles = tlsPassphraseFile === undefined ? [] : [tlsPassphraseFile];
   const files = [...pairs.flat(), ...passphraseFiles];
-  const known = contexts.get(files.join("\0"));
+  const asked = files.join("\0");
+  const known = contexts.get(asked);
   if (known !== undefined) return known;
   const options = (): TlsOptions => {
     const passphrase =
@@ -41,17 +44,61 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
     import("../tls/context.ts"),
     import("./tls-files.ts"),
   ]);
-  const explain = ({ message, index }: InstanceType<typeof TlsConfigError>): string =>
-    `${message} (${[...pairs[index], ...passphraseFiles].join(", ")})`;
-  try {
-    const context = httpsContext(options());
-    contexts.set(files.join("\0"), context);
-    new TlsFiles(files, context, options, explain).watch();
-    return context;
-  } catch (error) {
-    if (!(error instanceof TlsConfigError)) throw error;
-    throw failureAt(entryOf(resolved, "tlsCert"), explain(error));
-  }
+  /** With the files it is about. */
+  const named = <T>(make: () => T): T => {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof TlsConfigError)) throw error;
+      const message = `${error.message} (${[...pairs[error.index], ...passphraseFiles].join(", ")})`;
+      throw failureAt(entryOf(resolved, "tlsCert"), message);
+    }
+  };
+  const context = named(() => httpsContext(options()));
+  contexts.set(asked, context);
+  new TlsFiles({ files, what: "The certificate was", apply: () => named(() => context.renew(options())) }).watch();
+  return context;
+}
+
+function pairsOf(resolved: Resolved): string[][] {
+  const { tlsCert, tlsKey } = resolved.settings;
+  if (tlsKey.length < tlsCert.length) throw lacking(resolved, "tlsCert", tlsKey.length);
+  if (tlsCert.length < tlsKey.length) throw lacking(resolved, "tlsKey", tlsCert.length);
+  return tlsCert.map((cert, i) => [cert, tlsKey[i]]);
+}
+
+/** Of certificates and keys there are as many, but for a mistake. */
+function lacking(resolved: Resolved, given: "tlsCert" | "tlsKey", others: number): Error {
+  const entry = entryOf(resolved, given);
+  const what =
+    given === "tlsCert" ? "the certificate's private key: give --tls-key" : "the key's certificate: give --tls-cert";
+  const words =
+    others === 0
+      ? `${placeOf(entry)} alone does nothing: TLS also needs ${what} as well`
+      : `${placeOf(entry)} names ${resolved.settings[given].length} files: TLS also needs ${what} as often, in the same order`;
+  return failureAt(entry, words);
+}
+
+async function useTicketKeys(resolved: Resolved, given: string): Promise<void> {
+  const [{ readTicketKeys, ticketKeys }, { TlsFiles }] = await Promise.all([
+    import("../tls/ticket-keys.ts"),
+    import("./tls-files.ts"),
+  ]);
+  ticketKeysRead = true;
+  const variable = /^env:(.+)$/.exec(given)?.[1];
+  const apply = (): void => {
+    const text = variable === undefined ? read(resolved, "tlsTicketKeys", given) : process.env[variable];
+    const entry = entryOf(resolved, "tlsTicketKeys");
+    const refused = (why: string): Error => failureAt(entry, `${placeOf(entry)} names ${given}: ${why}`);
+    if (!text) throw refused(variable === undefined ? "it is empty" : "there is no such variable, or it is empty");
+    try {
+      ticketKeys().fix(readTicketKeys(text));
+    } catch (error) {
+      throw refused((error as Error).message);
+    }
+  };
+  apply();
+  if (variable === undefined) new TlsFiles({ files: [given], what: "The ticket keys were", apply }).watch();
 }
 
 function read(resolved: Resolved, name: FileOption, file: string): Buffer {
@@ -63,17 +110,6 @@ function read(resolved: Resolved, name: FileOption, file: string): Buffer {
     const entry = entryOf(resolved, name);
     throw failureAt(entry, `${placeOf(entry)} names ${file}: ${why}`);
   }
-}
-
-/** Of certificates and keys there are as many, but for a mistake. */
-function lacking(resolved: Resolved, given: "tlsCert" | "tlsKey", others: number): Error {
-  const entry = entryOf(resolved, given);
-  const what = given === "tlsCert" ? "the certificate's private key: give --tls-key" : "the key's certificate: give --tls-cert"; // biome-ignore format: one line
-  const words =
-    others === 0
-      ? `${placeOf(entry)} alone does nothing: TLS also needs ${what} as well`
-      : `${placeOf(entry)} names ${resolved.settings[given].length} files, which is more than TLS can use: it also needs ${what} as often, in the same order`;
-  return failureAt(entry, words);
 }
 
 function entryOf({ entries }: Resolved, name: FileOption) {

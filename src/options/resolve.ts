@@ -24,6 +24,7 @@ export interface Settings extends Limits {
   tlsCert: readonly string[];
   tlsKey: readonly string[];
   tlsPassphraseFile: string | undefined;
+  tlsTicketKeys: string | undefined;
   proxyProtocol: boolean;
   trustProxy: readonly string[];
   wsIdleTimeout: number;

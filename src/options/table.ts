@@ -331,6 +331,16 @@ const restTable = [
     section: "tls.md#certificates",
   },
   {
+    name: "tlsTicketKeys",
+    group: "tls",
+    kind: "text",
+    default: undefined,
+    value: "file",
+    wants: "a file with keys, one a line, or env: and the name of a variable that has them",
+    says: "keys of session tickets that replicas share; env:NAME: a variable",
+    section: "tls.md#sessions",
+  },
+  {
     name: "proxyProtocol",
     group: "proxy",
     kind: "flag",

@@ -4,9 +4,10 @@
  */
 import type { SecureContext, SecureContextOptions } from "node:tls";
 import { openSsl, type Pointer } from "../../ffi/openssl.ts";
-import { askByName } from "../../ffi/openssl-callbacks.ts";
+import { askByName, ticketsBy } from "../../ffi/openssl-callbacks.ts";
 import { NOT_ITS_KEY, pointerOf, secureContext, TlsConfigError, type TlsIdentity } from "./identity.ts";
 import { certified, ServerNames } from "./names.ts";
+import { ticketKeys } from "./ticket-keys.ts";
 
 export { TlsConfigError, type TlsIdentity } from "./identity.ts";
 
@@ -117,6 +118,7 @@ export class TlsContext {
     openssl.forgetSessionCallbacks(pointer);
     openssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
     openssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
+    ticketsBy(pointer, ticketKeys());
     if (this.#alpn.length > 0) openssl.offerAlpn(pointer, this.#alpn);
     return owner;
   }
@@ -133,27 +135,7 @@ function settings(): SecureContextOptions {
     ciphers: CIPHERS,
     minVersion: "TLSv1.2",
     sessionIdContext: "slipway",
-    ticketKeys: ticketKeys(),
     // Without it Node reads all the world's roots, in 3 ms, which a server has nobody to check by.
     ca: [],
   };
-}
-
-/** Where threads find what the tickets of them all are encrypted with. */
-const TICKET_KEYS = "slipway ticket keys";
-/** Node's three keys of 16 bytes each: the key's name, that of HMAC, that of AES. */
-const TICKET_KEY_BYTES = 48;
-let ownTicketKeys: Uint8Array | undefined;
-
-/** A session may be resumed on any thread: to be called before there are any. */
-export function shareTicketKeys(): void {
-  process.getBuiltinModule("node:worker_threads").setEnvironmentData(TICKET_KEYS, ticketKeys());
-}
-
-/** The same for every context of the process, also when a certificate is renewed. */
-function ticketKeys(): Buffer {
-  ownTicketKeys ??=
-    (process.getBuiltinModule("node:worker_threads").getEnvironmentData(TICKET_KEYS) as Uint8Array | undefined) ??
-    process.getBuiltinModule("node:crypto").randomBytes(TICKET_KEY_BYTES);
-  return Buffer.from(ownTicketKeys);
 }

@@ -57,6 +57,8 @@ declare module "slipway" {
     tlsKey?: string | readonly string[];
     /** A file whose first line decrypts the key. */
     tlsPassphraseFile?: string;
+    /** Keys of session tickets that replicas share: a file, or `env:NAME`. */
+    tlsTicketKeys?: string;
     /** Every connection must begin with a PROXY header. */
     proxyProtocol?: boolean;
     /** Whose PROXY, Forwarded and X-Forwarded-* headers are believed: addresses and ranges. */

@@ -1,6 +1,7 @@
 // time limit: 180 s
 // --tls-cert and its like: what can't be used is said, and a certificate that changes is taken up by new connections.
 
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,6 +28,11 @@ for (const [title, args, says] of [
     "fewer keys",
     ["--tls-cert", `${certFile},${otherCertFile}`, "--tls-key", keyFile],
     /--tls-cert names 2 files.*give --tls-key as often/,
+  ],
+  [
+    "no ticket keys",
+    ["--tls-ticket-keys", "env:NONE_OF_THIS_NAME"],
+    /names env:NONE_OF_THIS_NAME: there is no such variable/,
   ],
   ["no such file", ["--tls-cert", "/none", "--tls-key", keyFile], /--tls-cert names \/none: there is no such file\n$/],
   [
@@ -88,7 +94,7 @@ for (const threads of [1, 2]) {
 
     copyFileSync(keyFile, key);
     server.child.kill("SIGHUP");
-    await server.saw(/the certificate was not changed, the one before stays: TLS: the key does not belong/);
+    await server.saw(/the certificate was not changed, what was before stays: TLS: the key does not belong/);
     assert.is(await keyOf(Number(port)), "RSA");
     await answers(old);
     old.destroy();
@@ -153,6 +159,54 @@ test("a session is resumed whichever thread it comes to, also with another certi
   await server.stop();
 });
 
+test("ticket keys that are given: resumed across a restart, by every thread, and as they change", async () => {
+  const file = join(folder, "tickets");
+  const [a, b] = [randomBytes(80).toString("base64"), randomBytes(48).toString("hex")];
+  writeFileSync(file, `${a}\n`);
+  const tls = ["--tls-cert", certFile, "--tls-key", keyFile, "--log-format", "text", "--parallel", "2"];
+  const open = async (keys: string, env = {}) => {
+    const server = start([...fromSource, "run", program, "--port", "0", ...tls, "--tls-ticket-keys", keys], { env });
+    return { server, port: Number((await server.saw(/^Listening on https:\S*?:(\d+)/m))[1]) };
+  };
+  const ticket = async (port: number): Promise<Buffer> => {
+    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+    const [session] = (await once(socket, "session")) as [Buffer];
+    socket.destroy();
+    return session;
+  };
+  const resumed = async (port: number, session: Buffer): Promise<boolean> => {
+    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, session });
+    await once(socket, "secureConnect");
+    const again = socket.isSessionReused();
+    socket.destroy();
+    return again;
+  };
+  const first = await open(file);
+  const session = await ticket(first.port);
+  for (let i = 0; i < 6; i++) assert.is(await resumed(first.port, session), true);
+  await first.server.stop();
+
+  const second = await open("env:SHARED", { SHARED: `${b},${a}` });
+  for (let i = 0; i < 6; i++) assert.is(await resumed(second.port, session), true);
+  await second.server.stop();
+
+  writeFileSync(file, `${b}\n`);
+  const third = await open(file);
+  assert.is(await resumed(third.port, session), false, "another key");
+  writeFileSync(file, `${b}\n${a}\n`);
+  third.server.child.kill("SIGHUP");
+  await third.server.saw(/The ticket keys were read again/);
+  for (let until = performance.now() + 20_000, yes = 0; yes < 6; ) {
+    yes = (await resumed(third.port, session)) ? yes + 1 : 0;
+    assert.ok(performance.now() < until);
+  }
+  writeFileSync(file, "half a k");
+  third.server.child.kill("SIGHUP");
+  await third.server.saw(/the ticket keys were not changed, what was before stays: .*key 1 is not 80 or 48 bytes/);
+  assert.is(await resumed(third.port, session), true);
+  await third.server.stop();
+});
+
 test("files that change are read when both have been written", async () => {
   const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   copyFileSync(certFile, cert);
@@ -160,9 +214,13 @@ test("files that change are read when both have been written", async () => {
   const context = httpsContext({ certificates: [identity] });
   const before = context.pointer;
   let reads = 0;
-  using files = new TlsFiles([cert, key], context, () => {
-    reads++;
-    return { certificates: [{ cert: readFileSync(cert), key: readFileSync(key) }] };
+  const files = new TlsFiles({
+    files: [cert, key],
+    what: "The certificate was",
+    apply() {
+      reads++;
+      context.renew({ certificates: [{ cert: readFileSync(cert), key: readFileSync(key) }] });
+    },
   });
   files.look();
   copyFileSync(otherCertFile, cert);
