@@ -6,7 +6,7 @@ import type { SecureContext, SecureContextOptions } from "node:tls";
 import { openSsl, type Pointer } from "../../ffi/openssl.ts";
 import { askByName, ticketsBy } from "../../ffi/openssl-callbacks.ts";
 import { NOT_ITS_KEY, pointerOf, secureContext, TlsConfigError, type TlsIdentity } from "./identity.ts";
-import { certified, ServerNames } from "./names.ts";
+import { certificateOf, certified, namesOf, ServerNames } from "./names.ts";
 import { ticketKeys } from "./ticket-keys.ts";
 
 export { TlsConfigError, type TlsIdentity } from "./identity.ts";
@@ -19,6 +19,15 @@ export interface TlsOptions {
 export interface ServerContextOptions extends TlsOptions {
   /** Protocols by ALPN, the best first; none: it is not negotiated. */
   readonly alpn?: readonly string[];
+}
+
+export interface CertificateFacts {
+  /** The first that it is for. */
+  readonly name: string;
+  /** "ec", "rsa", "ed25519". */
+  readonly keyType: string;
+  /** Milliseconds of the wall clock. */
+  readonly validTo: number;
 }
 
 /**
@@ -48,6 +57,8 @@ interface Made {
   readonly pointer: Pointer;
   /** They free their SSL_CTXs when they are collected. */
   readonly owners: readonly SecureContext[];
+  /** The first so many are of one certificate each. */
+  readonly own: number;
   /** Undefined with one certificate: then nobody asks. */
   readonly choose: ((name: string) => Pointer) | undefined;
 }
@@ -77,6 +88,19 @@ export class TlsContext {
     return this.#made.choose?.(name) ?? this.#made.pointer;
   }
 
+  /** What whoever watches over them wants to know of its certificates. */
+  certificates(): readonly CertificateFacts[] {
+    const { owners, own } = this.#made;
+    return owners.slice(0, own).map((owner) => {
+      const certificate = certificateOf(pointerOf(owner));
+      return {
+        name: namesOf(certificate)[0] ?? "",
+        keyType: certificate.publicKey.asymmetricKeyType ?? "",
+        validTo: certificate.validToDate.getTime(),
+      };
+    });
+  }
+
   /** It is held by this: what points to it must not outlive it. @internal */
   get owner(): object {
     return this.#made.owners;
@@ -95,8 +119,8 @@ export class TlsContext {
         });
       }
     });
-    if (owners.length === 1) return { pointer: pointerOf(owners[0]), owners, choose: undefined };
-    const names = new ServerNames(certificates.map(certified));
+    if (owners.length === 1) return { pointer: pointerOf(owners[0]), owners, own: 1, choose: undefined };
+    const names = new ServerNames(owners.map((owner) => certified(pointerOf(owner))));
     const pointers = new Map(owners.map((owner, index) => [String(index), pointerOf(owner)]));
     for (const group of names.groups()) {
       if (pointers.has(String(group))) continue;
@@ -107,7 +131,7 @@ export class TlsContext {
     const of = (group: readonly number[]): Pointer => pointers.get(String(group)) ?? 0;
     const pointer = of(names.fallback);
     askByName(pointer, this);
-    return { pointer, owners, choose: (name) => of(names.find(name) ?? names.fallback) };
+    return { pointer, owners, own: certificates.length, choose: (name) => of(names.find(name) ?? names.fallback) };
   }
 
   #prepared(identities: readonly TlsIdentity[]): SecureContext {

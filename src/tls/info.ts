@@ -12,10 +12,12 @@ export interface TlsInfo {
   readonly serverName: string | undefined;
   /** The session is an earlier one's, gone on with: there was no certificate in this handshake. */
   readonly resumed: boolean;
+  /** How long the handshake took, from the connection's beginning, in milliseconds. */
+  readonly handshakeMs: number;
 }
 
 /** Of a connection whose handshake is done. */
-export function tlsInfo(ssl: Pointer): TlsInfo {
+export function tlsInfo(ssl: Pointer, handshakeMs: number): TlsInfo {
   const openssl: OpenSsl = openSsl();
   return {
     version: openssl.version(ssl),
@@ -23,5 +25,6 @@ export function tlsInfo(ssl: Pointer): TlsInfo {
     protocol: openssl.alpn(ssl) || undefined,
     serverName: openssl.serverName(ssl) || undefined,
     resumed: openssl.resumed(ssl),
+    handshakeMs,
   };
 }

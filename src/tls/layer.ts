@@ -123,6 +123,11 @@ export class TlsLayer implements Transport, Sink {
     this.#openssl.freeSsl(ssl);
   }
 
+  /** Its handshake is not done yet. */
+  shaking(handle: Handle): boolean {
+    return ((this.#state[handle] ?? 0) & HANDSHAKING) !== 0;
+  }
+
   /** The SSL of a connection whose handshake is done, 0 without. */
   sslOf(handle: Handle): Pointer {
     return (this.#state[handle] ?? HANDSHAKING) & HANDSHAKING ? 0 : this.#ssl[handle];

@@ -4,7 +4,8 @@
  * the first. Whose keys are of different types are offered together: the client says what it understands.
  */
 import type { X509Certificate } from "node:crypto";
-import type { TlsIdentity } from "./identity.ts";
+import type { Pointer } from "../../ffi/openssl.ts";
+import { opensslCertificates } from "../../ffi/openssl-certificates.ts";
 
 export interface Certified {
   /** Patterns, lower case: "example.com", "*.example.com". */
@@ -13,16 +14,16 @@ export interface Certified {
   readonly keyType: string;
 }
 
-export function certified({ cert }: TlsIdentity): Certified {
-  const certificate = leafOf(cert);
+/** Of an SSL_CTX with one certificate. */
+export function certified(context: Pointer): Certified {
+  const certificate = certificateOf(context);
   return { names: namesOf(certificate), keyType: certificate.publicKey.asymmetricKeyType ?? "" };
 }
 
-/** The first certificate in it. */
-export function leafOf(cert: string | Uint8Array): X509Certificate {
-  return new (process.getBuiltinModule("node:crypto").X509Certificate)(
-    typeof cert === "string" ? cert : Buffer.from(cert),
-  );
+export function certificateOf(context: Pointer): X509Certificate {
+  const bytes = opensslCertificates().ofContext(context);
+  if (bytes === undefined) throw new Error("TLS: OpenSSL has lost a certificate");
+  return new (process.getBuiltinModule("node:crypto").X509Certificate)(bytes);
 }
 
 /** The DNS names that it is for; where it has none, as old ones, the common name. */

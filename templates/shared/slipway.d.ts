@@ -152,6 +152,7 @@ declare namespace Deno {
           protocol: string | undefined;
           serverName: string | undefined;
           resumed: boolean;
+          handshakeMs: number;
         }
       | undefined;
     /** How long the client may take for the body from now on: "2m", milliseconds, or "none". */
