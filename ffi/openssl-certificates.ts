@@ -7,9 +7,15 @@ export interface OpenSslCertificates {
   ofContext(context: Pointer): Buffer | undefined;
   /** The peer's; also of a session that was resumed. */
   ofPeer(ssl: Pointer): Buffer | undefined;
+  /** Clients are asked for one; `required`: without one there is no handshake. */
+  askClients(context: Pointer, required: boolean): void;
   /** Why the peer's was refused: "certificate has expired"; "" where it was not. */
   refusal(ssl: Pointer): string;
 }
+
+// openssl/ssl.h
+const VERIFY_PEER = 1;
+const VERIFY_FAIL_IF_NO_PEER_CERT = 2;
 
 let bound: OpenSslCertificates | undefined;
 
@@ -24,6 +30,7 @@ function bind(): OpenSslCertificates {
   const peer = c.func("SSL_get1_peer_certificate", p, [p]);
   const free = c.func("X509_free", "void", [p]);
   const encode = c.func("i2d_X509", "int", [p, "void *"]);
+  const verify = c.func("SSL_CTX_set_verify", "void", [p, "int", p]);
   const verified = c.func("SSL_get_verify_result", "long", [p]);
   const words = c.func("X509_verify_cert_error_string", "str", ["long"]);
   const bytesOf = (certificate: Pointer): Buffer | undefined => {
@@ -41,6 +48,9 @@ function bind(): OpenSslCertificates {
       const bytes = bytesOf(certificate);
       if (certificate !== 0) free(certificate);
       return bytes;
+    },
+    askClients(context, required) {
+      verify(context, required ? VERIFY_PEER | VERIFY_FAIL_IF_NO_PEER_CERT : VERIFY_PEER, 0);
     },
     refusal(ssl) {
       const code: number | bigint = verified(ssl);

@@ -32,6 +32,11 @@ export interface ServerOptions extends LimitOptions {
   tlsKey?: string | readonly string[];
   /** A file whose first line decrypts the key. */
   tlsPassphraseFile?: string;
+  /** "modern" is TLS 1.3 alone. */
+  tlsPolicy?: "intermediate" | "modern";
+  /** Whether clients are to show a certificate, and a file (PEM) with who signs them. */
+  tlsClientAuth?: "none" | "request" | "require";
+  tlsClientCa?: string;
   /** Keys of session tickets that replicas share: a file, or `env:NAME`. */
   tlsTicketKeys?: string;
   /** Every connection must begin with a PROXY header. @default {false} */

@@ -18,10 +18,12 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
   if (settings.tlsTicketKeys !== undefined && !ticketKeysRead) await useTicketKeys(resolved, settings.tlsTicketKeys);
   if (settings.tlsCert.length === 0 && settings.tlsKey.length === 0) return undefined;
   const pairs = pairsOf(resolved);
-  const { tlsPassphraseFile } = settings;
+  const { tlsPassphraseFile, tlsPolicy: policy, tlsClientAuth: clientAuth, tlsClientCa } = settings;
+  if (clientAuth !== "none" && tlsClientCa === undefined) throw without(resolved, "tlsClientAuth", "--tls-client-ca, who signs the certificates of clients"); // biome-ignore format: one line
+  if (clientAuth === "none" && tlsClientCa !== undefined) throw without(resolved, "tlsClientCa", "--tls-client-auth request or require"); // biome-ignore format: one line
   const passphraseFiles = tlsPassphraseFile === undefined ? [] : [tlsPassphraseFile];
-  const files = [...pairs.flat(), ...passphraseFiles];
-  const asked = files.join("\0");
+  const files = [...pairs.flat(), ...passphraseFiles, ...(tlsClientCa === undefined ? [] : [tlsClientCa])];
+  const asked = [...files, policy, clientAuth].join("\0");
   const known = contexts.get(asked);
   if (known !== undefined) return known;
   const options = (): TlsOptions => {
@@ -30,6 +32,9 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
         ? undefined
         : read(resolved, "tlsPassphraseFile", tlsPassphraseFile).toString().split(/\r?\n/, 1)[0];
     return {
+      policy,
+      clientAuth,
+      clientCa: tlsClientCa === undefined ? undefined : read(resolved, "tlsClientCa", tlsClientCa),
       certificates: pairs.map(
         ([cert, key]): TlsIdentity => ({
           cert: read(resolved, "tlsCert", cert),
@@ -50,8 +55,9 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
       return make();
     } catch (error) {
       if (!(error instanceof TlsConfigError)) throw error;
-      const message = `${error.message} (${[...pairs[error.index], ...passphraseFiles].join(", ")})`;
-      throw failureAt(entryOf(resolved, "tlsCert"), message);
+      const own = pairs[error.index];
+      const about = own === undefined ? [tlsClientCa] : [...own, ...passphraseFiles];
+      throw failureAt(entryOf(resolved, "tlsCert"), `${error.message} (${about.join(", ")})`);
     }
   };
   const context = named(() => httpsContext(options()));
@@ -77,6 +83,11 @@ function lacking(resolved: Resolved, given: "tlsCert" | "tlsKey", others: number
       ? `${placeOf(entry)} alone does nothing: TLS also needs ${what} as well`
       : `${placeOf(entry)} names ${resolved.settings[given].length} files: TLS also needs ${what} as often, in the same order`;
   return failureAt(entry, words);
+}
+
+function without(resolved: Resolved, given: FileOption, what: string): Error {
+  const entry = entryOf(resolved, given);
+  return failureAt(entry, `${placeOf(entry)} alone does nothing: give ${what}`);
 }
 
 async function useTicketKeys(resolved: Resolved, given: string): Promise<void> {

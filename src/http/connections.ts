@@ -381,7 +381,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   tlsInfo(handle: Handle, serial: number): TlsInfo | undefined {
     if (this.#tls === undefined || this.rows.serials[handle] !== serial) return undefined;
     const ssl = this.#tls.sslOf(handle);
-    return ssl === 0 ? undefined : tlsInfo(ssl, this.#handshakes.get(handle));
+    return ssl === 0 ? undefined : tlsInfo(ssl, this.#handshakes.get(handle), this.#context?.asksClients === true);
   }
 
   #peerOf(handle: Handle): Addr {

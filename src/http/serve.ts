@@ -14,7 +14,7 @@ import {
 import { type ProxyOptions, readProxyOptions } from "../net/trust.ts";
 import { type LimitOptions, readLimits } from "../options/limits.ts";
 import { announce, logError } from "../runtime/log.ts";
-import { serverContext, TlsContext, type TlsIdentity, type TlsOptions } from "../tls/context.ts";
+import { type ClientAuth, serverContext, TlsContext, type TlsIdentity, type TlsOptions } from "../tls/context.ts";
 import type { HttpCounters } from "./counters.ts";
 import type { DrainResult } from "./drain.ts";
 import type { ErrorHandler } from "./failure.ts";
@@ -66,6 +66,15 @@ export interface TlsServeOptions {
    * none. Of two for the same name, with keys of different types, it gets the one that it understands.
    */
   certificates?: readonly TlsIdentity[];
+  /** "modern" is TLS 1.3 alone. @default {"intermediate"} */
+  policy?: "intermediate" | "modern";
+  /**
+   * Whether clients are asked for a certificate: "request" lets in who has none, "require" does not; what is not valid, or
+   * signed by nobody in `clientCa`, is refused by both. A handler sees it in `info.tls.peerCertificate`. @default {"none"}
+   */
+  clientAuth?: ClientAuth;
+  /** PEM: who signs the certificates of clients. */
+  clientCa?: string | Uint8Array;
 }
 
 /** Options of a server on a port. */
@@ -208,9 +217,20 @@ function tlsOf({ counters, tls = {}, cert, key, passphrase }: ServeOptions<never
       `serve: TLS needs a certificate and its key; ${cert === undefined ? "cert" : "key"} is missing`,
     );
   }
+  for (const [name, words] of TLS_WORDS) {
+    const value = tls[name];
+    if (value !== undefined && !(words as readonly unknown[]).includes(value)) {
+      throw new TypeError(`tls.${name} of serve must be one of ${words.join(", ")}, not ${String(value)}`);
+    }
+  }
   if (certificates.length === 0) return undefined;
   return httpsContext({ ...tls, certificates });
 }
+
+const TLS_WORDS = [
+  ["policy", ["intermediate", "modern"]],
+  ["clientAuth", ["none", "request", "require"]],
+] as const satisfies [keyof TlsServeOptions, readonly string[]][];
 
 function readCertificates(tls: TlsServeOptions): TlsIdentity[] {
   if (typeof tls !== "object" || tls === null) throw new TypeError("tls of serve must be an object of options");

@@ -24,6 +24,9 @@ export interface Settings extends Limits {
   tlsCert: readonly string[];
   tlsKey: readonly string[];
   tlsPassphraseFile: string | undefined;
+  tlsPolicy: "intermediate" | "modern";
+  tlsClientAuth: "none" | "request" | "require";
+  tlsClientCa: string | undefined;
   tlsTicketKeys: string | undefined;
   proxyProtocol: boolean;
   trustProxy: readonly string[];

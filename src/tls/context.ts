@@ -5,7 +5,16 @@
 import type { SecureContext, SecureContextOptions } from "node:tls";
 import { openSsl, type Pointer } from "../../ffi/openssl.ts";
 import { askByName, ticketsBy } from "../../ffi/openssl-callbacks.ts";
-import { NOT_ITS_KEY, pointerOf, secureContext, TlsConfigError, type TlsIdentity } from "./identity.ts";
+import { opensslCertificates } from "../../ffi/openssl-certificates.ts";
+import {
+  checkAuthorities,
+  NOT_ITS_KEY,
+  pem,
+  pointerOf,
+  secureContext,
+  TlsConfigError,
+  type TlsIdentity,
+} from "./identity.ts";
 import { certificateOf, certified, namesOf, ServerNames } from "./names.ts";
 import { ticketKeys } from "./ticket-keys.ts";
 
@@ -14,7 +23,18 @@ export { TlsConfigError, type TlsIdentity } from "./identity.ts";
 export interface TlsOptions {
   /** The first is shown to who asks for no name, or for nobody's. */
   readonly certificates: readonly TlsIdentity[];
+  /** Mozilla's "intermediate" is TLS 1.2 and 1.3, "modern" TLS 1.3 alone. @default {"intermediate"} */
+  readonly policy?: "intermediate" | "modern" | undefined;
+  /**
+   * Whether clients are asked for a certificate: "request" lets in who has none, and "require" does not; one that is not
+   * valid, or that nobody in `clientCa` has signed, is refused by both. @default {"none"}
+   */
+  readonly clientAuth?: ClientAuth | undefined;
+  /** PEM: who signs the certificates of clients. */
+  readonly clientCa?: string | Uint8Array | undefined;
 }
+
+export type ClientAuth = "none" | "request" | "require";
 
 export interface ServerContextOptions extends TlsOptions {
   /** Protocols by ALPN, the best first; none: it is not negotiated. */
@@ -66,11 +86,18 @@ interface Made {
 export class TlsContext {
   readonly #alpn: readonly string[];
   #made: Made;
+  #asksClients = false;
 
   /** @internal Use `serverContext`. */
   constructor({ alpn = [], ...options }: ServerContextOptions) {
     this.#alpn = alpn;
     this.#made = this.#make(options);
+    this.#asksClients = options.clientAuth !== undefined && options.clientAuth !== "none";
+  }
+
+  /** Clients may have shown a certificate. */
+  get asksClients(): boolean {
+    return this.#asksClients;
   }
 
   /** What connections are made of from now on; those that there are keep theirs. */
@@ -107,11 +134,12 @@ export class TlsContext {
   }
 
   #make(options: TlsOptions): Made {
-    const { certificates } = options;
+    const { certificates, clientAuth = "none" } = options;
+    const settings = settingsOf(options);
     if (certificates.length === 0) throw new TlsConfigError("TLS: there is no certificate");
     const owners = certificates.map((identity, index) => {
       try {
-        return this.#prepared([identity]);
+        return this.#prepared([identity], settings, clientAuth);
       } catch (error) {
         if (certificates.length === 1 || !(error instanceof TlsConfigError)) throw error;
         throw new TlsConfigError(error.message.replace(/^TLS/, `TLS, certificate ${index + 1}`), index, {
@@ -124,7 +152,11 @@ export class TlsContext {
     const pointers = new Map(owners.map((owner, index) => [String(index), pointerOf(owner)]));
     for (const group of names.groups()) {
       if (pointers.has(String(group))) continue;
-      const owner = this.#prepared(group.map((index) => certificates[index]));
+      const owner = this.#prepared(
+        group.map((index) => certificates[index]),
+        settings,
+        clientAuth,
+      );
       owners.push(owner);
       pointers.set(String(group), pointerOf(owner));
     }
@@ -134,14 +166,15 @@ export class TlsContext {
     return { pointer, owners, own: certificates.length, choose: (name) => of(names.find(name) ?? names.fallback) };
   }
 
-  #prepared(identities: readonly TlsIdentity[]): SecureContext {
-    const owner = secureContext(identities, settings());
+  #prepared(identities: readonly TlsIdentity[], settings: SecureContextOptions, clientAuth: ClientAuth): SecureContext {
+    const owner = secureContext(identities, settings);
     const pointer = pointerOf(owner);
     const openssl = openSsl();
     if (!openssl.keyFits(pointer)) throw new TlsConfigError(`TLS: ${NOT_ITS_KEY}`);
     openssl.forgetSessionCallbacks(pointer);
     openssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
     openssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
+    if (clientAuth !== "none") opensslCertificates().askClients(pointer, clientAuth === "require");
     ticketsBy(pointer, ticketKeys());
     if (this.#alpn.length > 0) openssl.offerAlpn(pointer, this.#alpn);
     return owner;
@@ -154,12 +187,28 @@ export function serverContext(options: ServerContextOptions): TlsContext {
   return new TlsContext(options);
 }
 
-function settings(): SecureContextOptions {
+function settingsOf({ policy = "intermediate", clientAuth = "none", clientCa }: TlsOptions): SecureContextOptions {
+  if (clientAuth !== "none" && clientCa === undefined) {
+    throw new TlsConfigError("TLS: to ask clients for certificates, say who signs them (clientCa)");
+  }
+  const authorities = clientAuth === "none" || clientCa === undefined ? [] : [pem(clientCa)];
+  if (authorities.length > 0) checkAuthorities(authorities[0]);
   return {
     ciphers: CIPHERS,
-    minVersion: "TLSv1.2",
-    sessionIdContext: "slipway",
+    minVersion: policy === "modern" ? "TLSv1.3" : "TLSv1.2",
+    sessionIdContext: sessionContext(clientAuth, authorities),
     // Without it Node reads all the world's roots, in 3 ms, which a server has nobody to check by.
-    ca: [],
+    ca: authorities,
   };
+}
+
+/**
+ * A session goes on only where it might have begun: who was let in without a certificate, or by another authority, is not
+ * let in by a ticket, whose keys are the process's. At most 32 bytes.
+ */
+function sessionContext(clientAuth: ClientAuth, authorities: readonly (string | Buffer)[]): string {
+  if (authorities.length === 0) return "slipway";
+  const hash = process.getBuiltinModule("node:crypto").createHash("sha256").update(clientAuth);
+  for (const one of authorities) hash.update(one);
+  return hash.digest("base64url").slice(0, 32);
 }

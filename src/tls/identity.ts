@@ -49,7 +49,19 @@ export function secureContext(identities: readonly TlsIdentity[], more: SecureCo
   }
 }
 
-const pem = (value: string | Uint8Array): string | Buffer => (typeof value === "string" ? value : Buffer.from(value));
+export const pem = (value: string | Uint8Array): string | Buffer =>
+  typeof value === "string" ? value : Buffer.from(value);
+
+/** Throws the sentence for what holds no certificates. */
+export function checkAuthorities(ca: string | Buffer): void {
+  try {
+    // The context takes what is no certificate in silence.
+    new (process.getBuiltinModule("node:crypto").X509Certificate)(ca);
+    createSecureContext({ ca });
+  } catch (error) {
+    throw new TlsConfigError(`TLS: the authorities of clients can't be read: ${words(error as Error)}`, -1, { cause: error }); // biome-ignore format: one line
+  }
+}
 
 /** OpenSSL's errors name the function that failed; which of the two files it was is found by trying each alone. */
 function explained(error: NodeJS.ErrnoException, identity: TlsIdentity): string {

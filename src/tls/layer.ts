@@ -8,6 +8,7 @@
  * cost each connection 5 KB (docs/5-architecture.md).
  */
 import { openSsl, PEER_CLOSED, type Pointer, WANTS_READING } from "../../ffi/openssl.ts";
+import { opensslCertificates } from "../../ffi/openssl-certificates.ts";
 import { type Handle, type Poller, SENDING, SENT, type Sink, type Transport } from "../../ffi/poller.ts";
 import { freed } from "../net/lent.ts";
 import type { TlsContext } from "./context.ts";
@@ -244,7 +245,8 @@ export class TlsLayer implements Transport, Sink {
       this.#sinks[handle]?.ended(handle);
       return;
     }
-    const reason = openssl.takeError();
+    let reason = openssl.takeError();
+    if (reason === "certificate verify failed") reason += `: ${opensslCertificates().refusal(ssl)}`;
     // The alert that says what was wrong.
     this.#flush(handle);
     this.#state[handle] |= BROKEN;

@@ -57,6 +57,11 @@ declare module "slipway" {
     tlsKey?: string | readonly string[];
     /** A file whose first line decrypts the key. */
     tlsPassphraseFile?: string;
+    /** "modern" is TLS 1.3 alone. */
+    tlsPolicy?: "intermediate" | "modern";
+    /** Whether clients are to show a certificate, and a file (PEM) with who signs them. */
+    tlsClientAuth?: "none" | "request" | "require";
+    tlsClientCa?: string;
     /** Keys of session tickets that replicas share: a file, or `env:NAME`. */
     tlsTicketKeys?: string;
     /** Every connection must begin with a PROXY header. */
@@ -153,6 +158,20 @@ declare namespace Deno {
           serverName: string | undefined;
           resumed: boolean;
           handshakeMs: number;
+          /** The client's, where one was asked for: verified. */
+          peerCertificate:
+            | {
+                subject: string;
+                issuer: string;
+                subjectAltName: string | undefined;
+                fingerprint256: string;
+                serialNumber: string;
+                validFrom: string;
+                validTo: string;
+                raw: Uint8Array;
+                toString(): string;
+              }
+            | undefined;
         }
       | undefined;
     /** How long the client may take for the body from now on: "2m", milliseconds, or "none". */
@@ -223,6 +242,10 @@ declare namespace Deno {
   interface TlsServeOptions {
     /** Further certificates, by the name that a client asks for. */
     certificates?: readonly { cert: string | Uint8Array; key: string | Uint8Array; passphrase?: string }[];
+    policy?: "intermediate" | "modern";
+    /** Whether clients are asked for a certificate, and who signs those (PEM). */
+    clientAuth?: "none" | "request" | "require";
+    clientCa?: string | Uint8Array;
   }
 
   interface ServeTcpOptions extends ServeOptions<NetAddr> {

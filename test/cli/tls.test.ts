@@ -34,6 +34,21 @@ for (const [title, args, says] of [
     ["--tls-ticket-keys", "env:NONE_OF_THIS_NAME"],
     /names env:NONE_OF_THIS_NAME: there is no such variable/,
   ],
+  [
+    "clients without an authority",
+    [...["--tls-cert", certFile, "--tls-key", keyFile], "--tls-client-auth", "require"],
+    /--tls-client-auth alone does nothing: give --tls-client-ca/,
+  ],
+  [
+    "an authority alone",
+    [...["--tls-cert", certFile, "--tls-key", keyFile], "--tls-client-ca", certFile],
+    /--tls-client-ca alone does nothing: give --tls-client-auth/,
+  ],
+  [
+    "no authority",
+    [...["--tls-cert", certFile, "--tls-key", keyFile], "--tls-client-auth", "require", "--tls-client-ca", program],
+    /the authorities of clients can't be read: .* \([^,]*server.ts\)\n$/,
+  ],
   ["no such file", ["--tls-cert", "/none", "--tls-key", keyFile], /--tls-cert names \/none: there is no such file\n$/],
   [
     "a key of another",

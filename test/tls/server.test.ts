@@ -138,10 +138,10 @@ test("info.tls says what was agreed on", async () => {
   const resumed = await dial(server.port, { ...options, session: ticket });
   await ask(resumed);
   resumed.destroy();
-  const first = { version: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384", protocol: "http/1.1", serverName: "localhost", resumed: false }; // biome-ignore format: one line
+  const first = { version: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384", protocol: "http/1.1", serverName: "localhost", resumed: false, peerCertificate: undefined }; // biome-ignore format: one line
   assert.equal(seen, [
     first,
-    { version: "TLSv1.2", cipher: "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", protocol: undefined, serverName: undefined, resumed: false }, // biome-ignore format: one line
+    { version: "TLSv1.2", cipher: "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", protocol: undefined, serverName: undefined, resumed: false, peerCertificate: undefined }, // biome-ignore format: one line
     { ...first, resumed: true },
   ]);
   using plain = start((_request, info) => new Response(String(info.tls)), { cert: undefined, key: undefined });
