@@ -27,6 +27,8 @@ export interface ServerOptions extends LimitOptions {
   logFormat?: "auto" | "json" | "text";
   /** One line for each request. @default {false} */
   accessLog?: boolean;
+  /** "self-signed": TLS with a certificate for localhost, which is made; "off": none whatever else is said. */
+  tls?: "auto" | "self-signed" | "off";
   /** Files in PEM format: with a certificate, and its private key, connections speak TLS. Several go by names. */
   tlsCert?: string | readonly string[];
   tlsKey?: string | readonly string[];

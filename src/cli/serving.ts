@@ -8,7 +8,7 @@ import type { Drained } from "./ending.ts";
 import { Failure } from "./errors.ts";
 import type { Hooks, Offer } from "./handler.ts";
 import { openListener } from "./listener.ts";
-import { readTls } from "./tls.ts";
+import { readTls, speaksTls } from "./tls.ts";
 
 export type Drain = () => Promise<Drained>;
 
@@ -85,7 +85,7 @@ async function tcpServer(
   { handler }: Offer & { kind: "connect" },
   { settings }: Resolved,
 ): Promise<(listener: Listener) => Drain> {
-  if (settings.tlsCert.length + settings.tlsKey.length > 0) {
+  if (speaksTls(settings)) {
     throw new Failure(
       "TLS is not supported yet for 'connect' handlers: export fetch, or let a proxy in front speak TLS",
     );

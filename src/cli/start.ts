@@ -23,6 +23,7 @@ import { expectListening, offerDefaults } from "./plain.ts";
 import type { PrintFormat } from "./print-config.ts";
 import { boundAddress, openAddress, serveOffer } from "./serving.ts";
 import { environmentLevel, fileLevel, warningsOf } from "./settings.ts";
+import { speaksTls } from "./tls.ts";
 
 export type Namespace = Readonly<Record<string, unknown>>;
 
@@ -177,7 +178,7 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
       return { cut: drained.reduce((sum, { cut }) => sum + cut, 0) };
     },
   };
-  const scheme = offer.kind !== "fetch" ? "tcp" : resolved.settings.tlsCert.length === 0 ? "http" : "https";
+  const scheme = offer.kind !== "fetch" ? "tcp" : speaksTls(resolved.settings) ? "https" : "http";
   const shown = listeners.map((listener, i) => displayAddress(boundAddress(listener, addresses[i]), scheme));
   if (start.onReady === undefined) for (const one of shown) announce(`Listening on ${one}`);
   else start.onReady(shown, app);

@@ -1,49 +1,48 @@
 /** The files that `--tls-cert` and its like name. */
 import { readFileSync } from "node:fs";
-import type { Resolved } from "../options/resolve.ts";
+import type { Resolved, Settings } from "../options/resolve.ts";
 import type { OptionName } from "../options/table.ts";
+import { announce } from "../runtime/log.ts";
 import type { TlsContext, TlsIdentity, TlsOptions } from "../tls/context.ts";
+import type { SelfSigned } from "../tls/self-signed.ts";
 import { failureAt, placeOf } from "./settings.ts";
 
-type FileOption = Extract<OptionName, `tls${string}`>;
+type FileOption = Extract<OptionName, "tls" | `tls${string}`>;
 
 /** By what was asked for: a program's own server and what it exports have one in common. */
 const contexts = new Map<string, TlsContext>();
 let ticketKeysRead = false;
+let selfSignedLooked = false;
+
+/** Whether its servers speak TLS: by the options alone, before any file is read. */
+export function speaksTls({ tls, tlsCert, tlsKey }: Settings): boolean {
+  return tls === "self-signed" || (tls === "auto" && tlsCert.length + tlsKey.length > 0);
+}
 
 /** What is made of them; undefined where TLS is not asked for. Throws the sentence for what can't be used. */
 export async function readTls(resolved: Resolved): Promise<TlsContext | undefined> {
   const { settings } = resolved;
   // Also for what a program opens with a certificate of its own.
   if (settings.tlsTicketKeys !== undefined && !ticketKeysRead) await useTicketKeys(resolved, settings.tlsTicketKeys);
-  if (settings.tlsCert.length === 0 && settings.tlsKey.length === 0) return undefined;
-  const pairs = pairsOf(resolved);
-  const { tlsPassphraseFile, tlsPolicy: policy, tlsClientAuth: clientAuth, tlsClientCa } = settings;
-  if (clientAuth !== "none" && tlsClientCa === undefined) throw without(resolved, "tlsClientAuth", "--tls-client-ca, who signs the certificates of clients"); // biome-ignore format: one line
-  if (clientAuth === "none" && tlsClientCa !== undefined) throw without(resolved, "tlsClientCa", "--tls-client-auth request or require"); // biome-ignore format: one line
-  const passphraseFiles = tlsPassphraseFile === undefined ? [] : [tlsPassphraseFile];
-  const files = [...pairs.flat(), ...passphraseFiles, ...(tlsClientCa === undefined ? [] : [tlsClientCa])];
-  const asked = [...files, policy, clientAuth].join("\0");
+  if (!speaksTls(settings)) return undefined;
+  const { tlsPolicy: policy, tlsClientAuth: clientAuth, tlsClientCa } = settings;
+  if (clientAuth !== "none" && tlsClientCa === undefined) {
+    throw without(resolved, "tlsClientAuth", "--tls-client-ca, who signs the certificates of clients");
+  }
+  if (clientAuth === "none" && tlsClientCa !== undefined) {
+    throw without(resolved, "tlsClientCa", "--tls-client-auth request or require");
+  }
+  const sources = settings.tls === "self-signed" ? [await ofThisMachine(resolved)] : filesOf(resolved);
+  const files = [...new Set(sources.flatMap((source) => source.files)), ...(tlsClientCa === undefined ? [] : [tlsClientCa])]; // biome-ignore format: one line
+  const asked = [settings.tls, ...files, policy, clientAuth].join("\0");
   const known = contexts.get(asked);
   if (known !== undefined) return known;
-  const options = (): TlsOptions => {
-    const passphrase =
-      tlsPassphraseFile === undefined
-        ? undefined
-        : read(resolved, "tlsPassphraseFile", tlsPassphraseFile).toString().split(/\r?\n/, 1)[0];
-    return {
-      policy,
-      clientAuth,
-      clientCa: tlsClientCa === undefined ? undefined : read(resolved, "tlsClientCa", tlsClientCa),
-      certificates: pairs.map(
-        ([cert, key]): TlsIdentity => ({
-          cert: read(resolved, "tlsCert", cert),
-          key: read(resolved, "tlsKey", key),
-          passphrase,
-        }),
-      ),
-    };
-  };
+  const options = (): TlsOptions => ({
+    policy,
+    clientAuth,
+    clientCa: tlsClientCa === undefined ? undefined : read(resolved, "tlsClientCa", tlsClientCa),
+    certificates: sources.map((source) => source.read()),
+  });
   const [{ httpsContext }, { TlsConfigError }, { TlsFiles }] = await Promise.all([
     import("../http/mod.ts"),
     import("../tls/context.ts"),
@@ -55,8 +54,7 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
       return make();
     } catch (error) {
       if (!(error instanceof TlsConfigError)) throw error;
-      const own = pairs[error.index];
-      const about = own === undefined ? [tlsClientCa] : [...own, ...passphraseFiles];
+      const about = sources[error.index]?.files ?? [tlsClientCa];
       throw failureAt(entryOf(resolved, "tlsCert"), `${error.message} (${about.join(", ")})`);
     }
   };
@@ -66,11 +64,61 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
   return context;
 }
 
-function pairsOf(resolved: Resolved): string[][] {
-  const { tlsCert, tlsKey } = resolved.settings;
+/** Where a certificate and its key come from. */
+interface Source {
+  readonly files: readonly string[];
+  read(): TlsIdentity;
+}
+
+function filesOf(resolved: Resolved): Source[] {
+  const { tlsCert, tlsKey, tlsPassphraseFile } = resolved.settings;
   if (tlsKey.length < tlsCert.length) throw lacking(resolved, "tlsCert", tlsKey.length);
   if (tlsCert.length < tlsKey.length) throw lacking(resolved, "tlsKey", tlsCert.length);
-  return tlsCert.map((cert, i) => [cert, tlsKey[i]]);
+  return tlsCert.map((cert, i) => ({
+    files: [cert, tlsKey[i], ...(tlsPassphraseFile === undefined ? [] : [tlsPassphraseFile])],
+    read: () => ({
+      cert: read(resolved, "tlsCert", cert),
+      key: read(resolved, "tlsKey", tlsKey[i]),
+      passphrase: passphrase(resolved),
+    }),
+  }));
+}
+
+function passphrase(resolved: Resolved): string | undefined {
+  const { tlsPassphraseFile: file } = resolved.settings;
+  return file === undefined ? undefined : read(resolved, "tlsPassphraseFile", file).toString().split(/\r?\n/, 1)[0];
+}
+
+/** Where the threads find what the main one has. */
+const SELF_SIGNED = "slipway self-signed";
+/** Looked at so often whether it is to be made anew. */
+const DAY_MS = 86_400_000;
+
+/** `--tls self-signed`. */
+async function ofThisMachine(resolved: Resolved): Promise<Source> {
+  const { tlsCert, tlsKey } = resolved.settings;
+  if (tlsCert.length + tlsKey.length > 0) {
+    const entry = entryOf(resolved, "tls");
+    throw failureAt(entry, `${placeOf(entry)} (self-signed) and a certificate of your own exclude each other: leave one of them out`); // biome-ignore format: one line
+  }
+  const { selfSigned } = await import("../tls/self-signed.ts");
+  const { getEnvironmentData, setEnvironmentData } = process.getBuiltinModule("node:worker_threads");
+  const ofMain = getEnvironmentData(SELF_SIGNED) as unknown as SelfSigned | undefined;
+  let own = selfSigned();
+  if (own.file === undefined) own = ofMain ?? own;
+  if (ofMain === undefined) {
+    setEnvironmentData(SELF_SIGNED, own as never);
+    const where = own.file === undefined ? "" : `: ${own.file}`;
+    announce(`Self-signed certificate for localhost${where}, SHA-256 ${own.fingerprint}`);
+  }
+  // Whoever makes it anew writes the file, which is looked at.
+  if (!selfSignedLooked) setInterval(() => selfSigned(), DAY_MS).unref();
+  selfSignedLooked = true;
+  return {
+    files: own.file === undefined ? [] : [own.file],
+    // Of a process that found no place to write it is always the same.
+    read: () => (own.file === undefined ? own : selfSigned()),
+  };
 }
 
 /** Of certificates and keys there are as many, but for a mistake. */

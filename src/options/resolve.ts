@@ -21,6 +21,7 @@ export interface Settings extends Limits {
   adminInsecure: boolean;
   logFormat: "auto" | "json" | "text";
   accessLog: boolean;
+  tls: "auto" | "self-signed" | "off";
   tlsCert: readonly string[];
   tlsKey: readonly string[];
   tlsPassphraseFile: string | undefined;

@@ -299,6 +299,15 @@ const restTable = [
     section: "operations.md#logs",
   },
   {
+    name: "tls",
+    group: "tls",
+    kind: "choice",
+    default: "auto",
+    choices: ["auto", "self-signed", "off"],
+    says: "auto: with a certificate; self-signed: one for localhost, of this machine",
+    section: "tls.md#on-your-own-machine",
+  },
+  {
     name: "tlsCert",
     group: "tls",
     kind: "list",

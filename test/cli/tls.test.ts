@@ -148,6 +148,32 @@ test("several certificates, by the name asked for; renewed together, each messag
   await server.stop();
 });
 
+test("--tls self-signed: kept for the user, printed once, the same for every thread; off is off", async () => {
+  const env = { XDG_STATE_HOME: join(folder, "state") };
+  const server = start(
+    [...fromSource, "run", program, "--port", "0", "--log-format", "text", "--tls", "self-signed", "--parallel", "2"],
+    { env },
+  );
+  const [, fingerprint] = await server.saw(/^Self-signed certificate for localhost: \S+, SHA-256 ([0-9A-F:]{95})$/m);
+  const port = Number((await server.saw(/^Listening on https:\S*?:(\d+)/m))[1]);
+  const ca = readFileSync(join(env.XDG_STATE_HOME, "slipway/localhost.pem"));
+  for (let i = 0; i < 6; i++) {
+    const socket = connect({ port, host: "127.0.0.1", servername: "localhost", ca });
+    await once(socket, "secureConnect");
+    assert.is(socket.getPeerCertificate().fingerprint256, fingerprint);
+    socket.destroy();
+  }
+  const { stderr } = await server.stop();
+  assert.is(stderr.match(/Self-signed certificate/g)?.length, 1, stderr);
+  const both = await slipway("--tls", "self-signed", "--tls-cert", certFile, "--tls-key", keyFile);
+  assert.match(both.stderr, /--tls \(self-signed\) and a certificate of your own exclude each other/);
+  const off = start([...fromSource, "run", program, "--port", "0", "--tls", "off", "--log-format", "text"], {
+    env: { SLIPWAY_TLS_CERT: certFile, SLIPWAY_TLS_KEY: keyFile },
+  });
+  await off.saw(/^Listening on http:/m);
+  await off.stop();
+});
+
 test("a session is resumed whichever thread it comes to, also with another certificate", async () => {
   const [cert, key] = [join(folder, "cert-t.pem"), join(folder, "key-t.pem")];
   copyFileSync(certFile, cert);
