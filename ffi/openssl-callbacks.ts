@@ -163,3 +163,49 @@ function bindTickets(ring: TicketKeyRing): TicketCallbacks {
   );
   return { use: (context) => void setCallback(context, callback) };
 }
+
+/** Answers of authorities by the certificate that they are about (DER, as latin1), and until when they hold. */
+export type Staples = Map<string, { readonly response: Uint8Array; readonly until: number }>;
+
+let staples: { use(context: Pointer): void } | undefined;
+
+/** A context's clients that ask for the authority's word (status_request) get it from `all`, which is the thread's. */
+export function stapleFrom(context: Pointer, all: Staples): void {
+  (staples ??= bindStaples(all)).use(context);
+}
+
+// openssl/tls1.h
+const CTRL_SET_STATUS_CALLBACK = 63;
+const CTRL_SET_STATUS_RESPONSE = 71;
+
+function bindStaples(all: Staples): { use(context: Pointer): void } {
+  const c = koffi.load(null);
+  const shown = c.func("SSL_get_certificate", p, [p]);
+  const encode = c.func("i2d_X509", "int", [p, "void *"]);
+  const allocate = c.func("CRYPTO_malloc", p, ["size_t", p, "int"]);
+  const copy = c.func("memcpy", p, [p, "void *", "size_t"]);
+  const control = c.func("SSL_ctrl", "long", [p, "int", "long", p]);
+  const type = koffi.pointer(koffi.proto(`int (${p} ssl, ${p} argument)`));
+  const setCallback = c.func("SSL_CTX_callback_ctrl", "long", [p, "int", type]);
+  const callback: bigint = koffi.register((ssl: Pointer): number => {
+    try {
+      const certificate: Pointer = shown(ssl);
+      const length: number = certificate === 0 ? 0 : encode(certificate, null);
+      if (length <= 0) return NOACK;
+      const der = Buffer.from(new ArrayBuffer(length));
+      encode(certificate, new BigUint64Array([BigInt(koffi.address(der))]));
+      const staple = all.get(der.toString("latin1"));
+      if (staple === undefined || staple.until <= Date.now()) return NOACK;
+      const { response } = staple;
+      // OpenSSL's own from here on.
+      const memory: Pointer = allocate(response.length, 0, 0);
+      if (memory === 0) return NOACK;
+      copy(memory, response, response.length);
+      control(ssl, CTRL_SET_STATUS_RESPONSE, response.length, memory);
+      return OK;
+    } catch {
+      return NOACK;
+    }
+  }, type);
+  return { use: (context) => void setCallback(context, CTRL_SET_STATUS_CALLBACK, callback) };
+}

@@ -32,6 +32,10 @@ export interface ServerOptions extends LimitOptions {
   /** Files in PEM format: with a certificate, and its private key, connections speak TLS. Several go by names. */
   tlsCert?: string | readonly string[];
   tlsKey?: string | readonly string[];
+  /** Instead of both: PKCS#12. */
+  tlsPfx?: string | readonly string[];
+  /** The authority's word about each certificate (OCSP, DER), which is shown to clients that ask. */
+  tlsOcsp?: string | readonly string[];
   /** A file whose first line decrypts the key. */
   tlsPassphraseFile?: string;
   /** "modern" is TLS 1.3 alone. */

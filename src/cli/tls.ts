@@ -15,8 +15,8 @@ let ticketKeysRead = false;
 let selfSignedLooked = false;
 
 /** Whether its servers speak TLS: by the options alone, before any file is read. */
-export function speaksTls({ tls, tlsCert, tlsKey }: Settings): boolean {
-  return tls === "self-signed" || (tls === "auto" && tlsCert.length + tlsKey.length > 0);
+export function speaksTls({ tls, tlsCert, tlsKey, tlsPfx }: Settings): boolean {
+  return tls === "self-signed" || (tls === "auto" && tlsCert.length + tlsKey.length + tlsPfx.length > 0);
 }
 
 /** What is made of them; undefined where TLS is not asked for. Throws the sentence for what can't be used. */
@@ -55,7 +55,10 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
     } catch (error) {
       if (!(error instanceof TlsConfigError)) throw error;
       const about = sources[error.index]?.files ?? [tlsClientCa];
-      throw failureAt(entryOf(resolved, "tlsCert"), `${error.message} (${about.join(", ")})`);
+      throw failureAt(
+        entryOf(resolved, settings.tlsCert.length > 0 ? "tlsCert" : "tlsPfx"),
+        `${error.message} (${about.join(", ")})`,
+      );
     }
   };
   const context = named(() => httpsContext(options()));
@@ -71,17 +74,35 @@ interface Source {
 }
 
 function filesOf(resolved: Resolved): Source[] {
-  const { tlsCert, tlsKey, tlsPassphraseFile } = resolved.settings;
+  const { tlsCert, tlsKey, tlsPfx, tlsOcsp, tlsPassphraseFile } = resolved.settings;
   if (tlsKey.length < tlsCert.length) throw lacking(resolved, "tlsCert", tlsKey.length);
   if (tlsCert.length < tlsKey.length) throw lacking(resolved, "tlsKey", tlsCert.length);
-  return tlsCert.map((cert, i) => ({
-    files: [cert, tlsKey[i], ...(tlsPassphraseFile === undefined ? [] : [tlsPassphraseFile])],
+  const passphrases = tlsPassphraseFile === undefined ? [] : [tlsPassphraseFile];
+  const pairs: Source[] = tlsCert.map((cert, i) => ({
+    files: [cert, tlsKey[i], ...passphrases],
     read: () => ({
       cert: read(resolved, "tlsCert", cert),
       key: read(resolved, "tlsKey", tlsKey[i]),
       passphrase: passphrase(resolved),
     }),
   }));
+  const stores: Source[] = tlsPfx.map((pfx) => ({
+    files: [pfx, ...passphrases],
+    read: () => ({ pfx: read(resolved, "tlsPfx", pfx), passphrase: passphrase(resolved) }),
+  }));
+  const sources = [...pairs, ...stores];
+  if (tlsOcsp.length > sources.length) {
+    const entry = entryOf(resolved, "tlsOcsp");
+    throw failureAt(entry, `${placeOf(entry)} names more files than there are certificates: one for each, in the same order`); // biome-ignore format: one line
+  }
+  return sources.map((source, i) => {
+    const ocsp = tlsOcsp[i];
+    if (ocsp === undefined) return source;
+    return {
+      files: [...source.files, ocsp],
+      read: () => ({ ...source.read(), ocsp: read(resolved, "tlsOcsp", ocsp) }),
+    };
+  });
 }
 
 function passphrase(resolved: Resolved): string | undefined {
@@ -96,8 +117,8 @@ const DAY_MS = 86_400_000;
 
 /** `--tls self-signed`. */
 async function ofThisMachine(resolved: Resolved): Promise<Source> {
-  const { tlsCert, tlsKey } = resolved.settings;
-  if (tlsCert.length + tlsKey.length > 0) {
+  const { tlsCert, tlsKey, tlsPfx } = resolved.settings;
+  if (tlsCert.length + tlsKey.length + tlsPfx.length > 0) {
     const entry = entryOf(resolved, "tls");
     throw failureAt(entry, `${placeOf(entry)} (self-signed) and a certificate of your own exclude each other: leave one of them out`); // biome-ignore format: one line
   }

@@ -235,8 +235,10 @@ const TLS_WORDS = [
 function readCertificates(tls: TlsServeOptions): TlsIdentity[] {
   if (typeof tls !== "object" || tls === null) throw new TypeError("tls of serve must be an object of options");
   const { certificates = [] } = tls;
-  if (!Array.isArray(certificates)) throw new TypeError("tls.certificates of serve must be a list of { cert, key }");
-  for (const [index, { cert, key }] of certificates.entries()) {
+  if (!Array.isArray(certificates))
+    throw new TypeError("tls.certificates of serve must be a list of { cert, key } and { pfx }");
+  for (const [index, { cert, key, pfx }] of (certificates as readonly TlsIdentity[]).entries()) {
+    if (pfx !== undefined) continue;
     if (cert === undefined || key === undefined) {
       throw new TypeError(`tls.certificates[${index}] of serve: ${cert === undefined ? "cert" : "key"} is missing`);
     }

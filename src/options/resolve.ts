@@ -24,7 +24,9 @@ export interface Settings extends Limits {
   tls: "auto" | "self-signed" | "off";
   tlsCert: readonly string[];
   tlsKey: readonly string[];
+  tlsPfx: readonly string[];
   tlsPassphraseFile: string | undefined;
+  tlsOcsp: readonly string[];
   tlsPolicy: "intermediate" | "modern";
   tlsClientAuth: "none" | "request" | "require";
   tlsClientCa: string | undefined;

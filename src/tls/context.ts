@@ -16,6 +16,7 @@ import {
   type TlsIdentity,
 } from "./identity.ts";
 import { certificateOf, certified, namesOf, ServerNames } from "./names.ts";
+import { keepStaple, showStaples } from "./staples.ts";
 import { ticketKeys } from "./ticket-keys.ts";
 
 export { TlsConfigError, type TlsIdentity } from "./identity.ts";
@@ -147,6 +148,8 @@ export class TlsContext {
         });
       }
     });
+    const staples = certificates.some(({ ocsp }) => ocsp !== undefined);
+    if (staples) this.#keepStaples(certificates, owners);
     if (owners.length === 1) return { pointer: pointerOf(owners[0]), owners, own: 1, choose: undefined };
     const names = new ServerNames(owners.map((owner) => certified(pointerOf(owner))));
     const pointers = new Map(owners.map((owner, index) => [String(index), pointerOf(owner)]));
@@ -158,12 +161,24 @@ export class TlsContext {
         clientAuth,
       );
       owners.push(owner);
+      if (staples) showStaples(pointerOf(owner));
       pointers.set(String(group), pointerOf(owner));
     }
     const of = (group: readonly number[]): Pointer => pointers.get(String(group)) ?? 0;
     const pointer = of(names.fallback);
     askByName(pointer, this);
     return { pointer, owners, own: certificates.length, choose: (name) => of(names.find(name) ?? names.fallback) };
+  }
+
+  #keepStaples(certificates: readonly TlsIdentity[], owners: readonly SecureContext[]): void {
+    for (const [index, { ocsp }] of certificates.entries()) {
+      try {
+        keepStaple(certificateOf(pointerOf(owners[index])), ocsp);
+      } catch (error) {
+        throw error instanceof TlsConfigError ? new TlsConfigError(error.message, index) : error;
+      }
+      showStaples(pointerOf(owners[index]));
+    }
   }
 
   #prepared(identities: readonly TlsIdentity[], settings: SecureContextOptions, clientAuth: ClientAuth): SecureContext {

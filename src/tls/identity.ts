@@ -9,13 +9,26 @@ import type { Pointer } from "../../ffi/openssl.ts";
 const createSecureContext = (options: SecureContextOptions): SecureContext =>
   process.getBuiltinModule("node:tls").createSecureContext(options);
 
-export interface TlsIdentity {
+export type TlsIdentity = PemIdentity | PfxIdentity;
+
+interface Common {
+  /** Of an encrypted key. */
+  readonly passphrase?: string | undefined;
+  /** What the certificate's authority says of it (RFC 6960, DER), to be shown to clients that ask (RFC 6066, 8). */
+  readonly ocsp?: Uint8Array | undefined;
+}
+export interface PemIdentity extends Common {
   /** PEM: the certificate, and behind it those between it and the root. */
   readonly cert: string | Uint8Array;
   /** PEM: the private key; RSA, ECDSA or Ed25519. */
   readonly key: string | Uint8Array;
-  /** Of an encrypted key. */
-  readonly passphrase?: string | undefined;
+  readonly pfx?: undefined;
+}
+export interface PfxIdentity extends Common {
+  /** PKCS#12: certificate, chain and key in one. */
+  readonly pfx: Uint8Array;
+  readonly cert?: undefined;
+  readonly key?: undefined;
 }
 
 /** A certificate or a key that can't be used: the person's to mend. */
@@ -37,9 +50,16 @@ export const NOT_ITS_KEY = "the key does not belong to the certificate";
  * wrong, with the certificate or with the key.
  */
 export function secureContext(identities: readonly TlsIdentity[], more: SecureContextOptions): SecureContext {
+  const pairs = identities.filter((one): one is PemIdentity => one.pfx === undefined);
+  const stores = identities.filter((one): one is PfxIdentity => one.pfx !== undefined);
   const settings: SecureContextOptions = {
-    cert: identities.map(({ cert }) => pem(cert)),
-    key: identities.map(({ key, passphrase }) => ({ pem: pem(key), ...(passphrase !== undefined && { passphrase }) })),
+    ...(pairs.length > 0 && {
+      cert: pairs.map(({ cert }) => pem(cert)),
+      key: pairs.map(({ key, passphrase }) => ({ pem: pem(key), ...withPassphrase(passphrase) })),
+    }),
+    ...(stores.length > 0 && {
+      pfx: stores.map(({ pfx, passphrase }) => ({ buf: Buffer.from(pfx), ...withPassphrase(passphrase) })),
+    }),
     ...more,
   };
   try {
@@ -48,6 +68,9 @@ export function secureContext(identities: readonly TlsIdentity[], more: SecureCo
     throw new TlsConfigError(`TLS: ${explained(error as NodeJS.ErrnoException, identities[0])}`, 0, { cause: error });
   }
 }
+
+const withPassphrase = (passphrase: string | undefined): { passphrase?: string } =>
+  passphrase === undefined ? {} : { passphrase };
 
 export const pem = (value: string | Uint8Array): string | Buffer =>
   typeof value === "string" ? value : Buffer.from(value);
@@ -66,9 +89,10 @@ export function checkAuthorities(ca: string | Buffer): void {
 /** OpenSSL's errors name the function that failed; which of the two files it was is found by trying each alone. */
 function explained(error: NodeJS.ErrnoException, identity: TlsIdentity): string {
   const { passphrase } = identity;
+  if (identity.pfx !== undefined) return explainedStore(error, passphrase);
   const cert = pem(identity.cert);
   if (fails({ cert })) return `the certificate can't be read: ${words(fails({ cert }))}`;
-  const alone = fails({ key: pem(identity.key), ...(passphrase !== undefined && { passphrase }) });
+  const alone = fails({ key: pem(identity.key), ...withPassphrase(passphrase) });
   if (alone !== undefined) {
     if (/interrupted or cancelled|bad password|bad decrypt|processing error/i.test(alone.message)) {
       return passphrase === undefined ? "the key is encrypted: give its passphrase" : "the key's passphrase is wrong";
@@ -77,6 +101,18 @@ function explained(error: NodeJS.ErrnoException, identity: TlsIdentity): string 
   }
   if (/key values mismatch|key type mismatch/i.test(error.message)) return NOT_ITS_KEY;
   return words(error);
+}
+
+function explainedStore({ message }: Error, passphrase: string | undefined): string {
+  if (/mac verify failure/i.test(message)) {
+    return passphrase === undefined ? "the PKCS#12 file is encrypted: give its passphrase" : "the PKCS#12 file's passphrase is wrong"; // biome-ignore format: one line
+  }
+  if (/unsupported PKCS12/i.test(message)) {
+    return "the PKCS#12 file is encrypted by an old cipher (RC2, 3DES): make it anew, with openssl pkcs12 -export";
+  }
+  if (/load private key/i.test(message)) return "there is no private key in the PKCS#12 file";
+  if (/wrong tag|too long|not enough data|asn1/i.test(message)) return "the file is no PKCS#12 (.pfx, .p12)";
+  return `the PKCS#12 file can't be read: ${message}`;
 }
 
 function fails(options: SecureContextOptions): Error | undefined {

@@ -57,6 +57,10 @@ declare module "slipway" {
     /** Files in PEM format: with a certificate, and its private key, connections speak TLS. Several go by names. */
     tlsCert?: string | readonly string[];
     tlsKey?: string | readonly string[];
+    /** Instead of both: PKCS#12. */
+    tlsPfx?: string | readonly string[];
+    /** The authority's word about each certificate (OCSP, DER), which is shown to clients that ask. */
+    tlsOcsp?: string | readonly string[];
     /** A file whose first line decrypts the key. */
     tlsPassphraseFile?: string;
     /** "modern" is TLS 1.3 alone. */
@@ -243,7 +247,10 @@ declare namespace Deno {
   /** TLS beside `cert` and `key`, or instead of them. */
   interface TlsServeOptions {
     /** Further certificates, by the name that a client asks for. */
-    certificates?: readonly { cert: string | Uint8Array; key: string | Uint8Array; passphrase?: string }[];
+    certificates?: readonly (
+      | { cert: string | Uint8Array; key: string | Uint8Array; passphrase?: string; ocsp?: Uint8Array }
+      | { pfx: Uint8Array; passphrase?: string; ocsp?: Uint8Array }
+    )[];
     policy?: "intermediate" | "modern";
     /** Whether clients are asked for a certificate, and who signs those (PEM). */
     clientAuth?: "none" | "request" | "require";
