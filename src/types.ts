@@ -43,6 +43,11 @@ export interface ServerOptions extends LimitOptions {
   /** Whether clients are to show a certificate, and a file (PEM) with who signs them. */
   tlsClientAuth?: "none" | "request" | "require";
   tlsClientCa?: string;
+  /** Strict-Transport-Security: "180d", "1y includeSubDomains". */
+  hsts?: string;
+  /** Where http is answered with a redirect to https (":80"), and to which port if not the server's own. */
+  redirectHttp?: string;
+  redirectPort?: number;
   /** Keys of session tickets that replicas share: a file, or `env:NAME`. */
   tlsTicketKeys?: string;
   /** Every connection must begin with a PROXY header. @default {false} */

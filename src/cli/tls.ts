@@ -1,13 +1,14 @@
 /** The files that `--tls-cert` and its like name. */
 import { readFileSync } from "node:fs";
+import { type ListenAddress, parseAddress } from "../options/address.ts";
 import type { Resolved, Settings } from "../options/resolve.ts";
 import type { OptionName } from "../options/table.ts";
 import { announce } from "../runtime/log.ts";
 import type { TlsContext, TlsIdentity, TlsOptions } from "../tls/context.ts";
 import type { SelfSigned } from "../tls/self-signed.ts";
-import { failureAt, placeOf } from "./settings.ts";
+import { failureAt, orFailure, orUsage, placeOf } from "./settings.ts";
 
-type FileOption = Extract<OptionName, "tls" | `tls${string}`>;
+type FileOption = Extract<OptionName, "tls" | "hsts" | "redirectHttp" | `tls${string}`>;
 
 /** By what was asked for: a program's own server and what it exports have one in common. */
 const contexts = new Map<string, TlsContext>();
@@ -25,7 +26,8 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
   // Also for what a program opens with a certificate of its own.
   if (settings.tlsTicketKeys !== undefined && !ticketKeysRead) await useTicketKeys(resolved, settings.tlsTicketKeys);
   if (!speaksTls(settings)) return undefined;
-  const { tlsPolicy: policy, tlsClientAuth: clientAuth, tlsClientCa } = settings;
+  const { tlsPolicy: policy, tlsClientAuth: clientAuth, tlsClientCa, hsts } = settings;
+  await checkHsts(resolved);
   if (clientAuth !== "none" && tlsClientCa === undefined) {
     throw without(resolved, "tlsClientAuth", "--tls-client-ca, who signs the certificates of clients");
   }
@@ -34,12 +36,13 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
   }
   const sources = settings.tls === "self-signed" ? [await ofThisMachine(resolved)] : filesOf(resolved);
   const files = [...new Set(sources.flatMap((source) => source.files)), ...(tlsClientCa === undefined ? [] : [tlsClientCa])]; // biome-ignore format: one line
-  const asked = [settings.tls, ...files, policy, clientAuth].join("\0");
+  const asked = [settings.tls, ...files, policy, clientAuth, hsts].join("\0");
   const known = contexts.get(asked);
   if (known !== undefined) return known;
   const options = (): TlsOptions => ({
     policy,
     clientAuth,
+    hsts,
     clientCa: tlsClientCa === undefined ? undefined : read(resolved, "tlsClientCa", tlsClientCa),
     certificates: sources.map((source) => source.read()),
   });
@@ -157,6 +160,27 @@ function lacking(resolved: Resolved, given: "tlsCert" | "tlsKey", others: number
 function without(resolved: Resolved, given: FileOption, what: string): Error {
   const entry = entryOf(resolved, given);
   return failureAt(entry, `${placeOf(entry)} alone does nothing: give ${what}`);
+}
+
+async function checkHsts(resolved: Resolved): Promise<void> {
+  if (resolved.settings.hsts === undefined) return;
+  const { readHsts } = await import("../tls/hsts.ts");
+  try {
+    readHsts(resolved.settings.hsts);
+  } catch (error) {
+    const entry = entryOf(resolved, "hsts");
+    throw failureAt(entry, `${placeOf(entry)}: ${(error as Error).message}`);
+  }
+}
+
+/** Where http is answered with a redirect, if anywhere. */
+export function redirectAddress(resolved: Resolved): ListenAddress | undefined {
+  const { redirectHttp } = resolved.settings;
+  if (redirectHttp === undefined) return undefined;
+  if (!speaksTls(resolved.settings)) throw without(resolved, "redirectHttp", "--tls-cert and --tls-key as well, or --tls self-signed"); // biome-ignore format: one line
+  const entry = entryOf(resolved, "redirectHttp");
+  const read = (): ListenAddress => parseAddress(redirectHttp, placeOf(entry));
+  return entry.source === "file" ? orFailure(read) : orUsage(read);
 }
 
 async function useTicketKeys(resolved: Resolved, given: string): Promise<void> {

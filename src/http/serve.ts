@@ -18,6 +18,7 @@ import { type ClientAuth, serverContext, TlsContext, type TlsIdentity, type TlsO
 import type { HttpCounters } from "./counters.ts";
 import type { DrainResult } from "./drain.ts";
 import type { ErrorHandler } from "./failure.ts";
+import { withHsts } from "./hsts.ts";
 import { defaultLimits } from "./limits.ts";
 import type { LimitsHook } from "./request-limits.ts";
 import { authorityOf } from "./request-url.ts";
@@ -55,6 +56,8 @@ export interface ServeOptions<A extends Addr = Addr> extends LimitOptions, Proxy
   passphrase?: string;
   /** More of TLS. A TlsContext goes before all that is said else, and is for internal use. */
   tls?: TlsServeOptions | TlsContext;
+  /** Without TLS, whatever the command line says. @internal */
+  plain?: boolean;
   /** Counters of its own: the admin port is not part of what it shows. @internal */
   counters?: HttpCounters;
 }
@@ -75,6 +78,11 @@ export interface TlsServeOptions {
   clientAuth?: ClientAuth;
   /** PEM: who signs the certificates of clients. */
   clientCa?: string | Uint8Array;
+  /**
+   * Responses say Strict-Transport-Security: for so long browsers ask this host by https only. "180d", "1y
+   * includeSubDomains", "2y includeSubDomains preload". They can't be told otherwise before.
+   */
+  hsts?: string;
 }
 
 /** Options of a server on a port. */
@@ -171,7 +179,7 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
   const h2c = priorKnowledge(options);
   const listener = options.listener ?? listen(listenOptions(options));
   const server = new HttpServer<never>(
-    new HttpService(listener, handler as Handler, {
+    new HttpService(listener, tls?.hsts === undefined ? (handler as Handler) : withHsts(handler as Handler, tls.hsts), {
       onError: options.onError,
       limits,
       limitsHook: options.limits,
@@ -206,8 +214,8 @@ function chosenLimits(options: ServeOptions<never>): LimitOptions {
 }
 
 /** What its connections speak TLS with, if they do. The command line's certificate goes before the program's. */
-function tlsOf({ counters, tls = {}, cert, key, passphrase }: ServeOptions<never>): TlsContext | undefined {
-  if (counters !== undefined) return undefined;
+function tlsOf({ counters, plain, tls = {}, cert, key, passphrase }: ServeOptions<never>): TlsContext | undefined {
+  if (counters !== undefined || plain) return undefined;
   const context = tls instanceof TlsContext ? tls : (handover.serveDefaults?.tls as TlsContext | undefined);
   if (context !== undefined || tls instanceof TlsContext) return context;
   const certificates = readCertificates(tls);

@@ -30,6 +30,10 @@ export interface Settings extends Limits {
   tlsPolicy: "intermediate" | "modern";
   tlsClientAuth: "none" | "request" | "require";
   tlsClientCa: string | undefined;
+  hsts: string | undefined;
+  redirectHttp: string | undefined;
+  /** 0: the server's own. */
+  redirectPort: number;
   tlsTicketKeys: string | undefined;
   proxyProtocol: boolean;
   trustProxy: readonly string[];

@@ -6,6 +6,7 @@ import type { SecureContext, SecureContextOptions } from "node:tls";
 import { openSsl, type Pointer } from "../../ffi/openssl.ts";
 import { askByName, ticketsBy } from "../../ffi/openssl-callbacks.ts";
 import { opensslCertificates } from "../../ffi/openssl-certificates.ts";
+import { readHsts } from "./hsts.ts";
 import {
   checkAuthorities,
   NOT_ITS_KEY,
@@ -33,6 +34,8 @@ export interface TlsOptions {
   readonly clientAuth?: ClientAuth | undefined;
   /** PEM: who signs the certificates of clients. */
   readonly clientCa?: string | Uint8Array | undefined;
+  /** Strict-Transport-Security: "180d", "1y includeSubDomains". */
+  readonly hsts?: string | undefined;
 }
 
 export type ClientAuth = "none" | "request" | "require";
@@ -88,10 +91,13 @@ export class TlsContext {
   readonly #alpn: readonly string[];
   #made: Made;
   #asksClients = false;
+  /** The value of Strict-Transport-Security; undefined: it is not said. */
+  readonly hsts: string | undefined;
 
   /** @internal Use `serverContext`. */
   constructor({ alpn = [], ...options }: ServerContextOptions) {
     this.#alpn = alpn;
+    this.hsts = options.hsts === undefined ? undefined : readHsts(options.hsts);
     this.#made = this.#make(options);
     this.#asksClients = options.clientAuth !== undefined && options.clientAuth !== "none";
   }

@@ -68,6 +68,11 @@ declare module "slipway" {
     /** Whether clients are to show a certificate, and a file (PEM) with who signs them. */
     tlsClientAuth?: "none" | "request" | "require";
     tlsClientCa?: string;
+    /** Strict-Transport-Security: "180d", "1y includeSubDomains". */
+    hsts?: string;
+    /** Where http is answered with a redirect to https (":80"), and to which port if not the server's own. */
+    redirectHttp?: string;
+    redirectPort?: number;
     /** Keys of session tickets that replicas share: a file, or `env:NAME`. */
     tlsTicketKeys?: string;
     /** Every connection must begin with a PROXY header. */
@@ -255,6 +260,8 @@ declare namespace Deno {
     /** Whether clients are asked for a certificate, and who signs those (PEM). */
     clientAuth?: "none" | "request" | "require";
     clientCa?: string | Uint8Array;
+    /** Strict-Transport-Security: "180d", "1y includeSubDomains". */
+    hsts?: string;
   }
 
   interface ServeTcpOptions extends ServeOptions<NetAddr> {
