@@ -60,9 +60,17 @@ const onEachPoller: readonly string[] = [
 /** Of those, the ones that run once more with TLS between client and server (test/support/tls.ts). */
 const overTls = new Set(
   [
-    ...["deadlines", "disconnects", "drain", "keep-alive", "mixture", "pipelining", "refusals"],
-    ...["request-bodies", "request-limits", "response-bodies", "timeouts", "unread-answers"],
-  ].map((name) => `test/http/${name}.test.ts`),
+    ...[
+      ...["deadlines", "disconnects", "drain", "keep-alive", "mixture", "pipelining", "refusals"],
+      ...["request-bodies", "request-limits", "response-bodies", "timeouts", "unread-answers"],
+    ].map((name) => `http/${name}`),
+    ...[...["drain", "flow", "hostile", "leaks", "limits", "observed", "requests", "rules", "timing", "wire-fuzz"]].map(
+      (name) => `http2/${name}`,
+    ),
+    ...["bytes", "clients", "compression", "handshake", "lifecycle", "many", "rules"].map(
+      (name) => `websocket/${name}`,
+    ),
+  ].map((name) => `test/${name}.test.ts`),
 );
 /** But for these, which open no socket, or of which it is no matter: their seconds would be spent twice for nothing. */
 const onAnyPoller = new Set(

@@ -140,8 +140,8 @@ export class Client {
   }
 }
 
-/** Connects to a port of this machine, or to a Unix socket. */
-export function connect(to: number | string, hostname = "127.0.0.1"): Promise<Client> {
+/** Connects to a port of this machine, or to a Unix socket. `protocol`: what is asked for by ALPN, under TLS. */
+export function connect(to: number | string, hostname = "127.0.0.1", protocol?: string): Promise<Client> {
   return new Promise((resolve, reject) => {
     const bare =
       typeof to === "number"
@@ -149,6 +149,7 @@ export function connect(to: number | string, hostname = "127.0.0.1"): Promise<Cl
         : connectSocket({ path: to, allowHalfOpen: true });
     // It takes net's own option along, which its types do not say.
     const options: ConnectionOptions & { allowHalfOpen: true } = { socket: bare, allowHalfOpen: true, rejectUnauthorized: false }; // biome-ignore format: one line
+    if (protocol !== undefined) options.ALPNProtocols = [protocol];
     const socket = overTls ? connectTls(options) : bare;
     socket.once("error", reject);
     socket.once(overTls ? "secureConnect" : "connect", () => {
