@@ -67,7 +67,7 @@ const overTls = new Set(
     ...[...["drain", "flow", "hostile", "leaks", "limits", "observed", "requests", "rules", "timing", "wire-fuzz"]].map(
       (name) => `http2/${name}`,
     ),
-    ...["bytes", "clients", "compression", "handshake", "lifecycle", "many", "rules"].map(
+    ...["bytes", "clients", "compression", "handshake", "lifecycle", "many", "over-http2", "rules"].map(
       (name) => `websocket/${name}`,
     ),
   ].map((name) => `test/${name}.test.ts`),

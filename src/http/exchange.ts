@@ -45,6 +45,8 @@ export interface ServeHandlerInfo<A extends Addr = Addr> {
 
 /** Who moves the bytes of an exchange, once that takes longer than a moment. */
 export interface ExchangeOwner {
+  /** What it moves may lead out of HTTP (RFC 8441). */
+  readonly tunnel?: object | undefined;
   limitsSet(limits: RequestLimits, read: boolean, write: boolean): void;
 }
 
@@ -194,6 +196,10 @@ export class Exchange implements IncomingRequest, Upgradable {
       this.#settle();
     }
     return this.#completed.promise;
+  }
+
+  get tunnel(): boolean {
+    return this.owner?.tunnel !== undefined;
   }
 
   /** RFC 9110, 7.8: HTTP/1.0 knows no upgrade, and a body would have to come first. */

@@ -20,6 +20,7 @@ import { type BodyOwner, IncomingBody } from "../http/incoming-body.ts";
 import type { RequestLimits } from "../http/limits.ts";
 import { dropResponse, lightResponse } from "../http/sendable.ts";
 import { isBodiless } from "../http/simple-response.ts";
+import { promised } from "../http/upgrade.ts";
 import { logError } from "../runtime/log.ts";
 import { workSettled } from "../runtime/stall-clock.ts";
 import { CANCEL, INTERNAL_ERROR } from "./errors.ts";
@@ -28,6 +29,7 @@ import { DEFAULT_PRIORITY, type Priority } from "./priority.ts";
 import { lengthToSay } from "./response-block.ts";
 import { type BodyHost, ResponseBody } from "./response-body.ts";
 import type { Scheduled } from "./scheduler.ts";
+import { Tunnel } from "./tunnel.ts";
 
 /** The head of a response, as it waits for its turn. */
 export interface ResponseHead {
@@ -44,11 +46,18 @@ export interface StreamHost extends ClockHost {
   /** Bytes of bodies that the connection has sent. */
   readonly dataSent: number;
   readonly http: {
+    readonly ending: boolean;
     failure(error: unknown, exchange: Exchange, what?: string): unknown;
     lastResort(error: unknown): Response;
   };
   /** It has something to send. */
   ready(stream: Http2Stream): void;
+  /** Sends what there is, now. */
+  flush(): void;
+  /** Whether so many bytes of it will leave as the code that runs now is done, as far as can be said. */
+  mayLeave(stream: Http2Stream, bytes: number): boolean;
+  /** It has led out of HTTP: its exchange is over. */
+  switched(stream: Http2Stream): void;
   /** Its reader takes bytes again. */
   credit(stream: Http2Stream): void;
   sendContinue(stream: Http2Stream): void;
@@ -78,6 +87,8 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   /** What the client may send. */
   receiveWindow = STREAM_WINDOW;
   body: IncomingBody | undefined;
+  /** What comes and goes in place of bodies, when it was asked for that (RFC 8441). */
+  tunnel: Tunnel | undefined;
   /** What content-length announces; -1 for nothing. */
   readonly announced: number;
   head: ResponseHead | undefined;
@@ -115,8 +126,12 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     return this.handle;
   }
 
-  /** The request begins; `expectContinue`: its body comes when it is asked for. */
-  begin(expectContinue: boolean): void {
+  /** The request begins; `expectContinue`: its body comes when it is asked for; `tunnel`: it has none, but may lead out. */
+  begin(expectContinue: boolean, tunnel: boolean): void {
+    if (tunnel && !this.remoteEnded) {
+      this.tunnel = new Tunnel(this);
+      return this.requestBegan(false, false);
+    }
     const body = !this.remoteEnded;
     this.#expectContinue = expectContinue && body;
     this.requestBegan(body, this.#expectContinue);
@@ -129,10 +144,22 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
 
   // ---- the request's body
 
+  /** What the client sends has to wait. */
+  get paused(): boolean {
+    return this.body?.paused === true || this.tunnel?.paused === true;
+  }
+  /** Bytes that have come, and wait. */
+  get unread(): number {
+    return this.body?.unread ?? this.tunnel?.unread ?? 0;
+  }
+
   /** False: it is longer than it said, or than it may be; the stream is being refused. */
   received(bytes: Uint8Array, start: number, end: number): "malformed" | "refused" | undefined {
     const { body } = this;
-    if (body === undefined) return undefined;
+    if (body === undefined) {
+      this.tunnel?.received(bytes, start, end);
+      return undefined;
+    }
     if (this.announced >= 0 && body.received + end - start > this.announced) return "malformed";
     body.feed(bytes, start, end);
     if (body.received > this.maxBodyBytes) {
@@ -147,7 +174,10 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   receivedAll(): boolean {
     this.remoteEnded = true;
     const { body } = this;
-    if (body === undefined) return true;
+    if (body === undefined) {
+      this.tunnel?.receivedAll();
+      return true;
+    }
     if (this.announced >= 0 && body.received !== this.announced) return false;
     if (!body.complete) body.end();
     this.bodyArrived();
@@ -170,6 +200,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   }
 
   limitsSet(limits: RequestLimits, read: boolean, write: boolean): void {
+    if (this.tunnel?.carries) return;
     this.own = limits;
     this.limitsChanged(read, write);
     const { body } = this;
@@ -233,6 +264,8 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   /** Answers with a light Response that can be sent. */
   answer(response: Response): void {
     const status = responseStatus(response);
+    if (status === 101) return this.#switch(response);
+    this.tunnel?.refuse();
     const fields = responseFields(response);
     const source = responseBody(response);
     const toHead = this.exchange.method === "HEAD";
@@ -251,6 +284,26 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     if (this.#expectContinue && !body.ended && body.queued === 0) this.#pending = head;
     else this.#headReady(head);
   }
+
+  /** HTTP ends here, and another protocol carries on, if the handler has said which. */
+  #switch(response: Response): void {
+    const { exchange, tunnel } = this;
+    const upgrade = promised(response);
+    if (upgrade?.request !== exchange || tunnel === undefined) {
+      throw new TypeError("a response with status 101 answers another request");
+    }
+    markBodyUsed(response);
+    const body = new ResponseBody(this, -1);
+    this.response = body;
+    // RFC 8441, 5: any status of 2xx says yes.
+    this.#headReady({ status: 200, type: null, fields: responseFields(response), length: -1 });
+    this.stopClocks();
+    this.host.setDeadlineAt(this.id, 0);
+    this.host.switched(this);
+    tunnel.begin(upgrade.successor, body);
+    if (this.host.http.ending) tunnel.drain();
+  }
+
   #headReady(head: ResponseHead): void {
     this.#pending = undefined;
     this.head = head;
@@ -302,14 +355,22 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
 
   /** Bytes wait for the client to give the stream, or the connection, a larger window. */
   windowClosed(by: number): void {
+    if (this.tunnel?.carries) {
+      this.blocked = by;
+      return this.tunnel.stuck();
+    }
     if (this.blocked !== NOT && this.blocked !== by) this.windowOpened();
     this.blocked = by;
     this.writingBegan();
   }
   windowOpened(): void {
     if (this.blocked === NOT) return;
-    this.writingEnded();
     this.blocked = NOT;
+    if (!this.tunnel?.carries) this.writingEnded();
+  }
+  /** Nobody sees to the clocks of what still waits but us. */
+  lingers(): void {
+    if (this.blocked !== NOT) this.writingBegan();
   }
   /**
    * Windows hide what the client's kernel does: what it took is what we were let send. Of the whole connection where that
@@ -340,10 +401,15 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     exchange.fail(reason);
     body?.fail(reason);
     this.response?.cancel(reason);
+    this.tunnel?.lost(reason);
     return exchange.running;
   }
 
   expired(): void {
+    if (this.tunnel?.carries) {
+      this.deadline = 0;
+      return this.tunnel.expired();
+    }
     const clock = this.expiredClock();
     if (clock !== undefined) this.#ranOut(clock);
   }

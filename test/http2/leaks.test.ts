@@ -28,9 +28,9 @@ class Watched extends Http2 {
 }
 
 const { begin } = Http2Stream.prototype;
-Http2Stream.prototype.begin = function (expectContinue) {
+Http2Stream.prototype.begin = function (expectContinue, tunnel) {
   gone.push(new WeakRef(this));
-  begin.call(this, expectContinue);
+  begin.call(this, expectContinue, tunnel);
 };
 
 test("connections and streams that end in every way leave nothing behind", async () => {
