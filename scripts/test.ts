@@ -61,7 +61,16 @@ const onEachPoller: readonly string[] = [
 const overTls = new Set(
   [
     ...[
-      ...["deadlines", "disconnects", "drain", "keep-alive", "mixture", "pipelining", "refusals"],
+      ...[
+        "deadlines",
+        "disconnects",
+        "drain",
+        "interim-and-trailers",
+        "keep-alive",
+        "mixture",
+        "pipelining",
+        "refusals",
+      ],
       ...["request-bodies", "request-limits", "response-bodies", "timeouts", "unread-answers"],
     ].map((name) => `http/${name}`),
     ...[...["drain", "flow", "hostile", "leaks", "limits", "observed", "requests", "rules", "timing", "wire-fuzz"]].map(
@@ -74,7 +83,7 @@ const overTls = new Set(
 );
 /** And these once more with HTTP/2 between them, whose clients speak the bytes of HTTP/1.1 (test/http/support/over-http2.ts). */
 const overHttp2 = new Set(
-  ["failures", "lifecycle", "request-bodies", "request-limits", "response-bodies"].map(
+  ["failures", "interim-and-trailers", "lifecycle", "request-bodies", "request-limits", "response-bodies"].map(
     (name) => `test/http/${name}.test.ts`,
   ),
 );

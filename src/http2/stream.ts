@@ -16,6 +16,7 @@ import { type Clock, type ClockHost, ConnectionClocks } from "../http/connection
 import { HTTP_2 } from "../http/ended-request.ts";
 import { bodyTimedOut, bodyTooLarge, notAnswered, notRead } from "../http/endings.ts";
 import type { Exchange, ExchangeOwner } from "../http/exchange.ts";
+import { type Extras, type TrailerFields, trailerFields } from "../http/extras.ts";
 import { type BodyOwner, IncomingBody } from "../http/incoming-body.ts";
 import type { RequestLimits } from "../http/limits.ts";
 import { dropResponse, lightResponse } from "../http/sendable.ts";
@@ -61,6 +62,7 @@ export interface StreamHost extends ClockHost {
   /** Its reader takes bytes again. */
   credit(stream: Http2Stream): void;
   sendContinue(stream: Http2Stream): void;
+  sendInterim(stream: Http2Stream, status: number, fields: readonly string[]): void;
   /** Ends the stream with an error, and forgets it. */
   reset(stream: Http2Stream, code: number, reason: unknown): void;
   fired(limit: "readTimeout" | "writeTimeout" | "maxBodyBytes", what: string): void;
@@ -94,6 +96,8 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   head: ResponseHead | undefined;
   headSent = false;
   response: ResponseBody | undefined;
+  /** Fields behind the body, "waiting" until they are known; undefined where there are none. */
+  trailers: readonly string[] | "waiting" | undefined;
   status = 0;
   sentBytes = 0;
   headBytes = 0;
@@ -135,6 +139,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     const body = !this.remoteEnded;
     this.#expectContinue = expectContinue && body;
     this.requestBegan(body, this.#expectContinue);
+    if (this.exchange.extras !== undefined) this.hinted(this.exchange.extras);
     if (!body) return;
     // A length of 0 that is not the end of the stream yet is a body whose end comes by itself.
     const length = this.announced > 0 ? this.announced : Number.POSITIVE_INFINITY;
@@ -199,8 +204,14 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     this.bodyMoved(0);
   }
 
+  hinted(extras: Extras): void {
+    const hints = extras.hints.splice(0);
+    if (this.#over || this.head !== undefined) return;
+    for (const fields of hints) this.host.sendInterim(this, 103, fields);
+  }
+
   limitsSet(limits: RequestLimits, read: boolean, write: boolean): void {
-    if (this.tunnel?.carries) return;
+    if (this.#over || this.tunnel?.carries) return;
     this.own = limits;
     this.limitsChanged(read, write);
     const { body } = this;
@@ -248,6 +259,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     }
     const again = this.#failed;
     this.#failed = true;
+    this.#forgetTrailers();
     const { http } = this.host;
     this.settle(again ? http.lastResort(error) : http.failure(error, this.exchange));
   }
@@ -276,10 +288,13 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     const head: ResponseHead = { status, type: responseContentType(response), fields, length };
     const body = new ResponseBody(this, length);
     this.response = body;
+    const trailers = none ? undefined : this.exchange.extras?.trailers;
+    if (trailers !== undefined) this.trailers = "waiting";
     if (none) {
       if (source instanceof ReadableStream) source.cancel().catch(() => {});
       body.begin(null);
     } else body.begin(source);
+    if (trailers !== undefined && body.ended) this.#askTrailers(trailers);
     // It may be made of the request's body, and "100 Continue" can only come before the head.
     if (this.#expectContinue && !body.ended && body.queued === 0) this.#pending = head;
     else this.#headReady(head);
@@ -312,8 +327,27 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     this.host.ready(this);
   }
 
+  /** They were those of another response. */
+  #forgetTrailers(): void {
+    this.trailers = undefined;
+    const { extras } = this.exchange;
+    if (extras !== undefined) extras.trailers = undefined;
+  }
+
+  #askTrailers(trailers: TrailerFields): void {
+    trailerFields(trailers).then(
+      (fields) => {
+        this.trailers = fields;
+        if (!this.#over && this.head !== undefined) this.host.ready(this);
+      },
+      (error: unknown) => this.bodyFailed(error),
+    );
+  }
+
   bodyReady(): void {
     if (this.#over) return;
+    const { trailers } = this.exchange.extras ?? {};
+    if (this.trailers === "waiting" && this.response?.ended && trailers !== undefined) this.#askTrailers(trailers);
     if (this.#pending !== undefined) this.#headReady(this.#pending);
     else if (this.head !== undefined) this.host.ready(this);
   }
@@ -345,7 +379,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   get sendable(): boolean {
     const { response } = this;
     if (this.head === undefined || response === undefined || this.localEnded) return false;
-    return !this.headSent || response.queued > 0 || response.ended;
+    return !this.headSent || response.queued > 0 || (response.ended && this.trailers !== "waiting");
   }
 
   sending(head: number, bytes: number): void {
@@ -441,6 +475,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     if (this.head !== undefined) return this.host.reset(this, CANCEL, error);
     this.response?.cancel(error);
     this.#pending = undefined;
+    this.#forgetTrailers();
     this.exchange.abort(error);
     this.exchange.fail(error);
     this.body?.fail(error);

@@ -18,7 +18,7 @@ import { COSTS, Patience } from "./patience.ts";
 import { parsePriority } from "./priority.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import type { RequestHead } from "./request-head.ts";
-import { writeInterim } from "./response-block.ts";
+import { fieldListRoom, writeInterim } from "./response-block.ts";
 import { PeerSettings } from "./settings.ts";
 import { bodyBytes, headBytes, writeAnswer } from "./simple-answer.ts";
 import { SocketClock } from "./socket-clock.ts";
@@ -143,7 +143,7 @@ export abstract class Streams implements StreamHost, OutputHost {
         exchange.abort(clientGone());
         return dropLater(response);
       }
-      if (isLightResponse(response) && !output.blocked) {
+      if (isLightResponse(response) && !output.blocked && exchange.extras === undefined) {
         const window = Math.min(output.window, this.peer.initialWindow);
         const sent = writeAnswer(output, id, response, exchange.requestId, method === "HEAD", window);
         if (sent > 0) {
@@ -227,11 +227,16 @@ export abstract class Streams implements StreamHost, OutputHost {
   }
 
   sendContinue(stream: Http2Stream): void {
+    this.sendInterim(stream, 100);
+  }
+
+  sendInterim(stream: Http2Stream, status: number, fields: readonly string[] = []): void {
     const { output } = this;
-    const out = output.reserve(64);
+    const out = output.reserve(64 + fieldListRoom(fields));
     const from = output.end;
     const at = from + FRAME_HEAD;
-    output.end = writeFields(out, from, at, writeInterim(out, output.beginBlock(out, at), 100), stream.id, 0);
+    const end = writeInterim(out, output.beginBlock(out, at), status, fields);
+    output.end = writeFields(out, from, at, end, stream.id, 0);
     output.schedule();
   }
 
