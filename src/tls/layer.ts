@@ -38,6 +38,7 @@ const BROKEN = 16;
 
 /** A record carries 16 KiB at the most (RFC 8446, 5.1); as many of them as the kernel's receive buffer is read in. */
 const PLAIN_BYTES = 64 * 1024;
+const RECORD_BYTES = 16 * 1024;
 /** What becomes of as much fits into the poller's outgoing memory: 22 bytes of each record are TLS's, 29 in TLS 1.2. */
 const OUT_BYTES = PLAIN_BYTES - 1024;
 /** The content type of a handshake record (RFC 8446, 5.1), and the bytes before its content. */
@@ -177,7 +178,15 @@ export class TlsLayer implements Transport, Sink {
     const incoming = this.#incoming;
     for (;;) {
       const shaking = (this.#state[handle] & HANDSHAKING) !== 0;
-      const n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
+      let n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
+      // Records that have come together are told together: their answers leave in one send, and as few records.
+      let more = n;
+      if (!one && !shaking) {
+        while (more > 0 && n <= PLAIN_BYTES - RECORD_BYTES && openssl.bioPending(incoming) > 0) {
+          more = openssl.read(ssl, this.#plainAddress + n, PLAIN_BYTES - n);
+          if (more > 0) n += more;
+        }
+      }
       // Asked at once: whoever learns that the handshake is done may write, and then the answer is another.
       const waits = n <= 0 && openssl.wants(ssl) === WANTS_READING;
       // Its part of a handshake, the answer to a new key or to a wish to renegotiate: one record of data brings none.
@@ -198,7 +207,8 @@ export class TlsLayer implements Transport, Sink {
       }
       if (one && !shaking) return;
       const left = openssl.bioPending(incoming);
-      if (left === 0) return;
+      // Behind the last of them may be an end, or an error, which OpenSSL says again.
+      if (left === 0 && more > 0) return;
       if ((this.#state[handle] & READING) === 0) return this.#takeOut(handle, left);
     }
   }

@@ -458,6 +458,7 @@ test("the server's preface is SETTINGS, which say what may be sent (3.4, 6.5.2)"
     [
       [3, 100],
       [6, 1_048_576],
+      [8, 1],
       [9, 1],
     ],
   );
