@@ -175,7 +175,9 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       const upgraded = this.#upgraded?.get(handle);
       if (upgraded !== undefined) visit(upgraded.successor.name, now - upgraded.openedAt);
     }
-    for (const other of this.others.values()) other.visitRequests((began) => visit("http request", now - began));
+    for (const other of this.others.values()) {
+      other.visitRequests((began, name = "http request") => visit(name, now - began));
+    }
     for (const began of this.abandoned.values()) visit("http request, given up on", now - began);
   };
 
@@ -222,7 +224,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     let cut = 0;
     for (const handle of this.rows.handles()) {
       const one = this.rows.active[handle]?.exchange === undefined && this.#upgraded?.get(handle) === undefined ? 0 : 1;
-      const requests = this.others.get(handle)?.requests ?? one;
+      const other = this.others.get(handle);
+      const requests = other === undefined ? one : other.requests + other.tunnels;
       if (requests === 0) continue;
       cut += requests;
       this.fired("drainTimeout", handle, "was not done by the end of the drain");

@@ -41,6 +41,7 @@ const MIDWAY = 32;
 
 /** A record carries 16 KiB at the most (RFC 8446, 5.1); as many of them as the kernel's receive buffer is read in. */
 const PLAIN_BYTES = 64 * 1024;
+const RECORD_BYTES = 16 * 1024;
 /** What becomes of as much fits into the poller's outgoing memory: 22 bytes of each record are TLS's, 29 in TLS 1.2. */
 const OUT_BYTES = PLAIN_BYTES - 1024;
 /** The content type of a handshake record (RFC 8446, 5.1), and the bytes before its content. */
@@ -189,36 +190,53 @@ export class TlsLayer implements Transport, Sink {
     for (;;) {
       const shaking = (this.#state[handle] & HANDSHAKING) !== 0;
       if (!one) openssl.clearErrors();
-      const n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
+      let n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
+      // Records that have come together are told together: their answers leave in one send, and as few records.
+      let more = n;
+      if (!one && !shaking) {
+        while (more > 0 && n <= PLAIN_BYTES - RECORD_BYTES && openssl.bioPending(incoming) > 0) {
+          more = openssl.read(ssl, this.#plainAddress + n, PLAIN_BYTES - n);
+          if (more > 0) n += more;
+        }
+      }
       // Asked at once: whoever learns that the handshake is done may write, and then the answer is another. SSL_want would
       // not do: it says what was last waited for, also of a connection that has failed meanwhile.
-      const waits = n <= 0 && openssl.error(ssl, n) === WANTS_READING;
+      const waits = more <= 0 && openssl.error(ssl, more) === WANTS_READING;
       // Its part of a handshake, the answer to a new key or to a wish to renegotiate: one record of data brings none.
       const spoke = !one || n <= 0;
       if (spoke && !this.#speak(handle, ssl, life, shaking)) {
         openssl.bioReset(incoming);
         return;
       }
-      if (n <= 0) {
-        if (waits && openssl.bioPending(incoming) === 0) {
-          this.#state[handle] |= MIDWAY;
+      if (n > 0) {
+        this.#sinks[handle]?.received(handle, this.#plain, 0, n);
+        if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) {
+          openssl.bioReset(incoming);
           return;
         }
-        openssl.bioReset(incoming);
-        return this.#over(handle, ssl);
+        if (one) return;
       }
-      this.#sinks[handle]?.received(handle, this.#plain, 0, n);
-      if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) {
-        openssl.bioReset(incoming);
-        return;
-      }
-      if (one) return;
-      const left = openssl.bioPending(incoming);
+      if (more <= 0) return this.#stopped(handle, ssl, waits, n > 0);
       // OpenSSL takes no byte beyond the record that it reads.
       this.#state[handle] &= ~MIDWAY;
+      const left = openssl.bioPending(incoming);
       if (left === 0) return;
       if ((this.#state[handle] & READING) === 0) return this.#takeOut(handle, left);
     }
+  }
+
+  /** There is nothing more to be read: for now (`waits`), or for good. `told`: the sink has just got what was before. */
+  #stopped(handle: Handle, ssl: Pointer, waits: boolean, told: boolean): void {
+    const openssl = this.#openssl;
+    if (waits && openssl.bioPending(this.#incoming) === 0) {
+      this.#state[handle] |= MIDWAY;
+      return;
+    }
+    openssl.bioReset(this.#incoming);
+    // Who has paused learns of the end when he reads on: OpenSSL says it again.
+    const later = told && (this.#state[handle] & READING) === 0 && openssl.shutdownState(ssl) & PEER_CLOSED;
+    if (later) this.#hold(handle, new Uint8Array(0));
+    else this.#over(handle, ssl);
   }
 
   /** What OpenSSL says by itself goes out. False when the connection is no longer ours. */

@@ -193,6 +193,10 @@ declare namespace Deno {
     setMaxBodyBytes(size: number | string): void;
     /** Bytes a second that extend both timeouts; 0 makes them absolute. */
     setMinRate(rate: number | string): void;
+    /** Sends a 103 with these fields before the response: `link`, for what the page will need. */
+    earlyHints(headers: HeadersInit): void;
+    /** Fields behind the body, at once, promised, or by a function that is called when the body is done. */
+    trailers(fields: HeadersInit | Promise<HeadersInit> | (() => HeadersInit | Promise<HeadersInit>)): void;
     /** Starts a task whose signal aborts when this request's does. */
     go(name: string, run: (signal: AbortSignal) => unknown): { cancel(): void; finished: Promise<void> };
   }

@@ -74,6 +74,8 @@ export default {
     info.setWriteTimeout(5000);
     info.setMaxBodyBytes("none");
     info.setMinRate(0);
+    info.earlyHints({ link: "</app.css>; rel=preload; as=style" });
+    info.trailers(async () => ({ "x-checksum": "1" }));
     await info.go("beside", (signal) => signal.aborted).finished;
     await task.finished;
     const other = await (await fetch(\`http://127.0.0.1:\${inner.addr.port}/\`)).text();
