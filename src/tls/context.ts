@@ -27,7 +27,7 @@ export interface ServerContextOptions extends TlsIdentity {
  * Mozilla's "intermediate" list (version 5.7): TLS 1.2 with forward secrecy and authenticated encryption only. The client
  * chooses, who knows whether its processor has AES. TLS 1.3's are all sound.
  */
-const CIPHERS = [
+export const CIPHERS: string = [
   "TLS_AES_128_GCM_SHA256",
   "TLS_AES_256_GCM_SHA384",
   "TLS_CHACHA20_POLY1305_SHA256",
@@ -67,12 +67,9 @@ export class TlsContext {
   }
 
   #prepare(owner: SecureContext): Pointer {
-    const pointer = pointerOf(owner);
+    const pointer = preparedContext(owner);
     const ssl = openSsl();
     if (!ssl.keyFits(pointer)) throw new TlsConfigError(`TLS: ${NOT_ITS_KEY}`);
-    ssl.forgetSessionCallbacks(pointer);
-    ssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
-    ssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
     if (this.#alpn.length > 0) ssl.offerAlpn(pointer, this.#alpn);
     return pointer;
   }
@@ -135,7 +132,7 @@ function ticketKeys(): Buffer {
 const pem = (value: string | Uint8Array): string | Buffer => (typeof value === "string" ? value : Buffer.from(value));
 
 /** OpenSSL's errors name the function that failed; which of the two files it was is found by trying each alone. */
-function explained(error: NodeJS.ErrnoException, { cert, key, passphrase }: SecureContextOptions): string {
+export function explained(error: NodeJS.ErrnoException, { cert, key, passphrase }: SecureContextOptions): string {
   if (fails({ cert })) return `the certificate can't be read: ${words(fails({ cert }))}`;
   const alone = fails({ key, ...(passphrase !== undefined && { passphrase }) });
   if (alone !== undefined) {
@@ -160,6 +157,16 @@ function fails(options: SecureContextOptions): Error | undefined {
 function words(error: Error | undefined): string {
   const text = (error?.message ?? "").replace(/^error:[0-9A-F]+:[^:]*:[^:]*:/, "").trim();
   return /no start line|unsupported/i.test(text) ? "there is nothing in PEM format (-----BEGIN …)" : text;
+}
+
+/** What Node has made, ready for connections that are not Node's: of a server or of a client. */
+export function preparedContext(owner: SecureContext): Pointer {
+  const pointer = pointerOf(owner);
+  const ssl = openSsl();
+  ssl.forgetSessionCallbacks(pointer);
+  ssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
+  ssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
+  return pointer;
 }
 
 /** The address of the SSL_CTX. Node shows it to C++ only, as a value whose address is all that can be printed of it. */

@@ -8,6 +8,7 @@
  * cost each connection 5 KB (docs/5-architecture.md).
  */
 import { openSsl, PEER_CLOSED, type Pointer, WANTS_READING } from "../../ffi/openssl.ts";
+import { openSslClient } from "../../ffi/openssl-client.ts";
 import { type Handle, type Poller, SENDING, SENT, type Sink, type Transport } from "../../ffi/poller.ts";
 import { freed } from "../net/lent.ts";
 import type { TlsContext } from "./context.ts";
@@ -29,24 +30,33 @@ export interface TlsOwner {
  *   READING     its sink wants to be told what comes
  *   BLOCKED     the poller keeps bytes of it, and `sent` will follow
  *   BROKEN      it failed, or has ended: nothing can be sent
+ *   CLIENT      the peer is a server
  */
 const FRESH = 1;
 const HANDSHAKING = 2;
 const READING = 4;
 const BLOCKED = 8;
 const BROKEN = 16;
+const CLIENT = 32;
 
 /** A record carries 16 KiB at the most (RFC 8446, 5.1); as many of them as the kernel's receive buffer is read in. */
 const PLAIN_BYTES = 64 * 1024;
 /** What becomes of as much fits into the poller's outgoing memory: 22 bytes of each record are TLS's, 29 in TLS 1.2. */
 const OUT_BYTES = PLAIN_BYTES - 1024;
-/** The content type of a handshake record (RFC 8446, 5.1), and the bytes before its content. */
+/** The content types that a conversation may begin with (RFC 8446, 5.1), and the bytes before a record's content. */
 const HANDSHAKE = 22;
+const ALERT = 21;
 const RECORD_HEADER = 5;
 
+const NO_TLS = "the server does not speak TLS there";
+/** Of what it speaks instead. */
+const MAX_QUOTED = 40;
+
 export class TlsLayer implements Transport, Sink {
-  /** What new connections are made of. */
-  context: TlsContext;
+  /** What new connections are made of, where `adopt` is not told otherwise. */
+  context: TlsContext | undefined;
+  /** Why a connection broke, in OpenSSL's words: while its sink is told that it has `failed`. */
+  reason = "";
   readonly constants;
   readonly system;
   readonly outgoing: Uint8Array<ArrayBuffer>;
@@ -68,7 +78,7 @@ export class TlsLayer implements Transport, Sink {
   /** What came for whoever does not read now, still encrypted. */
   readonly #held = new Map<Handle, Uint8Array>();
 
-  constructor(poller: Poller, context: TlsContext, owner: TlsOwner) {
+  constructor(poller: Poller, context: TlsContext | undefined, owner: TlsOwner) {
     const { system } = poller;
     this.#poller = poller;
     this.context = context;
@@ -87,38 +97,80 @@ export class TlsLayer implements Transport, Sink {
   }
 
   /** An open handle speaks TLS from here on, as a server; `sink` is told what it says. False for lack of memory. */
-  adopt(handle: Handle, sink: Sink): boolean {
+  adopt(handle: Handle, sink: Sink, context: TlsContext | undefined = this.context): boolean {
+    const ssl = context === undefined ? 0 : this.#openssl.newSsl(context.pointer);
+    if (ssl === 0) return false;
+    this.#openssl.accept(ssl);
+    this.#take(handle, sink, ssl, FRESH | HANDSHAKING);
+    return true;
+  }
+
+  /** As a client, with an SSL of its own, which is the layer's from here on. It speaks first: see `shake`. */
+  adoptClient(handle: Handle, sink: Sink, ssl: Pointer): void {
+    openSslClient().connect(ssl);
+    this.#take(handle, sink, ssl, FRESH | HANDSHAKING | CLIENT);
+  }
+
+  #take(handle: Handle, sink: Sink, ssl: Pointer, state: number): void {
     const openssl = this.#openssl;
     if (handle >= this.#ssl.length) this.#grow(handle);
     // An internal error has closed the handle without us.
     if (this.#ssl[handle] !== 0) this.release(handle, false);
-    const ssl = openssl.newSsl(this.context.pointer);
-    if (ssl === 0) return false;
     openssl.shareBio(this.#incoming);
     openssl.shareBio(this.#outgoingBio);
     openssl.setBios(ssl, this.#incoming, this.#outgoingBio);
-    openssl.accept(ssl);
     this.#ssl[handle] = ssl;
     this.#lives[handle]++;
-    this.#state[handle] = FRESH | HANDSHAKING;
+    this.#state[handle] = state;
     this.#sinks[handle] = sink;
     this.#poller.setSink(handle, this);
-    return true;
+  }
+
+  /** The handshake goes on although nobody reads. Returns SENT, SENDING or a negated errno. */
+  shake(handle: Handle): number {
+    if (this.#ssl[handle] === 0 || (this.#state[handle] & HANDSHAKING) === 0) return SENT;
+    let result: number = SENT;
+    if (this.#state[handle] & CLIENT) {
+      openSslClient().handshake(this.#ssl[handle]);
+      result = this.#flush(handle);
+    }
+    this.#poller.receive(handle);
+    return result;
   }
 
   /**
    * Lets go of a handle, which its owner closes. `notify`: its peer is told that this is the end (close_notify), so that
-   * it knows that nothing was cut off.
+   * it knows that nothing was cut off. Whether bytes of it still wait to be sent.
    */
-  release(handle: Handle, notify: boolean): void {
+  release(handle: Handle, notify: boolean): boolean {
     const ssl = this.#ssl[handle] ?? 0;
-    if (ssl === 0) return;
+    if (ssl === 0) return false;
     if (notify) this.#notify(handle, ssl);
+    const blocked = (this.#state[handle] & BLOCKED) !== 0;
     this.#ssl[handle] = 0;
     this.#state[handle] = 0;
     this.#sinks[handle] = undefined;
     this.#held.delete(handle);
     this.#openssl.freeSsl(ssl);
+    return blocked;
+  }
+
+  /** The SSL of a connection, whatever its state; 0 without. */
+  anySslOf(handle: Handle): Pointer {
+    return this.#ssl[handle] ?? 0;
+  }
+  /** Its handshake is not done. */
+  shaking(handle: Handle): boolean {
+    return (this.#state[handle] & HANDSHAKING) !== 0;
+  }
+  /** Bytes of it wait with the poller: `sent` will follow. */
+  blockedNow(handle: Handle): boolean {
+    return (this.#state[handle] & BLOCKED) !== 0;
+  }
+  /** The peer has said that it ends (close_notify), so that nothing was cut off (RFC 8446, 6.1). */
+  endedCleanly(handle: Handle): boolean {
+    const ssl = this.#ssl[handle] ?? 0;
+    return ssl !== 0 && (this.#openssl.shutdownState(ssl) & PEER_CLOSED) !== 0;
   }
 
   /** The SSL of a connection whose handshake is done, 0 without. */
@@ -152,7 +204,8 @@ export class TlsLayer implements Transport, Sink {
     if (this.#ssl[handle] === 0 || state & BROKEN) return;
     if (state & FRESH) {
       this.#state[handle] &= ~FRESH;
-      if (bytes[start] !== HANDSHAKE) return this.#noTls(handle, bytes, start, end);
+      const tls = bytes[start] === HANDSHAKE || (bytes[start] === ALERT && (state & CLIENT) !== 0);
+      if (!tls) return this.#noTls(handle, bytes, start, end);
     }
     if (this.#held.size > 0 && this.#held.has(handle)) return this.#hold(handle, bytes.subarray(start, end));
     // What was under way when it paused.
@@ -232,10 +285,23 @@ export class TlsLayer implements Transport, Sink {
     this.#flush(handle);
     this.#state[handle] |= BROKEN;
     if (this.#state[handle] & HANDSHAKING) this.#owner.handshakeFailed(handle, reason);
-    else this.#sinks[handle]?.failed(handle, this.constants.errno.EPROTO);
+    else {
+      this.reason = reason;
+      this.#sinks[handle]?.failed(handle, this.constants.errno.EPROTO);
+      this.reason = "";
+    }
   }
 
   #noTls(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#state[handle] & CLIENT) {
+      this.#state[handle] |= BROKEN;
+      const said = Buffer.from(bytes.subarray(start, Math.min(end, start + MAX_QUOTED))).toString("latin1");
+      const line = /^[\x20-\x7e]+/.exec(said)?.[0];
+      return this.#owner.handshakeFailed(
+        handle,
+        line === undefined ? NO_TLS : `${NO_TLS} (it says ${JSON.stringify(line)})`,
+      );
+    }
     const upper = (at: number): boolean => at < end && bytes[at] >= 0x41 && bytes[at] <= 0x5a;
     if (upper(start) && upper(start + 1) && upper(start + 2)) {
       this.release(handle, false);
