@@ -170,7 +170,8 @@ export class TlsLayer implements Transport, Sink {
   /** The peer has said that it ends (close_notify), so that nothing was cut off (RFC 8446, 6.1). */
   endedCleanly(handle: Handle): boolean {
     const ssl = this.#ssl[handle] ?? 0;
-    return ssl !== 0 && (this.#openssl.shutdownState(ssl) & PEER_CLOSED) !== 0;
+    if (ssl === 0 || this.#state[handle] & (HANDSHAKING | BROKEN)) return false;
+    return (this.#openssl.shutdownState(ssl) & PEER_CLOSED) !== 0;
   }
 
   /** The SSL of a connection whose handshake is done, 0 without. */
@@ -275,12 +276,13 @@ export class TlsLayer implements Transport, Sink {
   /** It failed, or the peer has said that it ends. */
   #over(handle: Handle, ssl: Pointer): void {
     const openssl = this.#openssl;
-    if (openssl.shutdownState(ssl) & PEER_CLOSED) {
+    const reason = openssl.takeError();
+    // OpenSSL takes a fatal alert for an end as well, but with an error.
+    if (reason === "" && openssl.shutdownState(ssl) & PEER_CLOSED) {
       this.#state[handle] &= ~READING;
       this.#sinks[handle]?.ended(handle);
       return;
     }
-    const reason = openssl.takeError();
     // The alert that says what was wrong.
     this.#flush(handle);
     this.#state[handle] |= BROKEN;
