@@ -233,7 +233,9 @@ export class TlsLayer implements Transport, Sink {
       const shaking = (this.#state[handle] & HANDSHAKING) !== 0;
       const n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
       // Asked at once: whoever learns that the handshake is done may write, and then the answer is another.
-      const waits = n <= 0 && openssl.wants(ssl) === WANTS_READING;
+      // Behind a fatal alert it would wait for ever.
+      const ended = n <= 0 && (openssl.shutdownState(ssl) & PEER_CLOSED) !== 0;
+      const waits = n <= 0 && !ended && openssl.wants(ssl) === WANTS_READING;
       // Its part of a handshake, the answer to a new key or to a wish to renegotiate: one record of data brings none.
       const spoke = shaking || !one || n <= 0;
       if (spoke && !this.#speak(handle, ssl, life, shaking)) {
