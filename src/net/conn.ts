@@ -55,7 +55,7 @@ export let setOption: (conn: Conn, choose: (constants: Constants) => readonly [n
 export let sinkOf: (conns: ConnTable["conns"]) => Sink;
 /** For a layer over connections (src/tls): nothing is sent before `unlock`, which must come by this moment. */
 export let lock: (conn: Conn) => void;
-export let unlockBy: (conn: Conn, deadline: number, late: () => Error) => void;
+export let unlockBy: (conn: Conn, deadline: number, late: () => void) => void;
 export let unlock: (conn: Conn) => void;
 /** Resolves when what was written before has gone. */
 export let flushed: (conn: Conn) => Promise<void>;
@@ -406,9 +406,8 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     const now = monotonicNow();
     const { readDeadline, writeDeadline, lockDeadline } = this.#rare;
     if (lockDeadline !== 0 && lockDeadline <= now) {
-      const { late } = this.#rare;
       this.#own().lockDeadline = 0;
-      if (late !== undefined) this.#breakOff(late);
+      this.#rare.late?.();
     }
     if (readDeadline !== 0 && readDeadline <= now) this.#failReads(() => timedOut("read"));
     if (writeDeadline !== 0 && writeDeadline <= now) this.#failWrites(() => timedOut("write"));

@@ -22,6 +22,20 @@ export class TcpConn extends Conn<NetAddr> {
 /** A Unix stream connection. */
 export class UnixConn extends Conn<UnixAddr> {}
 
+/** How a listener's connections begin, where that is not as plain ones: src/tls. */
+export interface Opener<C extends Conn = Conn> {
+  /** As `openConn`. */
+  open(rt: Runtime, fd: number): C;
+  /** As `adoptConn`. */
+  adopt(rt: Runtime, handle: Handle, remote?: string, kept?: Uint8Array<ArrayBuffer>): C;
+}
+
+/**
+ * What `code` says of an error that a connection has failed with before anybody could say anything on it: its peer is
+ * no business of the program's.
+ */
+export const NEVER_BEGAN = "ERR_TLS_HANDSHAKE";
+
 const tables = new WeakMap<Runtime, ConnTable>();
 
 function tableOf(rt: Runtime): ConnTable {

@@ -40,9 +40,9 @@ export class Rare {
   /** On the monotonic clock; 0 for none. */
   readDeadline = 0;
   writeDeadline = 0;
-  /** By when a layer above must let it send, what it fails with otherwise; and what broke it, where that is no errno. */
+  /** By when a layer above must let it send, and who is told otherwise; and what broke it, where that is no errno. */
   lockDeadline = 0;
-  late: (() => Error) | undefined;
+  late: (() => void) | undefined;
   failure: (() => Error) | undefined;
   streams: ConnStreams | undefined;
 

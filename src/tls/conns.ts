@@ -8,7 +8,7 @@ import { openSslClient, type Refusal } from "../../ffi/openssl-client.ts";
 import type { Handle, Poller, Sink } from "../../ffi/poller.ts";
 import { showAddress } from "../net/address.ts";
 import { breakOff, type Conn, flushed, handleOf, lock, sinkOf, unlock, unlockBy } from "../net/conn.ts";
-import { TcpConn } from "../net/conn_kinds.ts";
+import { NEVER_BEGAN, TcpConn } from "../net/conn_kinds.ts";
 import { ConnTable } from "../net/conn_table.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
@@ -37,6 +37,8 @@ interface Shaking {
   /** The peer is a server, of this name; undefined for a client of ours. */
   readonly hostname: string | undefined;
   readonly timeout: number;
+  /** Of a server: told of a handshake that failed. */
+  readonly failed?: ((error: Error) => void) | undefined;
   begun: boolean;
 }
 
@@ -94,6 +96,15 @@ function shown({ protocol, version, cipher, serverName, resumed }: TlsInfo): Tls
   return { alpnProtocol: protocol ?? null, version, cipher, serverName, resumed };
 }
 
+/** What a server's connections begin with. */
+export interface ServerSettings {
+  readonly context: TlsContext;
+  /** For the handshake, in milliseconds from when somebody first wants something of the connection. */
+  readonly timeout: number;
+  /** Told of each handshake that failed. */
+  readonly failed?: ((error: Error) => void) | undefined;
+}
+
 class TlsTable extends ConnTable {
   readonly #layer: TlsLayer;
 
@@ -131,8 +142,8 @@ function sinkOver(conns: ConnTable["conns"], sink: Sink, layer: TlsLayer): Sink 
       const conn = conns[handle];
       if (conn === undefined) return;
       if (layer.endedCleanly(handle)) return sink.ended(handle);
-      const when = layer.shaking(handle) ? "closed the connection in the middle of the TLS handshake" : CUT;
-      breakOff(conn, () => new UnexpectedEof(`the peer ${when}: ${where(conn)}`));
+      if (!layer.shaking(handle)) return breakOff(conn, () => new UnexpectedEof(`${CUT}: ${where(conn)}`));
+      neverBegan(conn as TlsConn, () => new UnexpectedEof(`${LEFT}: ${where(conn)}`));
     },
     failed(handle, errno) {
       const conn = conns[handle];
@@ -141,7 +152,7 @@ function sinkOver(conns: ConnTable["conns"], sink: Sink, layer: TlsLayer): Sink 
       const shaking = layer.shaking(handle);
       if (errno !== constants.errno.EPROTO) {
         if (!shaking) return sink.failed(handle, errno);
-        return breakOff(conn, () => errnoError(constants, errno, `TLS handshake with ${where(conn)}`));
+        return neverBegan(conn as TlsConn, () => errnoError(constants, errno, `TLS handshake with ${where(conn)}`));
       }
       const why = handshakeReason(reason, (conn as TlsConn).shaking?.hostname === undefined);
       breakOff(conn, () => new InvalidData(`TLS: ${why}: ${where(conn)}`));
@@ -149,7 +160,17 @@ function sinkOver(conns: ConnTable["conns"], sink: Sink, layer: TlsLayer): Sink 
   };
 }
 
-const CUT = "closed the connection without saying that it ends (close_notify): what came may be cut short";
+const CUT = "the peer closed the connection without saying that it ends (close_notify): what came may be cut short";
+const LEFT = "the peer closed the connection in the middle of the TLS handshake";
+
+/** Its handshake failed: everything fails with that. */
+function neverBegan(conn: TlsConn, error: () => Error): void {
+  const marked = (): Error => Object.assign(error(), { code: NEVER_BEGAN });
+  const failed = conn.shaking?.failed;
+  conn.shaking = undefined;
+  breakOff(conn, marked);
+  failed?.(marked());
+}
 
 export class TlsConns implements TlsOwner {
   readonly layer: TlsLayer;
@@ -173,12 +194,13 @@ export class TlsConns implements TlsOwner {
   }
 
   /** A server's side, which begins when somebody reads or writes. Throws, with the handle closed, for lack of memory. */
-  server(handle: Handle, context: TlsContext, timeout: number, remote?: string, kept?: Uint8Array): TlsConn {
+  server(handle: Handle, settings: ServerSettings, remote?: string, kept?: Uint8Array): TlsConn {
+    const { context, timeout, failed } = settings;
     if (!this.layer.adopt(handle, this.table.sink, context)) {
       this.#runtime.close(handle);
       throw new Error("no memory for a connection's TLS");
     }
-    const conn = new TlsConn(this, handle, { hostname: undefined, timeout, begun: false }, remote);
+    const conn = new TlsConn(this, handle, { hostname: undefined, timeout, failed, begun: false }, remote);
     this.#runtime.release();
     if (kept !== undefined) {
       conn.shaking && this.shake(conn, handle, conn.shaking);
@@ -193,7 +215,7 @@ export class TlsConns implements TlsOwner {
     if (shaking.timeout < Number.POSITIVE_INFINITY) {
       const late = (): Error =>
         new TimedOut(`TLS handshake with ${showAddress(conn.remoteAddr)} timed out after ${shaking.timeout / 1000} s`);
-      unlockBy(conn, monotonicNow() + shaking.timeout, late);
+      unlockBy(conn, monotonicNow() + shaking.timeout, () => neverBegan(conn, late));
     }
     const result = this.layer.shake(handle);
     if (result < 0) this.table.sink.failed(handle, -result);
@@ -219,10 +241,10 @@ export class TlsConns implements TlsOwner {
 
   /** As for HTTP's servers; here nobody knows what is spoken within, so there is no answer. */
   spokePlain(handle: Handle): void {
-    const conn = this.table.conns[handle];
+    const conn = this.table.conns[handle] as TlsConn | undefined;
     if (conn === undefined) return;
     const where = showAddress(conn.remoteAddr);
-    breakOff(conn, () => new InvalidData(`TLS: the client speaks HTTP without TLS: ${where}`));
+    neverBegan(conn, () => new InvalidData(`TLS: the client speaks HTTP without TLS: ${where}`));
   }
 }
 

@@ -232,10 +232,11 @@ export class TlsLayer implements Transport, Sink {
     for (;;) {
       const shaking = (this.#state[handle] & HANDSHAKING) !== 0;
       const n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
-      // Asked at once: whoever learns that the handshake is done may write, and then the answer is another.
-      // Behind a fatal alert it would wait for ever.
+      // Asked at once: whoever learns that the handshake is done may write, and then the answer is another. What it says
+      // that it wants is what it wanted when it failed (a bad record, a fatal alert): an error comes first.
+      const reason = n <= 0 ? openssl.takeError() : "";
       const ended = n <= 0 && (openssl.shutdownState(ssl) & PEER_CLOSED) !== 0;
-      const waits = n <= 0 && !ended && openssl.wants(ssl) === WANTS_READING;
+      const waits = n <= 0 && reason === "" && !ended && openssl.wants(ssl) === WANTS_READING;
       // Its part of a handshake, the answer to a new key or to a wish to renegotiate: one record of data brings none.
       const spoke = shaking || !one || n <= 0;
       if (spoke && !this.#speak(handle, ssl, life, shaking)) {
@@ -245,7 +246,7 @@ export class TlsLayer implements Transport, Sink {
       if (n <= 0) {
         if (waits) return;
         openssl.bioReset(incoming);
-        return this.#over(handle, ssl);
+        return this.#over(handle, reason, ended);
       }
       this.#sinks[handle]?.received(handle, this.#plain, 0, n);
       if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) {
@@ -276,11 +277,9 @@ export class TlsLayer implements Transport, Sink {
   }
 
   /** It failed, or the peer has said that it ends. */
-  #over(handle: Handle, ssl: Pointer): void {
-    const openssl = this.#openssl;
-    const reason = openssl.takeError();
+  #over(handle: Handle, reason: string, ended: boolean): void {
     // OpenSSL takes a fatal alert for an end as well, but with an error.
-    if (reason === "" && openssl.shutdownState(ssl) & PEER_CLOSED) {
+    if (reason === "" && ended) {
       this.#state[handle] &= ~READING;
       this.#sinks[handle]?.ended(handle);
       return;
