@@ -177,7 +177,8 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
       return { cut: drained.reduce((sum, { cut }) => sum + cut, 0) };
     },
   };
-  const scheme = offer.kind !== "fetch" ? "tcp" : resolved.settings.tlsCert === undefined ? "http" : "https";
+  const [plain, secure] = offer.kind === "fetch" ? (["http", "https"] as const) : (["tcp", "tls"] as const);
+  const scheme = resolved.settings.tlsCert === undefined ? plain : secure;
   const shown = listeners.map((listener, i) => displayAddress(boundAddress(listener, addresses[i]), scheme));
   if (start.onReady === undefined) for (const one of shown) announce(`Listening on ${one}`);
   else start.onReady(shown, app);

@@ -11,13 +11,14 @@ type FileOption = Extract<OptionName, "tlsCert" | "tlsKey" | "tlsPassphraseFile"
 const contexts = new Map<string, TlsContext>();
 
 /** What is made of them; undefined where TLS is not asked for. Throws the sentence for what can't be used. */
-export async function readTls(resolved: Resolved): Promise<TlsContext | undefined> {
+export async function readTls(resolved: Resolved, within: "http" | "raw" = "http"): Promise<TlsContext | undefined> {
   const { tlsCert, tlsKey, tlsPassphraseFile } = resolved.settings;
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsKey === undefined) throw lacking(resolved, "tlsCert", "the certificate's private key: give --tls-key as well");
   if (tlsCert === undefined) throw lacking(resolved, "tlsKey", "the key's certificate: give --tls-cert as well");
   const files = [tlsCert, tlsKey, ...(tlsPassphraseFile === undefined ? [] : [tlsPassphraseFile])];
-  const known = contexts.get(files.join("\0"));
+  const name = [within, ...files].join("\0");
+  const known = contexts.get(name);
   if (known !== undefined) return known;
   const identity = (): TlsIdentity => ({
     cert: read(resolved, "tlsCert", tlsCert),
@@ -27,14 +28,14 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
         ? undefined
         : read(resolved, "tlsPassphraseFile", tlsPassphraseFile).toString().split(/\r?\n/, 1)[0],
   });
-  const [{ httpsContext }, { TlsConfigError }, { TlsFiles }] = await Promise.all([
+  const [{ httpsContext }, { serverContext, TlsConfigError }, { TlsFiles }] = await Promise.all([
     import("../http/mod.ts"),
     import("../tls/context.ts"),
     import("./tls-files.ts"),
   ]);
   try {
-    const context = httpsContext(identity());
-    contexts.set(files.join("\0"), context);
+    const context = within === "http" ? httpsContext(identity()) : serverContext(identity());
+    contexts.set(name, context);
     new TlsFiles(files, context, identity).watch();
     return context;
   } catch (error) {

@@ -30,11 +30,9 @@ export interface Opener<C extends Conn = Conn> {
   adopt(rt: Runtime, handle: Handle, remote?: string, kept?: Uint8Array<ArrayBuffer>): C;
 }
 
-/**
- * What `code` says of an error that a connection has failed with before anybody could say anything on it: its peer is
- * no business of the program's.
- */
-export const NEVER_BEGAN = "ERR_TLS_HANDSHAKE";
+/** The `code` of what an accepted connection fails with for its client's fault alone, as with a reset: who serves such
+ *  connections need not hear of each. */
+export const PEER_FAILED = "ERR_TLS_CLIENT";
 
 const tables = new WeakMap<Runtime, ConnTable>();
 

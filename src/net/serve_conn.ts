@@ -8,7 +8,7 @@ import { runtime } from "../runtime/turn.ts";
 import { type Addr, showAddress } from "./address.ts";
 import { Admission } from "./admission.ts";
 import { type Conn, closeGently } from "./conn.ts";
-import { NEVER_BEGAN, openConn } from "./conn_kinds.ts";
+import { openConn, PEER_FAILED } from "./conn_kinds.ts";
 import type { Listener } from "./listener.ts";
 import { ProxiedConns } from "./proxied_conns.ts";
 import { type ProxyOptions, readProxyOptions } from "./trust.ts";
@@ -139,7 +139,7 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
   /** Whether a handler may fail so without anybody having to hear of it: the peer is gone, or we said stop. @internal */
   expects(error: unknown): boolean {
     if (error instanceof ConnectionReset || error instanceof BrokenPipe) return true;
-    if ((error as { code?: unknown } | undefined)?.code === NEVER_BEGAN) return true;
+    if ((error as { code?: unknown } | undefined)?.code === PEER_FAILED) return true;
     if (this.#cut && (error instanceof Interrupted || error instanceof BadResource)) return true;
     return this.#closed && error === this.#controller.signal.reason;
   }

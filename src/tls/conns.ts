@@ -8,7 +8,7 @@ import { openSslClient, type Refusal } from "../../ffi/openssl-client.ts";
 import type { Handle, Poller, Sink } from "../../ffi/poller.ts";
 import { showAddress } from "../net/address.ts";
 import { breakOff, type Conn, flushed, handleOf, lock, sinkOf, unlock, unlockBy } from "../net/conn.ts";
-import { NEVER_BEGAN, TcpConn } from "../net/conn_kinds.ts";
+import { PEER_FAILED, TcpConn } from "../net/conn_kinds.ts";
 import { ConnTable } from "../net/conn_table.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
@@ -46,6 +46,8 @@ interface Shaking {
 export class TlsConn extends TcpConn {
   /** @internal */
   shaking: Shaking | undefined;
+  /** The peer is a client. @internal */
+  readonly accepted: boolean;
   readonly #conns: TlsConns;
   #info: TlsHandshakeInfo | undefined;
 
@@ -54,6 +56,7 @@ export class TlsConn extends TcpConn {
     super(conns.table, handle, remote);
     this.#conns = conns;
     this.shaking = shaking;
+    this.accepted = shaking.hostname === undefined;
     lock(this);
   }
 
@@ -142,7 +145,7 @@ function sinkOver(conns: ConnTable["conns"], sink: Sink, layer: TlsLayer): Sink 
       const conn = conns[handle];
       if (conn === undefined) return;
       if (layer.endedCleanly(handle)) return sink.ended(handle);
-      if (!layer.shaking(handle)) return breakOff(conn, () => new UnexpectedEof(`${CUT}: ${where(conn)}`));
+      if (!layer.shaking(handle)) return broke(conn as TlsConn, () => new UnexpectedEof(`${CUT}: ${where(conn)}`));
       neverBegan(conn as TlsConn, () => new UnexpectedEof(`${LEFT}: ${where(conn)}`));
     },
     failed(handle, errno) {
@@ -154,8 +157,8 @@ function sinkOver(conns: ConnTable["conns"], sink: Sink, layer: TlsLayer): Sink 
         if (!shaking) return sink.failed(handle, errno);
         return neverBegan(conn as TlsConn, () => errnoError(constants, errno, `TLS handshake with ${where(conn)}`));
       }
-      const why = handshakeReason(reason, (conn as TlsConn).shaking?.hostname === undefined);
-      breakOff(conn, () => new InvalidData(`TLS: ${why}: ${where(conn)}`));
+      const why = handshakeReason(reason, (conn as TlsConn).accepted);
+      broke(conn as TlsConn, () => new InvalidData(`TLS: ${why}: ${where(conn)}`));
     },
   };
 }
@@ -163,13 +166,17 @@ function sinkOver(conns: ConnTable["conns"], sink: Sink, layer: TlsLayer): Sink 
 const CUT = "the peer closed the connection without saying that it ends (close_notify): what came may be cut short";
 const LEFT = "the peer closed the connection in the middle of the TLS handshake";
 
-/** Its handshake failed: everything fails with that. */
+/** Everything fails with that from here on. */
+function broke(conn: TlsConn, error: () => Error): void {
+  breakOff(conn, conn.accepted ? () => Object.assign(error(), { code: PEER_FAILED }) : error);
+}
+
+/** Its handshake failed. */
 function neverBegan(conn: TlsConn, error: () => Error): void {
-  const marked = (): Error => Object.assign(error(), { code: NEVER_BEGAN });
   const failed = conn.shaking?.failed;
   conn.shaking = undefined;
-  breakOff(conn, marked);
-  failed?.(marked());
+  broke(conn, error);
+  failed?.(error());
 }
 
 export class TlsConns implements TlsOwner {
@@ -224,9 +231,7 @@ export class TlsConns implements TlsOwner {
   secured(handle: Handle): void {
     const conn = this.table.conns[handle] as TlsConn | undefined;
     if (conn === undefined) return;
-    const server = conn.shaking?.hostname !== undefined;
     conn.shaking = undefined;
-    if (server) openSslClient().takeRefusal();
     unlock(conn);
   }
 
