@@ -2,14 +2,7 @@
  * One call of `fetch`, from the request to the head of the response that counts: redirects are followed, a request that
  * was lost on a connection which had just ended is sent once more where that is safe, and the signal ends it all.
  */
-import {
-  fetchByHost,
-  HeadFields,
-  type IncomingResponse,
-  type LightBody,
-  type NetworkCall,
-  responseFrom,
-} from "../fetch/mod.ts";
+import { HeadFields, type IncomingResponse, type LightBody, type NetworkCall, responseFrom } from "../fetch/mod.ts";
 import { latin1 } from "../http/exchange.ts";
 import { CHUNKED } from "../http/response-head.ts";
 import { TimedOut } from "../runtime/errors.ts";
@@ -256,7 +249,6 @@ export class Call implements Caller, Seeker {
       const location = new HeadFields(head, fieldsStart).get("location") ?? "";
       const before = { method: this.method, url: this.url, fields: this.#fields ?? [], body: this.#body };
       step = follow(before, status, location);
-      if (step.url.startsWith("https:")) return this.#leaveToHost(step);
       const target = targetOf(step.url);
       if (target.origin !== this.#target.origin) this.#type = "cors";
       this.#target = target;
@@ -269,21 +261,6 @@ export class Call implements Caller, Seeker {
     this.#fields = this.#fields === null ? null : [...step.fields];
     this.#retried = false;
     this.#seek(false);
-  }
-
-  /** TLS is the host's. */
-  #leaveToHost({ url, method, fields, body }: Step): void {
-    const pairs = fields.flatMap((name, i) => (i % 2 === 0 ? [[name, fields[i + 1]] as [string, string]] : []));
-    const init = { method, headers: pairs, body: body as BodyInit | null, signal: this.signal };
-    fetchByHost(url, init).then(
-      (response) => {
-        Object.defineProperty(response, "redirected", { value: true, configurable: true });
-        this.#resolve?.(response as Response);
-        this.#body = null;
-        this.#fail(undefined);
-      },
-      (error: unknown) => this.#fail(error),
-    );
   }
 }
 

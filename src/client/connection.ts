@@ -5,7 +5,7 @@
  * States: **idle** (no call) → **waiting** for a head (a call) → **receiving** a body (a body) → idle, or closed. While it
  * waits or receives, the request's body may still be leaving.
  */
-import { type Handle, type Poller, SENT, type Sink } from "../../ffi/poller.ts";
+import { type Handle, SENT, type Sink, type Transport } from "../../ffi/poller.ts";
 import type { LightBody } from "../fetch/mod.ts";
 import { EarlyInput } from "../http/early-input.ts";
 import { type BodyOwner, IncomingBody } from "../http/incoming-body.ts";
@@ -73,12 +73,13 @@ const parser = new ResponseParser();
 const EMPTY = new Uint8Array(0);
 
 export class ClientConnection implements BodyOwner {
-  readonly host: { readonly poller: Poller };
+  readonly host: { readonly poller: Transport };
   readonly handle: Handle;
   /** The last moment for another request, by what its server said; Infinity when it said nothing. */
   keptUntil = Number.POSITIVE_INFINITY;
   readonly #pool: ConnectionPool;
   readonly #runtime: Runtime;
+  readonly #carrier: ClientSink;
   #call: Caller | undefined;
   /** The response's head is being waited for. */
   #waiting = false;
@@ -93,13 +94,15 @@ export class ClientConnection implements BodyOwner {
   #upload: Upload | undefined;
   #gone = false;
 
-  constructor(pool: ConnectionPool, handle: Handle) {
+  /** `carrier`: what it is read and written through, as it is or over TLS. */
+  constructor(pool: ConnectionPool, handle: Handle, carrier: ClientSink = plainSink(pool.runtime)) {
     this.#pool = pool;
     this.#runtime = pool.runtime;
-    this.host = pool.runtime;
+    this.#carrier = carrier;
+    this.host = carrier;
     this.handle = handle;
-    sinkOf(pool.runtime).add(this);
-    pool.runtime.poller.receive(handle);
+    carrier.add(this);
+    carrier.poller.receive(handle);
   }
 
   get gone(): boolean {
@@ -114,7 +117,8 @@ export class ClientConnection implements BodyOwner {
     this.#waiting = true;
     this.#touched = false;
     this.#interim = 0;
-    const { poller, now } = this.#runtime;
+    const { now } = this.#runtime;
+    const { poller } = this.#carrier;
     const out = freed(outgoingBuffer(poller.outgoing));
     let end = 0;
     if (typeof head !== "string") {
@@ -138,7 +142,7 @@ export class ClientConnection implements BodyOwner {
 
   /** A head that does not fit into the poller's memory. */
   #beginLong(head: string, body: LightBody, framing: number): void {
-    const { poller } = this.#runtime;
+    const { poller } = this.#carrier;
     const bytes = Buffer.from(head, "latin1");
     const result = poller.send(this.handle, bytes, 0, bytes.length);
     if (result < 0) return this.#lose(errnoError(poller.constants, -result, "sending a request"));
@@ -255,7 +259,7 @@ export class ClientConnection implements BodyOwner {
   ended(): void {
     const call = this.#call;
     if (call === undefined) return this.close();
-    if (this.#body?.unframed) {
+    if (this.#body?.unframed && !this.#carrier.cutOff(this.handle)) {
       this.#body.end();
       this.#completed();
     } else if (this.#waiting) this.#lose(closedEarly(call.url));
@@ -263,7 +267,7 @@ export class ClientConnection implements BodyOwner {
   }
 
   failed(errno: number): void {
-    this.#lose(errnoError(this.#runtime.poller.constants, errno, "the connection broke"));
+    this.#lose(this.#carrier.why(errno));
   }
 
   sent(): void {
@@ -299,12 +303,12 @@ export class ClientConnection implements BodyOwner {
   // ---- what the body asks
 
   pauseBody(): void {
-    this.#runtime.poller.pause(this.handle);
+    this.#carrier.poller.pause(this.handle);
     this.#runtime.setDeadline(this.handle, 0);
   }
   resumeBody(): void {
     if (this.#gone || this.#call === undefined) return;
-    this.#runtime.poller.receive(this.handle);
+    this.#carrier.poller.receive(this.handle);
     this.#arm(this.#call.bodyTimeout);
   }
   bodyWanted(): void {}
@@ -337,9 +341,9 @@ export class ClientConnection implements BodyOwner {
     this.#input = undefined;
     this.#upload?.stop();
     this.#upload = undefined;
-    sinkOf(this.#runtime).remove(this);
+    this.#carrier.remove(this);
     this.#pool.gone(this);
-    this.#runtime.close(this.handle);
+    this.#carrier.close(this.handle);
     call?.over(this);
   }
 
@@ -381,8 +385,9 @@ export class ClientConnection implements BodyOwner {
     this.#dropping = false;
     this.#used = true;
     call?.over(this);
-    if (this.#keepAlive) this.#pool.freed(this);
-    else this.close();
+    if (!this.#keepAlive) return this.close();
+    this.#carrier.rested(this.handle);
+    this.#pool.freed(this);
   }
 
   #arm(timeout: number): void {
@@ -403,18 +408,32 @@ function copied(bytes: Uint8Array, start: number, end: number): Uint8Array<Array
   return Uint8Array.prototype.slice.call(bytes, start, end) as Uint8Array<ArrayBuffer>;
 }
 
-/** The one sink of all connections of a thread. */
-class ClientSink implements Sink {
+/** The one sink of all connections of a thread, and their way to the poller; src/client/secure.ts has one over TLS. */
+export class ClientSink implements Sink {
+  readonly poller: Transport;
+  protected readonly runtime: Runtime;
   readonly #connections: (ClientConnection | undefined)[] = [];
-  readonly #runtime: Runtime;
 
-  constructor(runtime: Runtime) {
-    this.#runtime = runtime;
+  constructor(runtime: Runtime, poller: Transport = runtime.poller) {
+    this.runtime = runtime;
+    this.poller = poller;
   }
 
   add(connection: ClientConnection): void {
     this.#connections[connection.handle] = connection;
-    this.#runtime.poller.setSink(connection.handle, this);
+    this.poller.setSink(connection.handle, this);
+  }
+  close(handle: Handle): void {
+    this.runtime.close(handle);
+  }
+  /** A response of it is complete. */
+  rested(_handle: Handle): void {}
+  /** Whether the end that has come may be somebody else's than the server's. */
+  cutOff(_handle: Handle): boolean {
+    return false;
+  }
+  why(errno: number): Error {
+    return errnoError(this.poller.constants, errno, "the connection broke");
   }
   remove({ handle }: ClientConnection): void {
     this.#connections[handle] = undefined;
@@ -444,7 +463,7 @@ class ClientSink implements Sink {
 
 const sinks = new WeakMap<Runtime, ClientSink>();
 
-function sinkOf(runtime: Runtime): ClientSink {
+function plainSink(runtime: Runtime): ClientSink {
   let sink = sinks.get(runtime);
   if (sink === undefined) sinks.set(runtime, (sink = new ClientSink(runtime)));
   return sink;

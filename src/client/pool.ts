@@ -3,9 +3,11 @@
  * over grow old and go. A request that finds none idle has one opened for it, and takes whichever is free first.
  */
 
+import type { Handle } from "../../ffi/poller.ts";
 import { type ConnectOptions, dial } from "../net/connect.ts";
 import { TimedOut } from "../runtime/errors.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
+import type { ClientIdentity } from "../tls/client-context.ts";
 import { ClientConnection, type ConnectionPool } from "./connection.ts";
 import { clientCounters } from "./counters.ts";
 import type { HttpClientSettings, Way } from "./http-client.ts";
@@ -21,6 +23,7 @@ export interface Seeker {
 }
 
 const names = new Names();
+let loading: Promise<typeof import("./secure.ts")> | undefined;
 
 /** All connections of one client. */
 export class Pool {
@@ -29,14 +32,17 @@ export class Pool {
   readonly allowHost: boolean;
   /** Where its connections go, instead of where the URL says. */
   readonly way: Way | undefined;
+  /** With https: whom it trusts, and who it is. */
+  readonly identity: ClientIdentity | undefined;
   idle = 0;
   readonly #hosts = new Map<string, HostPool>();
   closed = false;
 
-  constructor({ settings, allowHost, way }: HttpClientSettings) {
+  constructor({ settings, allowHost, way, identity }: HttpClientSettings) {
     this.settings = settings;
     this.allowHost = allowHost;
     this.way = way;
+    this.identity = identity;
   }
 
   host(target: Target): HostPool {
@@ -67,16 +73,18 @@ export class HostPool implements ConnectionPool {
   readonly #pool: Pool;
   readonly #hostname: string;
   readonly #port: number;
+  readonly #secure: boolean;
   readonly #idle: ClientConnection[] = [];
   readonly #seekers = new Set<Seeker>();
   #open = 0;
   #dialing = 0;
 
-  constructor(pool: Pool, { origin, hostname, port }: Target) {
+  constructor(pool: Pool, { origin, hostname, port, secure }: Target) {
     this.#pool = pool;
     this.origin = origin;
     this.#hostname = hostname;
     this.#port = port;
+    this.#secure = secure;
   }
 
   /** Calls `connected`, at once if one is idle, or `refused`. `fresh`: none that was used before. */
@@ -122,7 +130,8 @@ export class HostPool implements ConnectionPool {
     let connection: ClientConnection | undefined;
     let failure: unknown;
     try {
-      connection = await dial(this.runtime, options, (handle) => new ClientConnection(this, handle), names.look);
+      if (this.#secure) connection = await this.#dialSecurely(options, seeker.signal);
+      else connection = await dial(this.runtime, options, (handle) => new ClientConnection(this, handle), names.look);
     } catch (error) {
       failure = error;
     }
@@ -144,6 +153,21 @@ export class HostPool implements ConnectionPool {
     if (failure instanceof TimedOut) clientCounters.timedOut("connect");
     if (this.#seekers.delete(seeker)) seeker.refused(failure);
     this.#tidy();
+  }
+
+  /** The handshake is a part of connecting, and has what is left of its time. */
+  async #dialSecurely(options: ConnectOptions, signal: AbortSignal | null): Promise<ClientConnection> {
+    const { secureSink } = await (loading ??= import("./secure.ts"));
+    const sink = secureSink(this.runtime);
+    const secure = {
+      hostname: this.#hostname,
+      port: this.#port,
+      identity: this.#pool.identity,
+      signal,
+      deadline: options.deadline === undefined ? Number.POSITIVE_INFINITY : Number(options.deadline),
+    };
+    const shake = (handle: Handle): Promise<Handle> => sink.secure(handle, secure);
+    return new ClientConnection(this, await dial(this.runtime, options, shake, names.look), sink);
   }
 
   freed(connection: ClientConnection): void {

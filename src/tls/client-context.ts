@@ -11,7 +11,6 @@ import { openSsl, type Pointer } from "../../ffi/openssl.ts";
 import { openSslClient } from "../../ffi/openssl-client.ts";
 import { parseIp } from "../net/ip.ts";
 import { InvalidData } from "../runtime/errors.ts";
-import { logLine } from "../runtime/log.ts";
 import { CIPHERS, explained, preparedContext } from "./context.ts";
 
 export interface ClientIdentity {
@@ -99,7 +98,9 @@ function unchecked(): boolean {
   if (process.env["NODE_TLS_REJECT_UNAUTHORIZED"] !== "0") return false;
   if (!warned) {
     warned = true;
-    logLine("NODE_TLS_REJECT_UNAUTHORIZED=0: no server's certificate is checked, anybody can be in between");
+    process.emitWarning(
+      "NODE_TLS_REJECT_UNAUTHORIZED=0: no server's certificate is checked, anybody can be in between",
+    );
   }
   return true;
 }

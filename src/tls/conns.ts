@@ -254,13 +254,13 @@ export class TlsConns implements TlsOwner {
 }
 
 /** Makes the error of a handshake that failed just now. `hostname`: of the server, where that is the peer. */
-export function handshakeError(reason: string, hostname: string | undefined, where: () => string): () => Error {
+export function handshakeError(reason: string, hostname: string | undefined, where?: () => string): () => Error {
   const refusal: Refusal | undefined = hostname === undefined ? undefined : openSslClient().takeRefusal();
   const why =
     refusal !== undefined && hostname !== undefined
       ? certificateRefused(refusal, hostname)
       : `TLS handshake failed: ${handshakeReason(reason, hostname === undefined)}`;
-  return () => new InvalidData(`${why}: ${where()}`);
+  return () => new InvalidData(where === undefined ? why : `${why}: ${where()}`);
 }
 
 const conns = new WeakMap<Runtime, TlsConns>();

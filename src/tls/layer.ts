@@ -159,6 +159,10 @@ export class TlsLayer implements Transport, Sink {
   anySslOf(handle: Handle): Pointer {
     return this.#ssl[handle] ?? 0;
   }
+  /** Its session is an earlier one's, gone on with. */
+  resumed(handle: Handle): boolean {
+    return this.#openssl.resumed(this.#ssl[handle]);
+  }
   /** Its handshake is not done. */
   shaking(handle: Handle): boolean {
     return (this.#state[handle] & HANDSHAKING) !== 0;
