@@ -29,7 +29,7 @@ const listener = deno.listenTls({
   alpnProtocols: ["b", "a"],
 });
 const { port } = listener.addr;
-console.log(Object.keys(listener.addr).sort(), listener.addr.transport);
+console.log(JSON.stringify([Object.keys(listener.addr).sort(), listener.addr.transport]));
 const some = () => new Uint8Array(10);
 /** Both ends; the server's answer to a handshake that fails is dropped. */
 const pair = async (options: object = {}) => {
