@@ -6,7 +6,7 @@ import { HeadFields, type IncomingResponse, type LightBody, type NetworkCall, re
 import { latin1 } from "../http/exchange.ts";
 import { CHUNKED } from "../http/response-head.ts";
 import { TimedOut } from "../runtime/errors.ts";
-import type { Caller, ClientConnection, Received } from "./connection.ts";
+import type { Caller, Carrier, Received } from "./connection.ts";
 import { codingsOf, DecodedBody } from "./content-coding.ts";
 import { clientCounters } from "./counters.ts";
 import { fetchFailed } from "./errors.ts";
@@ -69,7 +69,7 @@ export class Call implements Caller, Seeker {
   #retried = false;
   #timedOut = false;
   #host: HostPool | undefined;
-  #connection: ClientConnection | undefined;
+  #connection: Carrier | undefined;
 
   constructor(
     pool: Pool,
@@ -113,7 +113,7 @@ export class Call implements Caller, Seeker {
 
   // ---- a connection
 
-  connected(connection: ClientConnection): void {
+  connected(connection: Carrier): void {
     this.#connection = connection;
     const target = this.#target;
     const fields = this.#fields;
@@ -148,13 +148,7 @@ export class Call implements Caller, Seeker {
 
   // ---- what comes of it
 
-  answered(
-    connection: ClientConnection,
-    parser: ResponseParser,
-    bytes: Uint8Array,
-    start: number,
-    body: Received,
-  ): void {
+  answered(connection: Carrier, parser: ResponseParser, bytes: Uint8Array, start: number, body: Received): void {
     const { status } = parser;
     clientCounters.answered(status);
     const head = latin1(bytes, start, parser.end - 4);
@@ -183,9 +177,10 @@ export class Call implements Caller, Seeker {
     resolve?.(responseFrom(answer, codings === undefined ? received : new DecodedBody(received, codings, this.url)));
   }
 
-  lost(error: unknown, untouched: boolean): void {
+  lost(error: unknown, untouched: boolean, unprocessed = false): void {
     this.#connection = undefined;
-    if (untouched && !this.#retried && this.#repeatable()) {
+    const again = unprocessed ? !(this.#body instanceof ReadableStream) : untouched && this.#repeatable();
+    if (again && !this.#retried) {
       this.#retried = true;
       clientCounters.retried++;
       return this.#seek(true);
@@ -209,7 +204,7 @@ export class Call implements Caller, Seeker {
     clientCounters.timedOut(which);
   }
 
-  over(connection: ClientConnection): void {
+  over(connection: Carrier): void {
     if (this.#connection !== connection || this.#reject !== undefined) return;
     this.#connection = undefined;
     this.signal?.removeEventListener("abort", this.#aborted);

@@ -26,6 +26,14 @@ const MAX_DROPPED = 64 * 1024;
 /** Interim responses (RFC 9110, 15.2) before the one that counts. */
 const MAX_INTERIM = 32;
 
+/** What carries a call: a connection of HTTP/1.1, or a stream of HTTP/2. */
+export interface Carrier {
+  begin(call: Caller, head: string | Buffer, body: LightBody, framing: number): void;
+  /** Nobody wants the rest of the response. */
+  drop(body?: IncomingBody): void;
+  abort(reason: unknown): void;
+}
+
 /** Whose request a connection carries. */
 export interface Caller {
   readonly method: string;
@@ -33,17 +41,14 @@ export interface Caller {
   readonly headerTimeout: number;
   readonly bodyTimeout: number;
   /** A head has come, which the parser's fields tell of until this returns. */
-  answered(
-    connection: ClientConnection,
-    parser: ResponseParser,
-    bytes: Uint8Array,
-    start: number,
-    body: Received,
-  ): void;
-  /** No response comes. `untouched`: not a byte of one has, on a connection that others had used before. */
-  lost(error: unknown, untouched: boolean): void;
+  answered(connection: Carrier, parser: ResponseParser, bytes: Uint8Array, start: number, body: Received): void;
+  /**
+   * No response comes. `untouched`: not a byte of one has, on a connection that others had used before. `unprocessed`: the
+   * server has said that it has not looked at the request (RFC 9113, 8.7).
+   */
+  lost(error: unknown, untouched: boolean, unprocessed?: boolean): void;
   /** The response's last byte has come, or never will. */
-  over(connection: ClientConnection): void;
+  over(connection: Carrier): void;
   timedOut(which: "header" | "body"): void;
 }
 
@@ -72,7 +77,7 @@ const NOBODY = {
 const parser = new ResponseParser();
 const EMPTY = new Uint8Array(0);
 
-export class ClientConnection implements BodyOwner {
+export class ClientConnection implements BodyOwner, Carrier, Carried {
   readonly host: { readonly poller: Transport };
   readonly handle: Handle;
   /** The last moment for another request, by what its server said; Infinity when it said nothing. */
@@ -408,18 +413,28 @@ function copied(bytes: Uint8Array, start: number, end: number): Uint8Array<Array
   return Uint8Array.prototype.slice.call(bytes, start, end) as Uint8Array<ArrayBuffer>;
 }
 
+/** What a sink tells. */
+export interface Carried {
+  readonly handle: Handle;
+  ended(): void;
+  failed(errno: number): void;
+  sent(): void;
+  expired(): void;
+  received(bytes: Uint8Array, start: number, end: number): void;
+}
+
 /** The one sink of all connections of a thread, and their way to the poller; src/client/secure.ts has one over TLS. */
 export class ClientSink implements Sink {
   readonly poller: Transport;
   protected readonly runtime: Runtime;
-  readonly #connections: (ClientConnection | undefined)[] = [];
+  readonly #connections: (Carried | undefined)[] = [];
 
   constructor(runtime: Runtime, poller: Transport = runtime.poller) {
     this.runtime = runtime;
     this.poller = poller;
   }
 
-  add(connection: ClientConnection): void {
+  add(connection: Carried): void {
     this.#connections[connection.handle] = connection;
     this.poller.setSink(connection.handle, this);
   }
@@ -435,7 +450,7 @@ export class ClientSink implements Sink {
   why(errno: number): Error {
     return errnoError(this.poller.constants, errno, "the connection broke");
   }
-  remove({ handle }: ClientConnection): void {
+  remove({ handle }: Carried): void {
     this.#connections[handle] = undefined;
   }
 

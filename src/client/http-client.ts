@@ -18,6 +18,7 @@ export interface CreateHttpClientOptions {
   connectTimeout?: number | string;
   headerTimeout?: number | string;
   bodyTimeout?: number | string;
+  /** Which of the two are offered to https: servers. @default {true} both */
   http1?: boolean;
   http2?: boolean;
   /** PEM: roots that are trusted beside the usual ones. */
@@ -39,6 +40,8 @@ export interface HttpClientSettings {
   readonly way: Way | undefined;
   /** Whom it trusts, and who it is. */
   readonly identity?: ClientIdentity | undefined;
+  /** Offered with https, the best first. */
+  readonly alpn?: readonly string[] | undefined;
 }
 
 /** Throws when it was closed. */
@@ -102,7 +105,13 @@ export function createHttpClient(options: CreateHttpClientOptions = {}): HttpCli
     allowHost: options.allowHost === true,
     way: wayOf(options.proxy),
     identity: identityOf(options),
+    alpn: alpnOf(options),
   });
+}
+
+function alpnOf({ http1 = true, http2 = true }: CreateHttpClientOptions): readonly string[] {
+  if (!http1 && !http2) throw new TypeError("Either `http1` or `http2` needs to be true");
+  return [...(http2 ? ["h2"] : []), ...(http1 ? ["http/1.1"] : [])];
 }
 
 /** What can't be used is said now. */
@@ -138,8 +147,5 @@ function wayOf(proxy: CreateHttpClientOptions["proxy"]): Way | undefined {
 function refuseUnsupported(options: CreateHttpClientOptions): void {
   if (options.localAddress !== undefined) {
     throw new NotSupported("Deno.createHttpClient: localAddress is not supported: the system chooses the address");
-  }
-  if (options.http1 === false) {
-    throw new NotSupported("Deno.createHttpClient: http1: false is not supported: it speaks HTTP/1.1");
   }
 }

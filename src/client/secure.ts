@@ -21,6 +21,8 @@ export interface SecureOptions {
   readonly hostname: string;
   readonly port: number;
   readonly identity: ClientIdentity | undefined;
+  /** What to offer by ALPN, the best first. */
+  readonly alpn: readonly string[];
   readonly signal: AbortSignal | null;
   /** On the wall clock; Infinity for none. */
   readonly deadline: number;
@@ -53,14 +55,14 @@ export class SecureSink extends ClientSink implements TlsOwner {
 
   /** Shakes hands on a connection that stands; the handle again, whose sink somebody must become then. */
   secure(handle: Handle, options: SecureOptions): Promise<Handle> {
-    const { hostname, port, identity, signal, deadline } = options;
+    const { hostname, port, identity, alpn, signal, deadline } = options;
     let ssl: Pointer = 0;
     try {
       const context = clientContext(identity ?? NOBODY, "fetch");
       this.#names[handle] = `${nameOf(context)} ${hostname}:${port}`;
       const session = takeSession(this.#names[handle]);
       try {
-        ssl = context.newSsl({ hostname, alpn: ALPN, session });
+        ssl = context.newSsl({ hostname, alpn, session });
       } finally {
         if (session !== 0) openSslClient().freeSession(session);
       }
@@ -128,6 +130,11 @@ export class SecureSink extends ClientSink implements TlsOwner {
 
   // ---- afterwards
 
+  /** What ALPN has chosen, "" where nothing was. */
+  protocolOf(handle: Handle): string {
+    return this.#layer.protocolOf(handle);
+  }
+
   /** A response is complete, so that tickets have come, if any come. */
   override rested(handle: Handle): void {
     const name = this.#names[handle];
@@ -156,7 +163,6 @@ export class SecureSink extends ClientSink implements TlsOwner {
 }
 
 const NOBODY: ClientIdentity = {};
-const ALPN = ["http/1.1"];
 const LEFT = "the server closed the connection in the middle of the TLS handshake";
 
 const names = new WeakMap<ClientContext, number>();
