@@ -93,13 +93,19 @@ works("many at once, over connections that are kept", async () => {
   }
 });
 
-works("our own server, over HTTP/1.1", async () => {
+works("our own server, over both versions", async () => {
   const handler = (_: Request, info: { tls: { protocol?: string } | undefined }) =>
     new Response(info.tls?.protocol ?? "none");
-  const options = { port: 0, hostname: "127.0.0.1", cert: leaf.cert, key: leaf.key, onListen() {} };
-  await using server = serve(options, handler as never);
-  using client = trusting();
-  assert.is(await (await ask(`https://localhost:${server.addr.port}/`, client)).text(), "http/1.1");
+  const address = { port: 0, hostname: "127.0.0.1", cert: leaf.cert, key: leaf.key, onListen() {} };
+  await using server = serve(address, handler as never);
+  for (const [protocol, options] of [
+    ["h2", {}],
+    ["http/1.1", { http2: false }],
+    ["h2", { http1: false }],
+  ] as const) {
+    using client = trusting(options);
+    assert.is(await (await ask(`https://localhost:${server.addr.port}/`, client)).text(), protocol);
+  }
 });
 
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
