@@ -51,6 +51,7 @@ export {
 } from "./http/mod.ts";
 export * from "./net/mod.ts";
 export { errors, type GoOptions, go, Task, taskCount, tasks } from "./runtime/mod.ts";
+export * from "./tls/mod.ts";
 export type { Server, ServerOptions } from "./types.ts";
 export {
   broadcast,

@@ -39,11 +39,11 @@ function readAddresses(texts: readonly string[], entry: ConfigEntry): readonly L
 }
 
 /** How an address is shown: something to click on, so "every interface" is shown as localhost. */
-export function displayAddress(address: ListenAddress, scheme: "http" | "https" | "tcp"): string {
+export function displayAddress(address: ListenAddress, scheme: "http" | "https" | "tcp" | "tls"): string {
   if (address.transport === "unix") return `unix:${address.path}`;
   if (address.transport === "fd") return `fd:${address.fd}`;
   const { hostname, port } = address;
   const shown = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
   const host = shown.includes(":") ? `[${shown}]` : shown;
-  return scheme === "tcp" ? `tcp://${host}:${port}` : `${scheme}://${host}:${port}/`;
+  return scheme === "tcp" || scheme === "tls" ? `${scheme}://${host}:${port}` : `${scheme}://${host}:${port}/`;
 }

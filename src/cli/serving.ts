@@ -8,7 +8,7 @@ import type { Drained } from "./ending.ts";
 import { Failure } from "./errors.ts";
 import type { Hooks, Offer } from "./handler.ts";
 import { openListener } from "./listener.ts";
-import { readTls, speaksTls } from "./tls.ts";
+import { readTls } from "./tls.ts";
 
 export type Drain = () => Promise<Drained>;
 
@@ -102,18 +102,18 @@ async function httpServer(
 /** Raw connections: the handlers are told by their signal, and have until `drainTimeout`. */
 async function tcpServer(
   { handler }: Offer & { kind: "connect" },
-  { settings }: Resolved,
+  resolved: Resolved,
 ): Promise<(listener: Listener) => Drain> {
-  if (speaksTls(settings)) {
-    throw new Failure(
-      "TLS is not supported yet for 'connect' handlers: export fetch, or let a proxy in front speak TLS",
-    );
-  }
+  const { settings } = resolved;
   const { serveConn } = await import("../net/mod.ts");
   const { drainDelay, drainTimeout, proxyProtocol, trustProxy } = settings;
   const { maxConnections, readHeaderTimeout } = limitOptions(settings);
   const options = { maxConnections, ...(proxyProtocol && { proxyProtocol, trustProxy, readHeaderTimeout }) };
+  // What is spoken within is the handler's business: nothing is offered by ALPN.
+  const tls = await readTls(resolved, "raw");
+  const secure = tls && (await import("../tls/listen.ts")).secureListener;
   return (listener) => {
+    if (tls !== undefined) secure?.(listener, tls, settings.readHeaderTimeout);
     const server = serveConn(listener, handler, options);
     return async () => {
       const over = patience(drainTimeout);

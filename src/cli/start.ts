@@ -183,7 +183,8 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
       return { cut: drained.reduce((sum, { cut }) => sum + cut, 0) };
     },
   };
-  const scheme = offer.kind !== "fetch" ? "tcp" : speaksTls(resolved.settings) ? "https" : "http";
+  const [plain, secure] = offer.kind === "fetch" ? (["http", "https"] as const) : (["tcp", "tls"] as const);
+  const scheme = speaksTls(resolved.settings) ? secure : plain;
   const shown = listeners.map((listener, i) => displayAddress(boundAddress(listener, addresses[i]), scheme));
   if (redirecting !== undefined && redirect !== undefined) {
     shown.push(`${displayAddress(boundAddress(redirecting, redirect), "http")} (redirects to https)`);

@@ -21,7 +21,7 @@ export function speaksTls({ tls, tlsCert, tlsKey, tlsPfx }: Settings): boolean {
 }
 
 /** What is made of them; undefined where TLS is not asked for. Throws the sentence for what can't be used. */
-export async function readTls(resolved: Resolved): Promise<TlsContext | undefined> {
+export async function readTls(resolved: Resolved, within: "http" | "raw" = "http"): Promise<TlsContext | undefined> {
   const { settings } = resolved;
   // Also for what a program opens with a certificate of its own.
   if (settings.tlsTicketKeys !== undefined && !ticketKeysRead) await useTicketKeys(resolved, settings.tlsTicketKeys);
@@ -36,7 +36,7 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
   }
   const sources = settings.tls === "self-signed" ? [await ofThisMachine(resolved)] : filesOf(resolved);
   const files = [...new Set(sources.flatMap((source) => source.files)), ...(tlsClientCa === undefined ? [] : [tlsClientCa])]; // biome-ignore format: one line
-  const asked = [settings.tls, ...files, policy, clientAuth, hsts].join("\0");
+  const asked = [within, settings.tls, ...files, policy, clientAuth, hsts].join("\0");
   const known = contexts.get(asked);
   if (known !== undefined) return known;
   const options = (): TlsOptions => ({
@@ -46,7 +46,7 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
     clientCa: tlsClientCa === undefined ? undefined : read(resolved, "tlsClientCa", tlsClientCa),
     certificates: sources.map((source) => source.read()),
   });
-  const [{ httpsContext }, { TlsConfigError }, { TlsFiles }] = await Promise.all([
+  const [{ httpsContext }, { serverContext, TlsConfigError }, { TlsFiles }] = await Promise.all([
     import("../http/mod.ts"),
     import("../tls/context.ts"),
     import("./tls-files.ts"),
@@ -64,7 +64,7 @@ export async function readTls(resolved: Resolved): Promise<TlsContext | undefine
       );
     }
   };
-  const context = named(() => httpsContext(options()));
+  const context = named(() => (within === "http" ? httpsContext(options()) : serverContext(options())));
   contexts.set(asked, context);
   new TlsFiles({ files, what: "The certificate was", apply: () => named(() => context.renew(options())) }).watch();
   return context;

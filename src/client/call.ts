@@ -2,18 +2,11 @@
  * One call of `fetch`, from the request to the head of the response that counts: redirects are followed, a request that
  * was lost on a connection which had just ended is sent once more where that is safe, and the signal ends it all.
  */
-import {
-  fetchByHost,
-  HeadFields,
-  type IncomingResponse,
-  type LightBody,
-  type NetworkCall,
-  responseFrom,
-} from "../fetch/mod.ts";
+import { HeadFields, type IncomingResponse, type LightBody, type NetworkCall, responseFrom } from "../fetch/mod.ts";
 import { latin1 } from "../http/exchange.ts";
 import { CHUNKED } from "../http/response-head.ts";
 import { TimedOut } from "../runtime/errors.ts";
-import type { Caller, ClientConnection, Received } from "./connection.ts";
+import type { Caller, Carrier, Received } from "./connection.ts";
 import { codingsOf, DecodedBody } from "./content-coding.ts";
 import { clientCounters } from "./counters.ts";
 import { fetchFailed } from "./errors.ts";
@@ -76,7 +69,7 @@ export class Call implements Caller, Seeker {
   #retried = false;
   #timedOut = false;
   #host: HostPool | undefined;
-  #connection: ClientConnection | undefined;
+  #connection: Carrier | undefined;
 
   constructor(
     pool: Pool,
@@ -120,7 +113,7 @@ export class Call implements Caller, Seeker {
 
   // ---- a connection
 
-  connected(connection: ClientConnection): void {
+  connected(connection: Carrier): void {
     this.#connection = connection;
     const target = this.#target;
     const fields = this.#fields;
@@ -155,13 +148,7 @@ export class Call implements Caller, Seeker {
 
   // ---- what comes of it
 
-  answered(
-    connection: ClientConnection,
-    parser: ResponseParser,
-    bytes: Uint8Array,
-    start: number,
-    body: Received,
-  ): void {
+  answered(connection: Carrier, parser: ResponseParser, bytes: Uint8Array, start: number, body: Received): void {
     const { status } = parser;
     clientCounters.answered(status);
     const head = latin1(bytes, start, parser.end - 4);
@@ -190,9 +177,10 @@ export class Call implements Caller, Seeker {
     resolve?.(responseFrom(answer, codings === undefined ? received : new DecodedBody(received, codings, this.url)));
   }
 
-  lost(error: unknown, untouched: boolean): void {
+  lost(error: unknown, untouched: boolean, unprocessed = false): void {
     this.#connection = undefined;
-    if (untouched && !this.#retried && this.#repeatable()) {
+    const again = unprocessed ? !(this.#body instanceof ReadableStream) : untouched && this.#repeatable();
+    if (again && !this.#retried) {
       this.#retried = true;
       clientCounters.retried++;
       return this.#seek(true);
@@ -216,7 +204,7 @@ export class Call implements Caller, Seeker {
     clientCounters.timedOut(which);
   }
 
-  over(connection: ClientConnection): void {
+  over(connection: Carrier): void {
     if (this.#connection !== connection || this.#reject !== undefined) return;
     this.#connection = undefined;
     this.signal?.removeEventListener("abort", this.#aborted);
@@ -256,7 +244,6 @@ export class Call implements Caller, Seeker {
       const location = new HeadFields(head, fieldsStart).get("location") ?? "";
       const before = { method: this.method, url: this.url, fields: this.#fields ?? [], body: this.#body };
       step = follow(before, status, location);
-      if (step.url.startsWith("https:")) return this.#leaveToHost(step);
       const target = targetOf(step.url);
       if (target.origin !== this.#target.origin) this.#type = "cors";
       this.#target = target;
@@ -269,21 +256,6 @@ export class Call implements Caller, Seeker {
     this.#fields = this.#fields === null ? null : [...step.fields];
     this.#retried = false;
     this.#seek(false);
-  }
-
-  /** TLS is the host's. */
-  #leaveToHost({ url, method, fields, body }: Step): void {
-    const pairs = fields.flatMap((name, i) => (i % 2 === 0 ? [[name, fields[i + 1]] as [string, string]] : []));
-    const init = { method, headers: pairs, body: body as BodyInit | null, signal: this.signal };
-    fetchByHost(url, init).then(
-      (response) => {
-        Object.defineProperty(response, "redirected", { value: true, configurable: true });
-        this.#resolve?.(response as Response);
-        this.#body = null;
-        this.#fail(undefined);
-      },
-      (error: unknown) => this.#fail(error),
-    );
   }
 }
 

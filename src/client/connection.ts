@@ -5,7 +5,7 @@
  * States: **idle** (no call) → **waiting** for a head (a call) → **receiving** a body (a body) → idle, or closed. While it
  * waits or receives, the request's body may still be leaving.
  */
-import { type Handle, type Poller, SENT, type Sink } from "../../ffi/poller.ts";
+import { type Handle, SENT, type Sink, type Transport } from "../../ffi/poller.ts";
 import type { LightBody } from "../fetch/mod.ts";
 import { EarlyInput } from "../http/early-input.ts";
 import { type BodyOwner, IncomingBody } from "../http/incoming-body.ts";
@@ -26,6 +26,14 @@ const MAX_DROPPED = 64 * 1024;
 /** Interim responses (RFC 9110, 15.2) before the one that counts. */
 const MAX_INTERIM = 32;
 
+/** What carries a call: a connection of HTTP/1.1, or a stream of HTTP/2. */
+export interface Carrier {
+  begin(call: Caller, head: string | Buffer, body: LightBody, framing: number): void;
+  /** Nobody wants the rest of the response. */
+  drop(body?: IncomingBody): void;
+  abort(reason: unknown): void;
+}
+
 /** Whose request a connection carries. */
 export interface Caller {
   readonly method: string;
@@ -33,17 +41,14 @@ export interface Caller {
   readonly headerTimeout: number;
   readonly bodyTimeout: number;
   /** A head has come, which the parser's fields tell of until this returns. */
-  answered(
-    connection: ClientConnection,
-    parser: ResponseParser,
-    bytes: Uint8Array,
-    start: number,
-    body: Received,
-  ): void;
-  /** No response comes. `untouched`: not a byte of one has, on a connection that others had used before. */
-  lost(error: unknown, untouched: boolean): void;
+  answered(connection: Carrier, parser: ResponseParser, bytes: Uint8Array, start: number, body: Received): void;
+  /**
+   * No response comes. `untouched`: not a byte of one has, on a connection that others had used before. `unprocessed`: the
+   * server has said that it has not looked at the request (RFC 9113, 8.7).
+   */
+  lost(error: unknown, untouched: boolean, unprocessed?: boolean): void;
   /** The response's last byte has come, or never will. */
-  over(connection: ClientConnection): void;
+  over(connection: Carrier): void;
   timedOut(which: "header" | "body"): void;
 }
 
@@ -72,13 +77,14 @@ const NOBODY = {
 const parser = new ResponseParser();
 const EMPTY = new Uint8Array(0);
 
-export class ClientConnection implements BodyOwner {
-  readonly host: { readonly poller: Poller };
+export class ClientConnection implements BodyOwner, Carrier, Carried {
+  readonly host: { readonly poller: Transport };
   readonly handle: Handle;
   /** The last moment for another request, by what its server said; Infinity when it said nothing. */
   keptUntil = Number.POSITIVE_INFINITY;
   readonly #pool: ConnectionPool;
   readonly #runtime: Runtime;
+  readonly #carrier: ClientSink;
   #call: Caller | undefined;
   /** The response's head is being waited for. */
   #waiting = false;
@@ -93,13 +99,15 @@ export class ClientConnection implements BodyOwner {
   #upload: Upload | undefined;
   #gone = false;
 
-  constructor(pool: ConnectionPool, handle: Handle) {
+  /** `carrier`: what it is read and written through, as it is or over TLS. */
+  constructor(pool: ConnectionPool, handle: Handle, carrier: ClientSink = plainSink(pool.runtime)) {
     this.#pool = pool;
     this.#runtime = pool.runtime;
-    this.host = pool.runtime;
+    this.#carrier = carrier;
+    this.host = carrier;
     this.handle = handle;
-    sinkOf(pool.runtime).add(this);
-    pool.runtime.poller.receive(handle);
+    carrier.add(this);
+    carrier.poller.receive(handle);
   }
 
   get gone(): boolean {
@@ -114,7 +122,8 @@ export class ClientConnection implements BodyOwner {
     this.#waiting = true;
     this.#touched = false;
     this.#interim = 0;
-    const { poller, now } = this.#runtime;
+    const { now } = this.#runtime;
+    const { poller } = this.#carrier;
     const out = freed(outgoingBuffer(poller.outgoing));
     let end = 0;
     if (typeof head !== "string") {
@@ -138,7 +147,7 @@ export class ClientConnection implements BodyOwner {
 
   /** A head that does not fit into the poller's memory. */
   #beginLong(head: string, body: LightBody, framing: number): void {
-    const { poller } = this.#runtime;
+    const { poller } = this.#carrier;
     const bytes = Buffer.from(head, "latin1");
     const result = poller.send(this.handle, bytes, 0, bytes.length);
     if (result < 0) return this.#lose(errnoError(poller.constants, -result, "sending a request"));
@@ -255,7 +264,7 @@ export class ClientConnection implements BodyOwner {
   ended(): void {
     const call = this.#call;
     if (call === undefined) return this.close();
-    if (this.#body?.unframed) {
+    if (this.#body?.unframed && !this.#carrier.cutOff(this.handle)) {
       this.#body.end();
       this.#completed();
     } else if (this.#waiting) this.#lose(closedEarly(call.url));
@@ -263,7 +272,7 @@ export class ClientConnection implements BodyOwner {
   }
 
   failed(errno: number): void {
-    this.#lose(errnoError(this.#runtime.poller.constants, errno, "the connection broke"));
+    this.#lose(this.#carrier.why(errno));
   }
 
   sent(): void {
@@ -299,12 +308,12 @@ export class ClientConnection implements BodyOwner {
   // ---- what the body asks
 
   pauseBody(): void {
-    this.#runtime.poller.pause(this.handle);
+    this.#carrier.poller.pause(this.handle);
     this.#runtime.setDeadline(this.handle, 0);
   }
   resumeBody(): void {
     if (this.#gone || this.#call === undefined) return;
-    this.#runtime.poller.receive(this.handle);
+    this.#carrier.poller.receive(this.handle);
     this.#arm(this.#call.bodyTimeout);
   }
   bodyWanted(): void {}
@@ -337,9 +346,9 @@ export class ClientConnection implements BodyOwner {
     this.#input = undefined;
     this.#upload?.stop();
     this.#upload = undefined;
-    sinkOf(this.#runtime).remove(this);
+    this.#carrier.remove(this);
     this.#pool.gone(this);
-    this.#runtime.close(this.handle);
+    this.#carrier.close(this.handle);
     call?.over(this);
   }
 
@@ -381,8 +390,9 @@ export class ClientConnection implements BodyOwner {
     this.#dropping = false;
     this.#used = true;
     call?.over(this);
-    if (this.#keepAlive) this.#pool.freed(this);
-    else this.close();
+    if (!this.#keepAlive) return this.close();
+    this.#carrier.rested(this.handle);
+    this.#pool.freed(this);
   }
 
   #arm(timeout: number): void {
@@ -403,20 +413,44 @@ function copied(bytes: Uint8Array, start: number, end: number): Uint8Array<Array
   return Uint8Array.prototype.slice.call(bytes, start, end) as Uint8Array<ArrayBuffer>;
 }
 
-/** The one sink of all connections of a thread. */
-class ClientSink implements Sink {
-  readonly #connections: (ClientConnection | undefined)[] = [];
-  readonly #runtime: Runtime;
+/** What a sink tells. */
+export interface Carried {
+  readonly handle: Handle;
+  ended(): void;
+  failed(errno: number): void;
+  sent(): void;
+  expired(): void;
+  received(bytes: Uint8Array, start: number, end: number): void;
+}
 
-  constructor(runtime: Runtime) {
-    this.#runtime = runtime;
+/** The one sink of all connections of a thread, and their way to the poller; src/client/secure.ts has one over TLS. */
+export class ClientSink implements Sink {
+  readonly poller: Transport;
+  protected readonly runtime: Runtime;
+  readonly #connections: (Carried | undefined)[] = [];
+
+  constructor(runtime: Runtime, poller: Transport = runtime.poller) {
+    this.runtime = runtime;
+    this.poller = poller;
   }
 
-  add(connection: ClientConnection): void {
+  add(connection: Carried): void {
     this.#connections[connection.handle] = connection;
-    this.#runtime.poller.setSink(connection.handle, this);
+    this.poller.setSink(connection.handle, this);
   }
-  remove({ handle }: ClientConnection): void {
+  close(handle: Handle): void {
+    this.runtime.close(handle);
+  }
+  /** A response of it is complete. */
+  rested(_handle: Handle): void {}
+  /** Whether the end that has come may be somebody else's than the server's. */
+  cutOff(_handle: Handle): boolean {
+    return false;
+  }
+  why(errno: number): Error {
+    return errnoError(this.poller.constants, errno, "the connection broke");
+  }
+  remove({ handle }: Carried): void {
     this.#connections[handle] = undefined;
   }
 
@@ -444,7 +478,7 @@ class ClientSink implements Sink {
 
 const sinks = new WeakMap<Runtime, ClientSink>();
 
-function sinkOf(runtime: Runtime): ClientSink {
+function plainSink(runtime: Runtime): ClientSink {
   let sink = sinks.get(runtime);
   if (sink === undefined) sinks.set(runtime, (sink = new ClientSink(runtime)));
   return sink;

@@ -20,6 +20,10 @@ export class ClientCounters {
   opened = 0;
   reused = 0;
   retried = 0;
+  /** TLS handshakes that were done, those of them that went on with an earlier session, and those that failed. */
+  handshakes = 0;
+  resumed = 0;
+  handshakesFailed = 0;
 
   answered(status: number): void {
     this.outcomes[Math.floor(status / 100) - 1]++;

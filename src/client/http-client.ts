@@ -2,6 +2,7 @@
 import { readNumber } from "../options/bounds.ts";
 import { units } from "../options/limits.ts";
 import { BadResource, NotSupported } from "../runtime/errors.ts";
+import { type ClientIdentity, clientContext } from "../tls/client-context.ts";
 import { type ClientSettings, fetchSettings } from "./settings.ts";
 
 /** Deno's options, and ours for what is waited for: `"5s"`, milliseconds, or `"none"`. */
@@ -17,11 +18,15 @@ export interface CreateHttpClientOptions {
   connectTimeout?: number | string;
   headerTimeout?: number | string;
   bodyTimeout?: number | string;
+  /** Which of the two are offered to https: servers. @default {true} both */
   http1?: boolean;
   http2?: boolean;
+  /** PEM: roots that are trusted beside the usual ones. */
   caCerts?: string[];
+  /** PEM: a certificate and its key, for servers that ask who the client is. */
   cert?: string;
   key?: string;
+  keyFormat?: "pem";
   localAddress?: string;
 }
 
@@ -33,6 +38,10 @@ export interface HttpClientSettings {
   readonly settings: () => ClientSettings;
   readonly allowHost: boolean;
   readonly way: Way | undefined;
+  /** Whom it trusts, and who it is. */
+  readonly identity?: ClientIdentity | undefined;
+  /** Offered with https, the best first. */
+  readonly alpn?: readonly string[] | undefined;
 }
 
 /** Throws when it was closed. */
@@ -40,11 +49,9 @@ export let settingsOf: (client: HttpClient) => HttpClientSettings;
 /** Called once it is closed. */
 export let whenClosed: (client: HttpClient, close: () => void) => void;
 
-const OWN_WAY: unique symbol = Symbol.for("slipway.client.ownWay") as never;
 const KEY = Symbol("createHttpClient");
 
 export class HttpClient implements Disposable {
-  readonly [OWN_WAY]: true | undefined;
   readonly #settings: HttpClientSettings;
   #closed = false;
   #close: () => void = () => {};
@@ -52,7 +59,6 @@ export class HttpClient implements Disposable {
   constructor(key: symbol, settings: HttpClientSettings) {
     if (key !== KEY) throw new TypeError("Illegal constructor: use Deno.createHttpClient");
     this.#settings = settings;
-    this[OWN_WAY] = settings.way === undefined ? undefined : true;
   }
 
   static {
@@ -98,7 +104,22 @@ export function createHttpClient(options: CreateHttpClientOptions = {}): HttpCli
     settings: () => ({ ...fetchSettings(), ...own }),
     allowHost: options.allowHost === true,
     way: wayOf(options.proxy),
+    identity: identityOf(options),
+    alpn: alpnOf(options),
   });
+}
+
+function alpnOf({ http1 = true, http2 = true }: CreateHttpClientOptions): readonly string[] {
+  if (!http1 && !http2) throw new TypeError("Either `http1` or `http2` needs to be true");
+  return [...(http2 ? ["h2"] : []), ...(http1 ? ["http/1.1"] : [])];
+}
+
+/** What can't be used is said now. */
+function identityOf({ caCerts, cert, key }: CreateHttpClientOptions): ClientIdentity | undefined {
+  if (caCerts === undefined && cert === undefined && key === undefined) return undefined;
+  const identity = { caCerts, cert, key };
+  clientContext(identity, "Deno.createHttpClient");
+  return identity;
 }
 
 function duration(value: number | string, name: string): number {
@@ -124,14 +145,7 @@ function wayOf(proxy: CreateHttpClientOptions["proxy"]): Way | undefined {
 }
 
 function refuseUnsupported(options: CreateHttpClientOptions): void {
-  for (const name of ["caCerts", "cert", "key"] as const) {
-    if (options[name] === undefined) continue;
-    throw new NotSupported(`Deno.createHttpClient: ${name} is not supported yet: TLS comes with a later version`);
-  }
   if (options.localAddress !== undefined) {
     throw new NotSupported("Deno.createHttpClient: localAddress is not supported: the system chooses the address");
-  }
-  if (options.http1 === false) {
-    throw new NotSupported("Deno.createHttpClient: http1: false is not supported: HTTP/2 comes with a later version");
   }
 }

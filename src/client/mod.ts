@@ -1,5 +1,5 @@
 /**
- * The client: `fetch` over http:, on our own poller. It comes with the cure for what hurts in production as its default:
+ * The client: `fetch` over http: and https:, on our own poller. It comes with the cure for what hurts in production as its default:
  * a time for everything that is waited for, connections that are kept and bounded, and no retry but a safe one.
  */
 import type { NetworkCall } from "../fetch/mod.ts";

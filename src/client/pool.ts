@@ -3,11 +3,14 @@
  * over grow old and go. A request that finds none idle has one opened for it, and takes whichever is free first.
  */
 
+import type { Handle } from "../../ffi/poller.ts";
 import { type ConnectOptions, dial } from "../net/connect.ts";
-import { TimedOut } from "../runtime/errors.ts";
+import { NotSupported, TimedOut } from "../runtime/errors.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
-import { ClientConnection, type ConnectionPool } from "./connection.ts";
+import type { ClientIdentity } from "../tls/client-context.ts";
+import { type Carrier, ClientConnection, type ConnectionPool } from "./connection.ts";
 import { clientCounters } from "./counters.ts";
+import type { Http2Connection, Http2Pool } from "./h2.ts";
 import type { HttpClientSettings, Way } from "./http-client.ts";
 import { Names } from "./names.ts";
 import type { ClientSettings } from "./settings.ts";
@@ -16,11 +19,14 @@ import type { Target } from "./target.ts";
 /** Who waits for a connection. */
 export interface Seeker {
   readonly signal: AbortSignal | null;
-  connected(connection: ClientConnection): void;
+  connected(connection: Carrier): void;
   refused(error: unknown): void;
 }
 
 const names = new Names();
+const ALPN = ["h2", "http/1.1"];
+let loadingHttp2: Promise<typeof import("./h2.ts")> | undefined;
+let loading: Promise<typeof import("./secure.ts")> | undefined;
 
 /** All connections of one client. */
 export class Pool {
@@ -29,14 +35,19 @@ export class Pool {
   readonly allowHost: boolean;
   /** Where its connections go, instead of where the URL says. */
   readonly way: Way | undefined;
+  /** With https: whom it trusts, and who it is. */
+  readonly identity: ClientIdentity | undefined;
+  readonly alpn: readonly string[];
   idle = 0;
   readonly #hosts = new Map<string, HostPool>();
   closed = false;
 
-  constructor({ settings, allowHost, way }: HttpClientSettings) {
+  constructor({ settings, allowHost, way, identity, alpn = ALPN }: HttpClientSettings) {
     this.settings = settings;
     this.allowHost = allowHost;
     this.way = way;
+    this.identity = identity;
+    this.alpn = alpn;
   }
 
   host(target: Target): HostPool {
@@ -61,26 +72,38 @@ export class Pool {
   }
 }
 
-export class HostPool implements ConnectionPool {
+export class HostPool implements ConnectionPool, Http2Pool {
   readonly runtime: Runtime = runtime();
   readonly origin: string;
   readonly #pool: Pool;
   readonly #hostname: string;
   readonly #port: number;
+  readonly #secure: boolean;
   readonly #idle: ClientConnection[] = [];
   readonly #seekers = new Set<Seeker>();
   #open = 0;
   #dialing = 0;
+  /** Of https: "h2" or "http/1.1", once a server has said which. */
+  #protocol = "";
+  /** Those that may carry more calls, and those of them that carry none. */
+  readonly #shared: Http2Connection[] = [];
+  readonly #resting = new Set<Http2Connection>();
 
-  constructor(pool: Pool, { origin, hostname, port }: Target) {
+  constructor(pool: Pool, { origin, hostname, port, secure }: Target) {
     this.#pool = pool;
     this.origin = origin;
     this.#hostname = hostname;
     this.#port = port;
+    this.#secure = secure;
   }
 
   /** Calls `connected`, at once if one is idle, or `refused`. `fresh`: none that was used before. */
   seek(seeker: Seeker, fresh = false): void {
+    const shared = this.#shared.length === 0 ? undefined : this.#shared.find((one) => one.open);
+    if (shared !== undefined) {
+      clientCounters.reused++;
+      return this.#share(shared, seeker);
+    }
     if (!fresh) {
       const connection = this.#take();
       if (connection !== undefined) {
@@ -90,7 +113,13 @@ export class HostPool implements ConnectionPool {
       }
     }
     this.#seekers.add(seeker);
+    // One connection may do for all: who comes while it is made waits for it.
+    if (this.#mayShare && this.#dialing > 0) return;
     void this.#dial(seeker);
+  }
+
+  get #mayShare(): boolean {
+    return this.#secure && this.#protocol !== "http/1.1" && this.#pool.alpn.includes("h2");
   }
 
   leave(seeker: Seeker): void {
@@ -119,10 +148,12 @@ export class HostPool implements ConnectionPool {
     const options: ConnectOptions = "path" in way ? { transport: "unix", ...way, ...limits } : { ...way, ...limits };
     this.#dialing++;
     clientCounters.connecting++;
-    let connection: ClientConnection | undefined;
+    let connection: ClientConnection | Http2Connection | undefined;
     let failure: unknown;
+    const together = this.#mayShare;
     try {
-      connection = await dial(this.runtime, options, (handle) => new ClientConnection(this, handle), names.look);
+      if (this.#secure) connection = await this.#dialSecurely(options, seeker.signal);
+      else connection = await dial(this.runtime, options, (handle) => new ClientConnection(this, handle), names.look);
     } catch (error) {
       failure = error;
     }
@@ -136,14 +167,100 @@ export class HostPool implements ConnectionPool {
         // It was closed again before anybody had it.
         clientCounters.busy--;
         this.#open--;
-      } else if (this.#seekers.delete(seeker)) return seeker.connected(connection);
-      else return this.freed(connection);
+      } else {
+        if (!(connection instanceof ClientConnection)) return this.#shareOut(connection);
+        const wanted = this.#seekers.delete(seeker);
+        // Each needs one of its own.
+        if (together) for (const other of this.#seekers) void this.#dial(other);
+        if (wanted) return seeker.connected(connection);
+        return this.freed(connection);
+      }
       failure = new Error("the server closed the connection as soon as it stood");
     }
     names.forget(this.#hostname);
     if (failure instanceof TimedOut) clientCounters.timedOut("connect");
-    if (this.#seekers.delete(seeker)) seeker.refused(failure);
+    const wanted = this.#seekers.delete(seeker);
+    if (together && !wanted) {
+      // It was its caller who gave up: the others go on waiting.
+      const [next] = this.#seekers;
+      if (next !== undefined && this.#dialing === 0) void this.#dial(next);
+    } else if (together) {
+      for (const other of [...this.#seekers]) if (this.#seekers.delete(other)) other.refused(failure);
+    }
+    if (wanted) seeker.refused(failure);
     this.#tidy();
+  }
+
+  /** The handshake is a part of connecting, and has what is left of its time. */
+  async #dialSecurely(
+    options: ConnectOptions,
+    signal: AbortSignal | null,
+  ): Promise<ClientConnection | Http2Connection> {
+    const { secureSink } = await (loading ??= import("./secure.ts"));
+    const sink = secureSink(this.runtime);
+    const { alpn, identity } = this.#pool;
+    const secure = {
+      hostname: this.#hostname,
+      port: this.#port,
+      identity,
+      alpn,
+      signal,
+      deadline: options.deadline === undefined ? Number.POSITIVE_INFINITY : Number(options.deadline),
+    };
+    const shake = (handle: Handle): Promise<Handle> => sink.secure(handle, secure);
+    const handle = await dial(this.runtime, options, shake, names.look);
+    this.#protocol = sink.protocolOf(handle) || "http/1.1";
+    if (this.#protocol !== "h2" && alpn.includes("http/1.1")) return new ClientConnection(this, handle, sink);
+    if (this.#protocol !== "h2") {
+      sink.close(handle);
+      throw new NotSupported("the server does not speak HTTP/2, and http1 is false");
+    }
+    const { Http2Connection } = await (loadingHttp2 ??= import("./h2.ts"));
+    return new Http2Connection(this, handle, sink);
+  }
+
+  // ---- connections that carry many calls
+
+  #share(connection: Http2Connection, seeker: Seeker): void {
+    if (this.#resting.delete(connection)) {
+      this.#pool.idle--;
+      clientCounters.idle--;
+      clientCounters.busy++;
+      this.runtime.hold();
+    }
+    seeker.connected(connection.stream());
+  }
+
+  /** A new one: whoever waits gets a stream of it. */
+  #shareOut(connection: Http2Connection): void {
+    this.#shared.push(connection);
+    this.changed(connection);
+    // More than the server takes at once.
+    const [next] = this.#seekers;
+    if (next !== undefined && this.#dialing === 0) void this.#dial(next);
+  }
+
+  changed(connection: Http2Connection): void {
+    if (!this.#shared.includes(connection)) return;
+    for (const seeker of this.#seekers) {
+      if (!connection.open) return;
+      if (this.#seekers.delete(seeker)) this.#share(connection, seeker);
+    }
+    if (connection.calls > 0 || connection.gone || this.#resting.has(connection)) return;
+    const { idleTimeout, maxIdlePerHost, maxIdle } = this.#pool.settings();
+    const full = this.#resting.size >= maxIdlePerHost || this.#pool.idle >= maxIdle;
+    if (full || idleTimeout <= 0 || this.#pool.closed) return connection.close();
+    this.#resting.add(connection);
+    this.#pool.idle++;
+    clientCounters.idle++;
+    clientCounters.busy--;
+    connection.rest(this.runtime.now + idleTimeout);
+    this.runtime.release();
+  }
+
+  retired(connection: Http2Connection): void {
+    const at = this.#shared.indexOf(connection);
+    if (at >= 0) this.#shared.splice(at, 1);
   }
 
   freed(connection: ClientConnection): void {
@@ -165,7 +282,8 @@ export class HostPool implements ConnectionPool {
     this.runtime.release();
   }
 
-  gone(connection: ClientConnection): void {
+  gone(connection: ClientConnection | Http2Connection): void {
+    if (!(connection instanceof ClientConnection)) return this.#goneShared(connection);
     const at = this.#idle.lastIndexOf(connection);
     if (at >= 0) {
       this.#idle.splice(at, 1);
@@ -178,12 +296,26 @@ export class HostPool implements ConnectionPool {
     this.#tidy();
   }
 
+  #goneShared(connection: Http2Connection): void {
+    this.retired(connection);
+    if (this.#resting.delete(connection)) {
+      this.#pool.idle--;
+      clientCounters.idle--;
+      this.runtime.hold();
+    } else clientCounters.busy--;
+    this.#open--;
+    const [next] = this.#seekers;
+    if (next !== undefined && this.#mayShare && this.#dialing === 0) void this.#dial(next);
+    this.#tidy();
+  }
+
   idleExpired(): void {
     clientCounters.timedOut("idle");
   }
 
   closeIdle(): void {
     for (const connection of this.#idle.slice()) connection.close();
+    for (const connection of [...this.#resting]) connection.close();
   }
 
   #tidy(): void {

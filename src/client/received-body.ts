@@ -1,10 +1,10 @@
 /** A response's body as its Response has it: still arriving, or there and to be refused once its call was aborted. */
 import type { NetworkBody } from "../fetch/mod.ts";
 import { IncomingBody } from "../http/incoming-body.ts";
-import type { ClientConnection } from "./connection.ts";
+import type { Carrier } from "./connection.ts";
 
 interface Watched {
-  readonly connection: ClientConnection;
+  readonly connection: Carrier;
   readonly body: IncomingBody;
   claimed: boolean;
 }
@@ -19,7 +19,7 @@ export class ReceivedBody implements NetworkBody {
   readonly #signal: AbortSignal | null;
   readonly #watched: Watched | undefined;
 
-  constructor(body: Uint8Array<ArrayBuffer> | IncomingBody, connection: ClientConnection, signal: AbortSignal | null) {
+  constructor(body: Uint8Array<ArrayBuffer> | IncomingBody, connection: Carrier, signal: AbortSignal | null) {
     this.#body = body;
     this.#signal = signal;
     if (!(body instanceof IncomingBody) || body.complete) return;

@@ -5,6 +5,8 @@ export interface Target {
   readonly url: string;
   /** What connections are shared by: `http://host:port`. */
   readonly origin: string;
+  /** https: */
+  readonly secure: boolean;
   /** For the look-up: an IPv6 address without its brackets. */
   readonly hostname: string;
   readonly port: number;
@@ -19,7 +21,7 @@ const KEPT = 256;
 const LONGEST = 1024;
 const known = new Map<string, Target>();
 
-/** Throws a TypeError for what is no http: URL, and for a port where something else than HTTP is at home. */
+/** Throws a TypeError for what is no http: or https: URL, and for a port where something else than HTTP is at home. */
 export function targetOf(url: string): Target {
   const found = known.get(url);
   if (found !== undefined) return found;
@@ -32,14 +34,18 @@ export function targetOf(url: string): Target {
 
 function parse(text: string): Target {
   const url = URL.parse(text);
-  if (url?.protocol !== "http:") throw new TypeError(`fetch failed: ${JSON.stringify(text)} is not an http: URL`);
+  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
+    throw new TypeError(`fetch failed: ${JSON.stringify(text)} is not an http: or https: URL`);
+  }
   url.hash = "";
   const { hostname, host, origin, pathname, search } = url;
-  const port = url.port === "" ? 80 : Number(url.port);
+  const secure = url.protocol === "https:";
+  const port = url.port === "" ? (secure ? 443 : 80) : Number(url.port);
   if (BLOCKED.has(port)) throw new TypeError(`fetch failed: port ${port} is blocked by the Fetch standard: ${origin}`);
   return {
     url: url.href,
     origin,
+    secure,
     hostname: hostname.startsWith("[") ? hostname.slice(1, -1) : hostname,
     port,
     host,

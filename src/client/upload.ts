@@ -2,14 +2,14 @@
  * A request's body that does not leave with its head: it is large, or a stream. How the bytes get out is what it is for
  * a response's (src/http/body-output.ts, stream-pump.ts); the response may come meanwhile.
  */
-import type { Handle, Poller } from "../../ffi/poller.ts";
+import type { Handle, Transport } from "../../ffi/poller.ts";
 import type { LightBody } from "../fetch/mod.ts";
 import { BodyOutput, type OutputOwner } from "../http/body-output.ts";
 import { StreamPump } from "../http/stream-pump.ts";
 
 /** The connection that it leaves on. */
 interface Carrier {
-  readonly host: { readonly poller: Poller };
+  readonly host: { readonly poller: Transport };
   readonly handle: Handle;
   uploading(): void;
   uploaded(): void;
@@ -18,7 +18,7 @@ interface Carrier {
 }
 
 export class Upload implements OutputOwner {
-  readonly host: { readonly poller: Poller };
+  readonly host: { readonly poller: Transport };
   readonly handle: Handle;
   readonly #carrier: Carrier;
   #closed = false;

@@ -5,6 +5,7 @@
 import { createHttpClient, HttpClient } from "../client/http-client.ts";
 import * as net from "../net/mod.ts";
 import { errors } from "../runtime/errors.ts";
+import * as tls from "../tls/mod.ts";
 import { upgradeWebSocket } from "../websocket/mod.ts";
 import * as command from "./command.ts";
 import { environment } from "./environment.ts";
@@ -25,6 +26,9 @@ export function makeNamespace(): object {
     listen: net.listen,
     connect: net.connect,
     listenDatagram: net.listenDatagram,
+    listenTls: tls.listenTls,
+    connectTls: tls.connectTls,
+    startTls: tls.startTls,
     createHttpClient,
     HttpClient,
     upgradeWebSocket,

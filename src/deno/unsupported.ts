@@ -3,9 +3,6 @@ import { NotSupported } from "../runtime/errors.ts";
 
 /** Each member with what to do instead. */
 export const unsupportedMembers: Readonly<Record<string, string>> = {
-  connectTls: "TLS comes with a later version; node:tls works",
-  listenTls: "TLS comes with a later version; let a proxy in front of the server speak it",
-  startTls: "TLS comes with a later version; node:tls works",
   serveHttp: "use Deno.serve",
   dlopen: "use npm's koffi",
   UnsafeCallback: "use npm's koffi",

@@ -11,22 +11,19 @@ import { takeUser } from "./user.ts";
 
 const CLASSES = { Request, Response, Headers };
 
-/** Our own way to http: servers (src/client); these classes know no sockets. */
+/** Our own way to http: and https: servers (src/client); these classes know no sockets. */
 export interface Network {
   /** GET, with nothing else to say. */
   get(url: string): Promise<globalThis.Response>;
   send(call: NetworkCall): Promise<globalThis.Response>;
 }
 
-/** What `Deno.createHttpClient` has made, as far as the host's `fetch` is concerned. */
-const OWN_WAY: unique symbol = Symbol.for("slipway.client.ownWay") as never;
-
 let installed = false;
 let network: Network | undefined;
 
 /**
  * `Request`, `Response`, `Headers` and `fetch` on globalThis are ours from here on. Calling it again changes nothing.
- * `http` is loaded when the first http: URL is fetched; without it the host's `fetch` goes there as well.
+ * `http` is loaded when the first http: or https: URL is fetched; without it the host's `fetch` goes there as well.
  */
 export function install(http?: () => Promise<Network>): void {
   if (http !== undefined) network ??= loadedWhenUsed(http);
@@ -62,19 +59,18 @@ function loadedWhenUsed(load: () => Promise<Network>): Network {
   };
 }
 
-/** Goes to http: servers over our own network, and to every other URL by the host's `fetch`. */
+/** Goes to http: and https: servers over our own network, and to every other URL by the host's `fetch`. */
 export function fetch(
   input: RequestInfo | URL,
   init: RequestInit | undefined = undefined,
 ): Promise<globalThis.Response> {
   if (network === undefined) return fetchByHost(input, init);
-  if (init === undefined && typeof input === "string" && input.startsWith("http://") && !input.includes("@")) {
+  const simple = init === undefined && typeof input === "string" && /^https?:\/\/[^@]*$/.test(input);
+  if (simple) {
     return network.get(input);
   }
   try {
     if (isHttp(input)) return fetchByNetwork(network, input, init);
-    const client = (init as { client?: { [OWN_WAY]?: true } } | undefined)?.client;
-    if (client?.[OWN_WAY]) throw new TypeError("fetch: a client with a proxy is for http: URLs only, as yet");
     return fetchByHost(input, init);
   } catch (error) {
     return Promise.reject(error);
@@ -82,9 +78,13 @@ export function fetch(
 }
 
 function isHttp(input: RequestInfo | URL): boolean {
-  if (typeof input === "string") return URL.parse(input)?.protocol === "http:";
-  if (input instanceof URL) return input.protocol === "http:";
-  return typeof input?.url === "string" && input.url.startsWith("http:");
+  if (typeof input === "string") return isHttpScheme(URL.parse(input)?.protocol);
+  if (input instanceof URL) return isHttpScheme(input.protocol);
+  return typeof input?.url === "string" && /^https?:/.test(input.url);
+}
+
+function isHttpScheme(protocol: string | undefined): boolean {
+  return protocol === "http:" || protocol === "https:";
 }
 
 function fetchByNetwork(

@@ -1,5 +1,5 @@
 /**
- * Cuts what a client sends into frames (RFC 9113, 4.1). A frame that lies whole in the poller's lent memory is read
+ * Cuts what a peer sends into frames (RFC 9113, 4.1). A frame that lies whole in the poller's lent memory is read
  * there; the payload of one that comes in parts is kept until it is whole, but for DATA, which is passed on as it comes.
  */
 import { FRAME_SIZE_ERROR, PROTOCOL_ERROR } from "./errors.ts";
@@ -20,8 +20,8 @@ export interface FrameSink {
 }
 
 export class FrameReader {
-  /** How much of the preface has come. */
-  #preface = 0;
+  /** How much of the preface has come: a server's peer begins with one. */
+  #preface: number;
   /** The head of a frame that was cut, and how much of it there is. */
   #head: Uint8Array | undefined;
   #headLength = 0;
@@ -35,6 +35,10 @@ export class FrameReader {
   #dataLeft = 0;
   #padding = 0;
   #inData = false;
+
+  constructor(preface = true) {
+    this.#preface = preface ? 0 : PREFACE.length;
+  }
 
   /** The preface is not whole yet. */
   get waitsForPreface(): boolean {

@@ -10,7 +10,7 @@ import type { Constants } from "../../ffi/constants.ts";
 import { type Handle, SENT, type Sink } from "../../ffi/poller.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
-import { BrokenPipe } from "../runtime/errors.ts";
+import { BrokenPipe, Busy } from "../runtime/errors.ts";
 import { type Addr, showAddress, unpackAddress, unpackV4 } from "./address.ts";
 import { closedError, interruptedError, monotonicDeadline, timedOut } from "./conn_errors.ts";
 import { CHUNK, type EndRead, none, type PendingWrite, Rare } from "./conn_rare.ts";
@@ -40,6 +40,8 @@ const PIECE = 256 * 1024;
 /** What fits is copied byte by byte: a view to copy it from, of 104 bytes, would cost more. */
 const SMALL = 64;
 
+const NOTHING = new Uint8Array(0);
+
 // A promise's executor runs at once, so one serves all reads: a closure for each would be 96 bytes of garbage.
 let keptEnd: EndRead;
 const keepEnd = (end: (result: never) => void): void => {
@@ -51,6 +53,17 @@ const keepEnd = (end: (result: never) => void): void => {
 export let closeGently: (conn: Conn) => void;
 export let setOption: (conn: Conn, choose: (constants: Constants) => readonly [number, number], value: number) => void;
 export let sinkOf: (conns: ConnTable["conns"]) => Sink;
+/** For a layer over connections (src/tls): nothing is sent before `unlock`, which must come by this moment. */
+export let lock: (conn: Conn) => void;
+export let unlockBy: (conn: Conn, deadline: number, late: () => void) => void;
+export let unlock: (conn: Conn) => void;
+/** Resolves when what was written before has gone. */
+export let flushed: (conn: Conn) => Promise<void>;
+/** Everything fails with this from here on, once what came before has been read. */
+export let breakOff: (conn: Conn, error: () => Error) => void;
+/** Takes the handle of a connection that nobody uses: it is a closed one from here on. Throws where somebody does. */
+export let takeHandle: (conn: Conn) => { handle: Handle; kept: Uint8Array<ArrayBuffer> | undefined };
+export let handleOf: (conn: Conn) => Handle;
 
 /** A connection. Made by `connect` and `Listener.accept`. */
 export class Conn<A extends Addr = Addr> implements Disposable {
@@ -138,7 +151,7 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     if (writeDeadline !== 0 && writeDeadline <= monotonicNow()) return Promise.reject(timedOut("closeWrite"));
     this.#state |= SHUT;
     if (this.#rare.writes === undefined && (this.#state & SENDING) === 0) {
-      this.#table.runtime.poller.shutdown(this.#handle);
+      this.#table.transport.shutdown(this.#handle);
       return Promise.resolve();
     }
     return new Promise((resolve, reject) => this.#waitWrite(undefined, 0, resolve, reject));
@@ -267,7 +280,7 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     }
     this.#buffer = buffer;
     this.#endRead = end;
-    this.#table.runtime.poller.receive(this.#handle);
+    this.#table.transport.receive(this.#handle);
     this.#hold();
   }
 
@@ -294,10 +307,10 @@ export class Conn<A extends Addr = Addr> implements Disposable {
 
   /** Gives `bytes` from `at` on to the poller until it has to wait. How far it came, or -1 when sending broke. */
   #give(bytes: Uint8Array, at: number): number {
-    const { poller } = this.#table.runtime;
+    const { transport } = this.#table;
     while (at < bytes.length) {
       const end = Math.min(bytes.length, at + PIECE);
-      const result = poller.send(this.#handle, bytes, at, end);
+      const result = transport.send(this.#handle, bytes, at, end);
       if (result < 0) {
         this.#sendBroke(-result);
         return -1;
@@ -342,7 +355,7 @@ export class Conn<A extends Addr = Addr> implements Disposable {
   }
 
   #readsDone(): void {
-    this.#table.runtime.poller.pause(this.#handle);
+    this.#table.transport.pause(this.#handle);
     this.#hold();
   }
 
@@ -358,7 +371,7 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     let write = this.#rare.writes;
     while (write !== undefined) {
       if (write.bytes === undefined) {
-        this.#table.runtime.poller.shutdown(this.#handle);
+        this.#table.transport.shutdown(this.#handle);
       } else {
         write.at = this.#give(write.bytes, write.at);
         if (write.at < 0) return this.#failWrites(() => this.#writeError());
@@ -391,7 +404,11 @@ export class Conn<A extends Addr = Addr> implements Disposable {
 
   #onExpired(): void {
     const now = monotonicNow();
-    const { readDeadline, writeDeadline } = this.#rare;
+    const { readDeadline, writeDeadline, lockDeadline } = this.#rare;
+    if (lockDeadline !== 0 && lockDeadline <= now) {
+      this.#own().lockDeadline = 0;
+      this.#rare.late?.();
+    }
     if (readDeadline !== 0 && readDeadline <= now) this.#failReads(() => timedOut("read"));
     if (writeDeadline !== 0 && writeDeadline <= now) this.#failWrites(() => timedOut("write"));
     this.#armDeadline(now);
@@ -408,10 +425,10 @@ export class Conn<A extends Addr = Addr> implements Disposable {
 
   /** The wheel has one number a handle: the nearer one that has not passed. */
   #armDeadline(now: number): void {
-    const { readDeadline, writeDeadline } = this.#rare;
+    const { readDeadline, writeDeadline, lockDeadline } = this.#rare;
     const read = readDeadline > now ? readDeadline : Number.POSITIVE_INFINITY;
     const write = writeDeadline > now ? writeDeadline : Number.POSITIVE_INFINITY;
-    const nearest = Math.min(read, write);
+    const nearest = Math.min(read, write, lockDeadline || Number.POSITIVE_INFINITY);
     this.#table.runtime.setDeadline(this.#handle, nearest === Number.POSITIVE_INFINITY ? 0 : nearest);
   }
 
@@ -439,12 +456,26 @@ export class Conn<A extends Addr = Addr> implements Disposable {
     }
   }
 
+  #breakOff(error: () => Error): void {
+    const { EPROTO } = this.#table.runtime.poller.constants.errno;
+    this.#state = (this.#state | ENDED) & ~SENDING;
+    const rare = this.#own();
+    rare.failure ??= error;
+    rare.errno ||= EPROTO;
+    rare.sendErrno ||= EPROTO;
+    rare.lockDeadline = 0;
+    this.#failReads(() => this.#readError());
+    this.#failWrites(() => this.#writeError());
+  }
+
   #readError(): Error {
+    if (this.#rare.failure !== undefined) return this.#rare.failure();
     const { constants } = this.#table.runtime.poller;
     return errnoError(constants, this.#rare.errno, `read from ${showAddress(this.remoteAddr)}`);
   }
 
   #writeError(): Error {
+    if (this.#rare.failure !== undefined) return this.#rare.failure();
     const { constants } = this.#table.runtime.poller;
     return errnoError(constants, this.#rare.sendErrno, `write to ${showAddress(this.remoteAddr)}`);
   }
@@ -484,6 +515,9 @@ export class Conn<A extends Addr = Addr> implements Disposable {
         sent: (handle) => at(handle).#onSent(),
         failed: (handle, errno) => at(handle).#onFailed(errno),
         expired: (handle) => at(handle).#onExpired(),
+        blocked(handle) {
+          at(handle).#state |= SENDING;
+        },
         // Nobody reads: whoever does next finds out, after what came before.
         hungUp: nothing,
         accepted: nothing,
@@ -491,9 +525,56 @@ export class Conn<A extends Addr = Addr> implements Disposable {
         datagram: nothing,
       };
     };
+    lock = (conn) => {
+      conn.#state |= SENDING;
+    };
+    unlockBy = (conn, deadline, late) => {
+      const rare = conn.#own();
+      rare.lockDeadline = deadline;
+      rare.late = late;
+      conn.#armDeadline(monotonicNow());
+    };
+    unlock = (conn) => {
+      if (conn.#rare.lockDeadline !== 0) {
+        const rare = conn.#own();
+        rare.lockDeadline = 0;
+        rare.late = undefined;
+        conn.#armDeadline(monotonicNow());
+      }
+      if (!conn.#table.blocked(conn.#handle)) conn.#onSent();
+    };
+    flushed = (conn) => {
+      const refused = conn.#handle < 0 ? closedError() : conn.#rare.sendErrno !== 0 ? conn.#writeError() : undefined;
+      if (refused !== undefined) return Promise.reject(refused);
+      if ((conn.#state & SENDING) === 0) return Promise.resolve();
+      const { writeDeadline } = conn.#rare;
+      if (writeDeadline !== 0 && writeDeadline <= monotonicNow()) return Promise.reject(timedOut("write"));
+      return new Promise<unknown>((resolve, reject) => conn.#waitWrite(NOTHING, 0, resolve, reject)).then(() => {});
+    };
+    breakOff = (conn, error) => conn.#breakOff(error);
+    handleOf = (conn) => conn.#handle;
+    takeHandle = (conn) => {
+      const handle = conn.#handle;
+      if (handle < 0) throw closedError();
+      const { writes, streams, kept, keptAt } = conn.#rare;
+      if (
+        conn.#endRead !== undefined ||
+        writes !== undefined ||
+        conn.#state & (SENDING | SHUT) ||
+        streams !== undefined
+      ) {
+        throw new Busy("the connection is in use: a read or write of it waits, or it has streams or an end");
+      }
+      const taken = { handle, kept: keptAt === 0 ? kept : kept?.slice(keptAt) };
+      conn.#table.runtime.setDeadline(handle, 0);
+      conn.#release();
+      conn.#table.conns[handle] = undefined;
+      return taken;
+    };
     closeGently = (conn) => {
       const sending = (conn.#state & SENDING) !== 0;
-      const over = (conn.#state & ENDED && !sending) || conn.#rare.errno !== 0 || conn.#rare.sendErrno !== 0;
+      const locked = conn.#table.locked(conn.#handle);
+      const over = locked || (conn.#state & ENDED && !sending) || conn.#rare.errno !== 0 || conn.#rare.sendErrno !== 0;
       const handle = conn.#release();
       if (handle < 0) return;
       if (over) conn.#table.close(handle);

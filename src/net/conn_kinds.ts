@@ -22,6 +22,18 @@ export class TcpConn extends Conn<NetAddr> {
 /** A Unix stream connection. */
 export class UnixConn extends Conn<UnixAddr> {}
 
+/** How a listener's connections begin, where that is not as plain ones: src/tls. */
+export interface Opener<C extends Conn = Conn> {
+  /** As `openConn`. */
+  open(rt: Runtime, fd: number): C;
+  /** As `adoptConn`. */
+  adopt(rt: Runtime, handle: Handle, remote?: string, kept?: Uint8Array<ArrayBuffer>): C;
+}
+
+/** The `code` of what an accepted connection fails with for its client's fault alone, as with a reset: who serves such
+ *  connections need not hear of each. */
+export const PEER_FAILED = "ERR_TLS_CLIENT";
+
 const tables = new WeakMap<Runtime, ConnTable>();
 
 function tableOf(rt: Runtime): ConnTable {

@@ -40,6 +40,10 @@ export class Rare {
   /** On the monotonic clock; 0 for none. */
   readDeadline = 0;
   writeDeadline = 0;
+  /** By when a layer above must let it send, and who is told otherwise; and what broke it, where that is no errno. */
+  lockDeadline = 0;
+  late: (() => void) | undefined;
+  failure: (() => Error) | undefined;
   streams: ConnStreams | undefined;
 
   /** Keeps `bytes[start, end)` behind what is kept. */
@@ -82,6 +86,7 @@ export class Rare {
       this.streams === undefined &&
       (this.errno | this.sendErrno) === 0 &&
       this.readDeadline === 0 &&
+      this.lockDeadline === 0 &&
       this.writeDeadline === 0
     );
   }

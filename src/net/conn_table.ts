@@ -1,5 +1,5 @@
 /** What all connections of one runtime share, so that a parked one has nothing of it: the sink, and who has which handle. */
-import type { Handle, Sink } from "../../ffi/poller.ts";
+import type { Handle, Sink, Transport } from "../../ffi/poller.ts";
 import type { Runtime } from "../runtime/turn.ts";
 import { isPacked, packAddress, SOCKADDR_MAX, v4At } from "./address.ts";
 import type { Conn } from "./conn.ts";
@@ -9,13 +9,16 @@ export class ConnTable {
   readonly runtime: Runtime;
   readonly conns: (Conn | undefined)[] = [];
   readonly sink: Sink;
+  /** What they are read and written through: the poller, or a layer over it. */
+  readonly transport: Transport;
   /** The port that belongs to a number of `remoteAddress`. */
   remotePort = 0;
   #lastLocal = "";
   readonly #scratch = new Uint8Array(SOCKADDR_MAX);
 
-  constructor(runtime: Runtime, sinkOf: (conns: ConnTable["conns"]) => Sink) {
+  constructor(runtime: Runtime, sinkOf: (conns: ConnTable["conns"]) => Sink, transport: Transport = runtime.poller) {
     this.runtime = runtime;
+    this.transport = transport;
     this.sink = sinkOf(this.conns);
   }
 
@@ -40,6 +43,14 @@ export class ConnTable {
     if (at < 0) return packAddress(bytes, length);
     this.remotePort = (bytes[2] << 8) | bytes[3];
     return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+  }
+
+  /** A layer over the connection does not let it send yet; or it has bytes of it that wait to be sent. */
+  locked(_handle: Handle): boolean {
+    return false;
+  }
+  blocked(_handle: Handle): boolean {
+    return false;
   }
 
   close(handle: Handle): void {

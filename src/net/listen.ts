@@ -76,7 +76,10 @@ export function listen(options: ListenOptions): TcpListener | UnixListener {
   if (typeof options !== "object" || options === null) {
     throw new TypeError("listen takes an object of options, for example listen({ port: 8000 })");
   }
-  const listener = handover.open?.(options) ?? openSocket(options);
+  const open = handover.open?.(options);
+  // Of the program's version before.
+  if (open !== undefined) open.opener = undefined;
+  const listener = open ?? openSocket(options);
   handover.opened?.(options, listener);
   return listener as TcpListener | UnixListener;
 }

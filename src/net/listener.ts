@@ -12,7 +12,7 @@ import { logError, logLine } from "../runtime/log.ts";
 import type { Runtime } from "../runtime/turn.ts";
 import { type Addr, type NetAddr, showAddress } from "./address.ts";
 import type { Conn } from "./conn.ts";
-import { openConn } from "./conn_kinds.ts";
+import { type Opener, openConn } from "./conn_kinds.ts";
 import { DEFER_S, deferAccept, handshakesOn, isDeferring } from "./deferred.ts";
 import type { Feed } from "./feed.ts";
 import { type SocketFile, socketsLiveOn } from "./socket_file.ts";
@@ -65,6 +65,9 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   #lookedForDeferred = 0;
   /** Told when a connection can't be accepted for lack of descriptors: the admin port keeps some back. @internal */
   starved: (() => void) | undefined;
+
+  /** Makes connections of what is accepted; undefined for plain ones. @internal */
+  opener: Opener | undefined;
 
   /** Another thread accepts. @internal */
   readonly feed: Feed | undefined;
@@ -285,7 +288,7 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   }
 
   #open(fd: number): C {
-    return openConn(this.#runtime, fd, this.#tcp) as unknown as C;
+    return (this.opener?.open(this.#runtime, fd) ?? openConn(this.#runtime, fd, this.#tcp)) as unknown as C;
   }
 
   #hold(): void {

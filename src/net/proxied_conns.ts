@@ -9,7 +9,7 @@ import type { Runtime } from "../runtime/turn.ts";
 import { decodeAddress, packAddress, SOCKADDR_MAX, showAddress } from "./address.ts";
 import type { Admission } from "./admission.ts";
 import type { Conn } from "./conn.ts";
-import { adoptConn } from "./conn_kinds.ts";
+import { adoptConn, type Opener } from "./conn_kinds.ts";
 import { encodeClient, ProxyGate, type ProxyGateOwner } from "./proxy-gate.ts";
 import type { ProxySource } from "./proxy-protocol.ts";
 import type { Ranges } from "./trust.ts";
@@ -22,6 +22,8 @@ export interface ProxiedSettings {
   /** How long a header may take. */
   readonly timeout: number | string | undefined;
   readonly tcp: boolean;
+  /** Undefined for plain connections. */
+  readonly opener?: Opener | undefined;
 }
 
 export class ProxiedConns implements ProxyGateOwner {
@@ -29,6 +31,7 @@ export class ProxiedConns implements ProxyGateOwner {
   readonly #gate: ProxyGate;
   readonly #timeout: number;
   readonly #tcp: boolean;
+  readonly #opener: Opener | undefined;
   readonly #admission: Pick<Admission, "opened" | "closed">;
   readonly #begin: (conn: Conn) => void;
   readonly #waiting = new Set<Handle>();
@@ -46,6 +49,7 @@ export class ProxiedConns implements ProxyGateOwner {
     this.#admission = admission;
     this.#timeout = parseDuration(timeout, "readHeaderTimeout of serveConn");
     this.#tcp = tcp;
+    this.#opener = settings.opener;
     this.#begin = begin;
     this.#gate = new ProxyGate(rt.poller, trusted, this);
   }
@@ -81,7 +85,8 @@ export class ProxiedConns implements ProxyGateOwner {
     const kept = start < end ? (bytes.slice(start, end) as Uint8Array<ArrayBuffer>) : undefined;
     // Counted anew before it is no longer counted here: at the limit nobody else comes in between.
     try {
-      this.#begin(adoptConn(this.#runtime, handle, this.#tcp, remote, kept));
+      const rt = this.#runtime;
+      this.#begin(this.#opener?.adopt(rt, handle, remote, kept) ?? adoptConn(rt, handle, this.#tcp, remote, kept));
     } finally {
       this.#admission.closed();
     }

@@ -8,7 +8,7 @@ import { runtime } from "../runtime/turn.ts";
 import { type Addr, showAddress } from "./address.ts";
 import { Admission } from "./admission.ts";
 import { type Conn, closeGently } from "./conn.ts";
-import { openConn } from "./conn_kinds.ts";
+import { openConn, PEER_FAILED } from "./conn_kinds.ts";
 import type { Listener } from "./listener.ts";
 import { ProxiedConns } from "./proxied_conns.ts";
 import { type ProxyOptions, readProxyOptions } from "./trust.ts";
@@ -88,10 +88,11 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
     this.#admission = new Admission(rt, listener, max);
     const begin = (conn: Conn): void => this.#begin(conn as C);
     const timeout = options.readHeaderTimeout;
-    this.#proxied = trusted && new ProxiedConns(rt, { trusted, timeout, tcp }, this.#admission, begin);
+    const { opener } = listener;
+    this.#proxied = trusted && new ProxiedConns(rt, { trusted, timeout, tcp, opener }, this.#admission, begin);
     const proxied = this.#proxied;
     listener.takeConnections(
-      proxied === undefined ? (fd) => begin(openConn(rt, fd, tcp)) : (fd) => proxied.open(fd),
+      proxied === undefined ? (fd) => begin(opener?.open(rt, fd) ?? openConn(rt, fd, tcp)) : (fd) => proxied.open(fd),
       () => this.#listenerClosed(),
     );
     if (signal?.aborted) void this.shutdown();
@@ -138,6 +139,7 @@ export class ConnServer<C extends Conn = Conn, A extends Addr = Addr> implements
   /** Whether a handler may fail so without anybody having to hear of it: the peer is gone, or we said stop. @internal */
   expects(error: unknown): boolean {
     if (error instanceof ConnectionReset || error instanceof BrokenPipe) return true;
+    if ((error as { code?: unknown } | undefined)?.code === PEER_FAILED) return true;
     if (this.#cut && (error instanceof Interrupted || error instanceof BadResource)) return true;
     return this.#closed && error === this.#controller.signal.reason;
   }

@@ -87,7 +87,7 @@ export function checkAuthorities(ca: string | Buffer): void {
 }
 
 /** OpenSSL's errors name the function that failed; which of the two files it was is found by trying each alone. */
-function explained(error: NodeJS.ErrnoException, identity: TlsIdentity): string {
+export function explained(error: NodeJS.ErrnoException, identity: TlsIdentity): string {
   const { passphrase } = identity;
   if (identity.pfx !== undefined) return explainedStore(error, passphrase);
   const cert = pem(identity.cert);

@@ -9,6 +9,7 @@
  */
 import { openSsl, PEER_CLOSED, type Pointer, WANTS_READING } from "../../ffi/openssl.ts";
 import { opensslCertificates } from "../../ffi/openssl-certificates.ts";
+import { openSslClient } from "../../ffi/openssl-client.ts";
 import { type Handle, type Poller, SENDING, SENT, type Sink, type Transport } from "../../ffi/poller.ts";
 import { freed } from "../net/lent.ts";
 import type { TlsContext } from "./context.ts";
@@ -31,6 +32,7 @@ export interface TlsOwner {
  *   BLOCKED     the poller keeps bytes of it, and `sent` will follow
  *   BROKEN      it failed, or has ended: nothing can be sent
  *   MIDWAY      it may have the beginning of a record, so that what comes next may not be one from its start
+ *   CLIENT      the peer is a server
  */
 const FRESH = 1;
 const HANDSHAKING = 2;
@@ -38,19 +40,27 @@ const READING = 4;
 const BLOCKED = 8;
 const BROKEN = 16;
 const MIDWAY = 32;
+const CLIENT = 64;
 
 /** A record carries 16 KiB at the most (RFC 8446, 5.1); as many of them as the kernel's receive buffer is read in. */
 const PLAIN_BYTES = 64 * 1024;
 const RECORD_BYTES = 16 * 1024;
 /** What becomes of as much fits into the poller's outgoing memory: 22 bytes of each record are TLS's, 29 in TLS 1.2. */
 const OUT_BYTES = PLAIN_BYTES - 1024;
-/** The content type of a handshake record (RFC 8446, 5.1), and the bytes before its content. */
+/** The content types that a conversation may begin with (RFC 8446, 5.1), and the bytes before a record's content. */
 const HANDSHAKE = 22;
+const ALERT = 21;
 const RECORD_HEADER = 5;
 
+const NO_TLS = "the server does not speak TLS there";
+/** Of what it speaks instead. */
+const MAX_QUOTED = 40;
+
 export class TlsLayer implements Transport, Sink {
-  /** What new connections are made of. */
-  context: TlsContext;
+  /** What new connections are made of, where `adopt` is not told otherwise. */
+  context: TlsContext | undefined;
+  /** Why a connection broke, in OpenSSL's words: while its sink is told that it has `failed`. */
+  reason = "";
   readonly constants;
   readonly system;
   readonly outgoing: Uint8Array<ArrayBuffer>;
@@ -72,7 +82,7 @@ export class TlsLayer implements Transport, Sink {
   /** What came for whoever does not read now, still encrypted. */
   readonly #held = new Map<Handle, Uint8Array>();
 
-  constructor(poller: Poller, context: TlsContext, owner: TlsOwner) {
+  constructor(poller: Poller, context: TlsContext | undefined, owner: TlsOwner) {
     const { system } = poller;
     this.#poller = poller;
     this.context = context;
@@ -91,43 +101,85 @@ export class TlsLayer implements Transport, Sink {
   }
 
   /** An open handle speaks TLS from here on, as a server; `sink` is told what it says. False for lack of memory. */
-  adopt(handle: Handle, sink: Sink): boolean {
+  adopt(handle: Handle, sink: Sink, context: TlsContext | undefined = this.context): boolean {
+    const ssl = context === undefined ? 0 : this.#openssl.newSsl(context.pointer);
+    if (ssl === 0) return false;
+    this.#openssl.accept(ssl);
+    this.#take(handle, sink, ssl, FRESH | HANDSHAKING);
+    return true;
+  }
+
+  /** As a client, with an SSL of its own, which is the layer's from here on. It speaks first: see `shake`. */
+  adoptClient(handle: Handle, sink: Sink, ssl: Pointer): void {
+    openSslClient().connect(ssl);
+    this.#take(handle, sink, ssl, FRESH | HANDSHAKING | CLIENT);
+  }
+
+  #take(handle: Handle, sink: Sink, ssl: Pointer, state: number): void {
     const openssl = this.#openssl;
     if (handle >= this.#ssl.length) this.#grow(handle);
     // An internal error has closed the handle without us.
     if (this.#ssl[handle] !== 0) this.release(handle, false);
-    const ssl = openssl.newSsl(this.context.pointer);
-    if (ssl === 0) return false;
     openssl.shareBio(this.#incoming);
     openssl.shareBio(this.#outgoingBio);
     openssl.setBios(ssl, this.#incoming, this.#outgoingBio);
-    openssl.accept(ssl);
     this.#ssl[handle] = ssl;
     this.#lives[handle]++;
-    this.#state[handle] = FRESH | HANDSHAKING;
+    this.#state[handle] = state;
     this.#sinks[handle] = sink;
     this.#poller.setSink(handle, this);
-    return true;
+  }
+
+  /** The handshake goes on although nobody reads. Returns SENT, SENDING or a negated errno. */
+  shake(handle: Handle): number {
+    if (this.#ssl[handle] === 0 || (this.#state[handle] & HANDSHAKING) === 0) return SENT;
+    let result: number = SENT;
+    if (this.#state[handle] & CLIENT) {
+      openSslClient().handshake(this.#ssl[handle]);
+      result = this.#flush(handle);
+    }
+    this.#poller.receive(handle);
+    return result;
   }
 
   /**
    * Lets go of a handle, which its owner closes. `notify`: its peer is told that this is the end (close_notify), so that
-   * it knows that nothing was cut off.
+   * it knows that nothing was cut off. Whether bytes of it still wait to be sent.
    */
-  release(handle: Handle, notify: boolean): void {
+  release(handle: Handle, notify: boolean): boolean {
     const ssl = this.#ssl[handle] ?? 0;
-    if (ssl === 0) return;
+    if (ssl === 0) return false;
     if (notify) this.#notify(handle, ssl);
+    const blocked = (this.#state[handle] & BLOCKED) !== 0;
     this.#ssl[handle] = 0;
     this.#state[handle] = 0;
     this.#sinks[handle] = undefined;
     this.#held.delete(handle);
     this.#openssl.freeSsl(ssl);
+    return blocked;
   }
 
-  /** Its handshake is not done yet. */
+  /** The SSL of a connection, whatever its state; 0 without. */
+  anySslOf(handle: Handle): Pointer {
+    return this.#ssl[handle] ?? 0;
+  }
+  /** Its session is an earlier one's, gone on with. */
+  resumed(handle: Handle): boolean {
+    return this.#openssl.resumed(this.#ssl[handle]);
+  }
+  /** Its handshake is not done. */
   shaking(handle: Handle): boolean {
     return ((this.#state[handle] ?? 0) & HANDSHAKING) !== 0;
+  }
+  /** Bytes of it wait with the poller: `sent` will follow. */
+  blockedNow(handle: Handle): boolean {
+    return (this.#state[handle] & BLOCKED) !== 0;
+  }
+  /** The peer has said that it ends (close_notify), so that nothing was cut off (RFC 8446, 6.1). */
+  endedCleanly(handle: Handle): boolean {
+    const ssl = this.#ssl[handle] ?? 0;
+    if (ssl === 0 || this.#state[handle] & (HANDSHAKING | BROKEN)) return false;
+    return (this.#openssl.shutdownState(ssl) & PEER_CLOSED) !== 0;
   }
 
   /** The SSL of a connection whose handshake is done, 0 without. */
@@ -161,7 +213,8 @@ export class TlsLayer implements Transport, Sink {
     if (this.#ssl[handle] === 0 || state & BROKEN) return;
     if (state & FRESH) {
       this.#state[handle] &= ~FRESH;
-      if (bytes[start] !== HANDSHAKE) return this.#noTls(handle, bytes, start, end);
+      const tls = bytes[start] === HANDSHAKE || (bytes[start] === ALERT && (state & CLIENT) !== 0);
+      if (!tls) return this.#noTls(handle, bytes, start, end);
     }
     if (this.#held.size > 0 && this.#held.has(handle)) return this.#hold(handle, bytes.subarray(start, end));
     // What was under way when it paused.
@@ -202,6 +255,7 @@ export class TlsLayer implements Transport, Sink {
       // Asked at once: whoever learns that the handshake is done may write, and then the answer is another. SSL_want would
       // not do: it says what was last waited for, also of a connection that has failed meanwhile.
       const waits = more <= 0 && openssl.error(ssl, more) === WANTS_READING;
+      const reason = more <= 0 && !waits ? openssl.takeError() : "";
       // Its part of a handshake, the answer to a new key or to a wish to renegotiate: one record of data brings none.
       const spoke = !one || n <= 0;
       if (spoke && !this.#speak(handle, ssl, life, shaking)) {
@@ -216,7 +270,7 @@ export class TlsLayer implements Transport, Sink {
         }
         if (one) return;
       }
-      if (more <= 0) return this.#stopped(handle, ssl, waits, n > 0);
+      if (more <= 0) return this.#stopped(handle, ssl, waits, reason, n > 0);
       // OpenSSL takes no byte beyond the record that it reads.
       this.#state[handle] &= ~MIDWAY;
       const left = openssl.bioPending(incoming);
@@ -225,18 +279,38 @@ export class TlsLayer implements Transport, Sink {
     }
   }
 
-  /** There is nothing more to be read: for now (`waits`), or for good. `told`: the sink has just got what was before. */
-  #stopped(handle: Handle, ssl: Pointer, waits: boolean, told: boolean): void {
+  /**
+   * There is nothing more to be read: for now (`waits`), or for good, with OpenSSL's `reason` if that was an error. `told`:
+   * the sink has just got what came before.
+   */
+  #stopped(handle: Handle, ssl: Pointer, waits: boolean, reason: string, told: boolean): void {
     const openssl = this.#openssl;
     if (waits && openssl.bioPending(this.#incoming) === 0) {
       this.#state[handle] |= MIDWAY;
       return;
     }
     openssl.bioReset(this.#incoming);
+    // OpenSSL takes a fatal alert for an end as well, but with an error.
+    if (reason !== "" || (openssl.shutdownState(ssl) & PEER_CLOSED) === 0) return this.#broken(handle, ssl, reason);
     // Who has paused learns of the end when he reads on: OpenSSL says it again.
-    const later = told && (this.#state[handle] & READING) === 0 && openssl.shutdownState(ssl) & PEER_CLOSED;
-    if (later) this.#hold(handle, new Uint8Array(0));
-    else this.#over(handle, ssl);
+    if (told && (this.#state[handle] & READING) === 0) return this.#hold(handle, new Uint8Array(0));
+    this.#state[handle] &= ~READING;
+    this.#sinks[handle]?.ended(handle);
+  }
+
+  #broken(handle: Handle, ssl: Pointer, reason: string): void {
+    const state = this.#state[handle];
+    // What was wrong with a client's certificate. Whoever is the client has his own words for a server's.
+    if (reason === "certificate verify failed" && (state & CLIENT) === 0) {
+      reason += `: ${opensslCertificates().refusal(ssl)}`;
+    }
+    // The alert that says what was wrong.
+    this.#flush(handle);
+    this.#state[handle] |= BROKEN;
+    if (state & HANDSHAKING) return this.#owner.handshakeFailed(handle, reason);
+    this.reason = reason;
+    this.#sinks[handle]?.failed(handle, this.constants.errno.EPROTO);
+    this.reason = "";
   }
 
   /** What OpenSSL says by itself goes out. False when the connection is no longer ours. */
@@ -255,24 +329,16 @@ export class TlsLayer implements Transport, Sink {
     return false;
   }
 
-  /** It failed, or the peer has said that it ends. */
-  #over(handle: Handle, ssl: Pointer): void {
-    const openssl = this.#openssl;
-    if (openssl.shutdownState(ssl) & PEER_CLOSED) {
-      this.#state[handle] &= ~READING;
-      this.#sinks[handle]?.ended(handle);
-      return;
-    }
-    let reason = openssl.takeError();
-    if (reason === "certificate verify failed") reason += `: ${opensslCertificates().refusal(ssl)}`;
-    // The alert that says what was wrong.
-    this.#flush(handle);
-    this.#state[handle] |= BROKEN;
-    if (this.#state[handle] & HANDSHAKING) this.#owner.handshakeFailed(handle, reason);
-    else this.#sinks[handle]?.failed(handle, this.constants.errno.EPROTO);
-  }
-
   #noTls(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#state[handle] & CLIENT) {
+      this.#state[handle] |= BROKEN;
+      const said = Buffer.from(bytes.subarray(start, Math.min(end, start + MAX_QUOTED))).toString("latin1");
+      const line = /^[\x20-\x7e]+/.exec(said)?.[0];
+      return this.#owner.handshakeFailed(
+        handle,
+        line === undefined ? NO_TLS : `${NO_TLS} (it says ${JSON.stringify(line)})`,
+      );
+    }
     const upper = (at: number): boolean => at < end && bytes[at] >= 0x41 && bytes[at] <= 0x5a;
     if (upper(start) && upper(start + 1) && upper(start + 2)) {
       this.release(handle, false);

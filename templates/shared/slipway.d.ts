@@ -16,6 +16,11 @@ declare module "slipway" {
   export const listen: typeof Deno.listen;
   /** Connects to a server. */
   export const connect: typeof Deno.connect;
+  /** The same over TLS: docs/3-net.md. */
+  export type TlsConn = Deno.TlsConn;
+  export const connectTls: typeof Deno.connectTls;
+  export const startTls: typeof Deno.startTls;
+  export const listenTls: typeof Deno.listenTls;
   /** Serves HTTP. */
   export function serve(options: Deno.ServeTcpOptions, handler: ServeHandler<NetAddr>): Deno.HttpServer<NetAddr>;
   export function serve(options: Deno.ServeUnixOptions, handler: ServeHandler<UnixAddr>): Deno.HttpServer<UnixAddr>;
@@ -153,6 +158,49 @@ declare namespace Deno {
   function listen(options: { path: string; transport: "unix" }): Listener;
   function connect(options: { port: number; hostname?: string; transport?: "tcp" }): Promise<Conn>;
   function connect(options: { path: string; transport: "unix" }): Promise<Conn>;
+
+  interface TlsHandshakeInfo {
+    /** What ALPN has chosen. */
+    readonly alpnProtocol: string | null;
+    readonly version: string;
+    readonly cipher: string;
+    readonly serverName: string | undefined;
+    readonly resumed: boolean;
+  }
+
+  /** A connection that speaks TLS. The first read or write waits for the handshake, and fails with what is wrong. */
+  interface TlsConn extends Conn<NetAddr> {
+    handshake(): Promise<TlsHandshakeInfo>;
+  }
+
+  interface StartTlsOptions {
+    /** What the server's certificate must be for. */
+    hostname?: string;
+    /** Roots in PEM that are trusted beside the usual ones. */
+    caCerts?: string[];
+    alpnProtocols?: string[];
+    unsafelyDisableHostnameVerification?: boolean;
+  }
+
+  interface ConnectTlsOptions extends StartTlsOptions {
+    port: number;
+    /** In PEM: who the client is, for servers that ask. */
+    cert?: string;
+    key?: string;
+    signal?: AbortSignal;
+    deadline?: Date | number;
+  }
+
+  function connectTls(options: ConnectTlsOptions): Promise<TlsConn>;
+  /** Goes on with TLS, as its client, on a connection that has spoken plainly so far. */
+  function startTls(conn: Conn, options?: StartTlsOptions): Promise<TlsConn>;
+  function listenTls(options: {
+    port: number;
+    hostname?: string;
+    cert: string;
+    key: string;
+    alpnProtocols?: string[];
+  }): Listener<TlsConn, NetAddr>;
 
   interface ServeHandlerInfo<A extends Addr = Addr> {
     remoteAddr: A;

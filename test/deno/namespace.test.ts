@@ -82,7 +82,7 @@ if (denoProgram === undefined) {
 }
 
 const unsupported = suite("what is not supported");
-const sentence = /^Deno\.(dlopen|connectTls|UnsafeCallback|jupyter) is not supported by Slipway: .+/;
+const sentence = /^Deno\.(dlopen|serveHttp|UnsafeCallback|jupyter) is not supported by Slipway: .+/;
 const refused = (call: () => unknown) => {
   try {
     call();
@@ -94,7 +94,7 @@ const refused = (call: () => unknown) => {
   assert.unreachable("it did not throw");
 };
 unsupported("says so when called", () => {
-  for (const name of ["dlopen", "connectTls"]) refused(deno()[name] as () => unknown);
+  for (const name of ["dlopen", "serveHttp"]) refused(deno()[name] as () => unknown);
 });
 unsupported("says so when constructed", () => {
   refused(() => new (deno().UnsafeCallback as new () => unknown)());

@@ -18,7 +18,11 @@ export const otherKeyFile: string = join(folder, "other-key.pem");
 
 export const overTls: boolean = process.env["SLIPWAY_TEST_TLS"] === "1";
 // For `fetch`, which can be told in no other way.
-if (overTls) process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
+if (overTls) {
+  process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
+  // That it is not safe would be a line where tests count lines.
+  process.removeAllListeners("warning");
+}
 
 /** What a server of the tests speaks TLS with, if it does. */
 export function tlsContext(): TlsContext | undefined {

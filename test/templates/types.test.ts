@@ -10,7 +10,7 @@ const folder = temporaryFolder();
 const tsc = join(repository, "node_modules/.bin/tsc");
 
 const program = `
-import { connect, type Conn, go, type Listener, listen, serve, serveConn, type ServeHandlerInfo, type Server } from "slipway";
+import { connect, connectTls, type Conn, go, type Listener, listen, listenTls, serve, serveConn, type ServeHandlerInfo, type Server } from "slipway";
 
 const listener: Listener = listen({ port: 0, hostname: "127.0.0.1" });
 const echo = serveConn(listener, async (conn: Conn, signal: AbortSignal) => {
@@ -30,6 +30,12 @@ async function ask(text: string): Promise<string> {
   await conn.write(new TextEncoder().encode(text));
   await conn.closeWrite();
   return await new Response(conn.readable).text();
+}
+export async function secretly(cert: string, key: string): Promise<string | null> {
+  using secure = listenTls({ port: 0, hostname: "127.0.0.1", cert, key, alpnProtocols: ["x"] });
+  const { port } = secure.addr;
+  using conn = await connectTls({ port, hostname: "localhost", caCerts: [cert], alpnProtocols: ["x"], cert, key });
+  return (await conn.handshake()).alpnProtocol;
 }
 const inner = serve(
   {

@@ -26,6 +26,15 @@ export function clientFamilies(): Family[] {
       "Requests that were sent again, since their connection had ended before any answer.",
       () => counters.retried,
     ),
+    counter(
+      "slipway_fetch_tls_handshakes",
+      "TLS handshakes of fetch. Resumed: an earlier session was gone on with. Failed: also for the certificate's sake.",
+      () => [
+        { labels: { result: "full" }, value: counters.handshakes - counters.resumed },
+        { labels: { result: "resumed" }, value: counters.resumed },
+        { labels: { result: "failed" }, value: counters.handshakesFailed },
+      ],
+    ),
     counter("slipway_fetch_timeouts", "How often a timeout of fetch ended a request, or an idle connection.", () =>
       TIMEOUTS.map((timeout, i) => ({ labels: { timeout }, value: counters.timeouts[i] })),
     ),

@@ -17,7 +17,7 @@ import {
 
 /** Well-known functions that return a promise. */
 const asynchronous =
-  /^(?:fetch|Deno\.(?:readTextFile|readFile|writeTextFile|writeFile|readDir|remove|rename|mkdir|makeTempDir|makeTempFile|copyFile|chmod|chown|open|create|truncate|stat|lstat|link|symlink|readLink|realPath|utime|connect|connectTls|resolveDns|startTls)|Bun\.(?:write|sleep)|crypto\.subtle\.\w+|caches\.\w+|node:(?:fs|dns|timers|readline)\/promises#\w+|node:stream\/promises#\w+|node:events#once|Promise\.(?:all|allSettled|any|race|reject)|slipway(?:\/net)?#connect)$/;
+  /^(?:fetch|Deno\.(?:readTextFile|readFile|writeTextFile|writeFile|readDir|remove|rename|mkdir|makeTempDir|makeTempFile|copyFile|chmod|chown|open|create|truncate|stat|lstat|link|symlink|readLink|realPath|utime|connect|connectTls|resolveDns|startTls)|Bun\.(?:write|sleep)|crypto\.subtle\.\w+|caches\.\w+|node:(?:fs|dns|timers|readline)\/promises#\w+|node:stream\/promises#\w+|node:events#once|Promise\.(?:all|allSettled|any|race|reject)|slipway(?:\/net)?#(?:connect|connectTls|startTls))$/;
 
 /** Methods that return a promise whatever they are called on. */
 const asyncMethods = /^(?:then|catch|finally)$/;
