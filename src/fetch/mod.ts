@@ -10,6 +10,7 @@ export { fetch, fetchByHost, install, type Network } from "./install.ts";
 export { type IncomingRequest, incomingOf, type NetworkCall, Request, requestFrom } from "./request.ts";
 export {
   addField,
+  encodedResponse,
   type IncomingResponse,
   isLightResponse,
   markBodyUsed,

@@ -52,6 +52,8 @@ declare module "slipway" {
     logFormat?: "auto" | "json" | "text";
     /** One line for each request. */
     accessLog?: boolean;
+    /** Compresses answers with zstd, Brotli or gzip for clients that accept them. @default {false} */
+    compress?: boolean;
     /** "self-signed": TLS with a certificate for localhost, which is made; "off": none whatever else is said. */
     tls?: "auto" | "self-signed" | "off";
     /** Files in PEM format: with a certificate, and its private key, connections speak TLS. Several go by names. */

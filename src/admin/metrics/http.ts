@@ -4,6 +4,7 @@
  */
 import { CLASSES, type HttpCounters, LIMITS, METHODS } from "../../http/counters.ts";
 import type { ServerState } from "../../http/servers.ts";
+import { compressionFamilies } from "./compression.ts";
 import { counter, type Family, gauge, histogram, type Sample } from "./family.ts";
 
 export function httpFamilies(counters: HttpCounters, servers: () => Iterable<ServerState>): Family[] {
@@ -61,6 +62,7 @@ export function httpFamilies(counters: HttpCounters, servers: () => Iterable<Ser
     ),
     counter("slipway_received_bytes", "Bytes received on HTTP connections.", () => counters.bytesIn),
     counter("slipway_sent_bytes", "Bytes sent on HTTP connections.", () => counters.bytesOut),
+    ...compressionFamilies(),
   ];
 }
 
