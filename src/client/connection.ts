@@ -45,6 +45,20 @@ export interface Caller {
   /** The response's last byte has come, or never will. */
   over(connection: ClientConnection): void;
   timedOut(which: "header" | "body"): void;
+  /** The server changes to the protocol that was asked for; without this method none was. */
+  switched?(connection: ClientConnection, parser: ResponseParser, bytes: Uint8Array, start: number): Switched;
+}
+
+/** Who has a connection that has left HTTP (RFC 9110, 7.8). */
+export interface Switched {
+  /** Lent, as the poller's bytes are. */
+  received(bytes: Uint8Array, start: number, end: number): void;
+  /** What waited has gone to the kernel. */
+  sent(): void;
+  /** The server's FIN. */
+  ended(): void;
+  /** It broke, and is closed. */
+  failed(error: Error): void;
 }
 
 export type Received = null | Uint8Array<ArrayBuffer> | IncomingBody;
@@ -91,6 +105,7 @@ export class ClientConnection implements BodyOwner {
   /** Nobody wants the body; it is read to its end all the same. */
   #dropping = false;
   #upload: Upload | undefined;
+  #switched: Switched | undefined;
   #gone = false;
 
   constructor(pool: ConnectionPool, handle: Handle) {
@@ -176,7 +191,7 @@ export class ClientConnection implements BodyOwner {
   received(bytes: Uint8Array, start: number, end: number): void {
     if (this.#body !== undefined) return this.#feed(bytes, start, end);
     // RFC 9112, 9.2: what nobody has asked for answers nobody.
-    if (!this.#waiting) return this.close();
+    if (!this.#waiting) return this.#switched === undefined ? this.close() : this.#switched.received(bytes, start, end);
     this.#touched = true;
     let input = this.#input;
     if (input !== undefined) {
@@ -194,7 +209,7 @@ export class ClientConnection implements BodyOwner {
       }
       if (result !== COMPLETE) return this.#malformed(parser.reason);
       if (parser.status >= 200) break;
-      if (parser.status === 101) return this.#malformed("it changes to a protocol that nobody asked for");
+      if (parser.status === 101) return this.#switch(bytes, start, end);
       if (++this.#interim > MAX_INTERIM) return this.#malformed(`it has more than ${MAX_INTERIM} interim responses`);
       start = parser.end;
       if (start === end) {
@@ -204,6 +219,31 @@ export class ClientConnection implements BodyOwner {
     }
     this.#input = undefined;
     this.#respond(bytes, start, end);
+  }
+
+  /** HTTP ends here. */
+  #switch(bytes: Uint8Array, start: number, end: number): void {
+    const call = this.#call;
+    if (call?.switched === undefined) return this.#malformed("it changes to a protocol that nobody asked for");
+    const at = parser.end;
+    this.#waiting = false;
+    this.#input = undefined;
+    this.#runtime.setDeadline(this.handle, 0);
+    const switched = call.switched(this, parser, bytes, start);
+    if (this.#gone) return switched.failed(closedEarly(call.url));
+    this.#switched = switched;
+    if (at < end) switched.received(bytes, at, end);
+  }
+
+  /** Sends what another protocol says: the poller's SENT, SENDING or a negated errno. */
+  sendSwitched(bytes: Uint8Array, start: number, end: number): number {
+    return this.#gone ? SENT : this.#runtime.poller.send(this.handle, bytes, start, end);
+  }
+  pauseSwitched(): void {
+    if (!this.#gone) this.#runtime.poller.pause(this.handle);
+  }
+  resumeSwitched(): void {
+    if (!this.#gone) this.#runtime.poller.receive(this.handle);
   }
 
   #respond(bytes: Uint8Array, start: number, end: number): void {
@@ -253,6 +293,7 @@ export class ClientConnection implements BodyOwner {
   }
 
   ended(): void {
+    if (this.#switched !== undefined) return this.#switched.ended();
     const call = this.#call;
     if (call === undefined) return this.close();
     if (this.#body?.unframed) {
@@ -263,11 +304,17 @@ export class ClientConnection implements BodyOwner {
   }
 
   failed(errno: number): void {
+    const switched = this.#switched;
+    if (switched !== undefined) {
+      this.close();
+      return switched.failed(errnoError(this.#runtime.poller.constants, errno, "the connection broke"));
+    }
     this.#lose(errnoError(this.#runtime.poller.constants, errno, "the connection broke"));
   }
 
   sent(): void {
     this.#upload?.sent();
+    this.#switched?.sent();
   }
 
   expired(): void {
@@ -335,6 +382,7 @@ export class ClientConnection implements BodyOwner {
     this.#call = undefined;
     this.#body = undefined;
     this.#input = undefined;
+    this.#switched = undefined;
     this.#upload?.stop();
     this.#upload = undefined;
     sinkOf(this.#runtime).remove(this);

@@ -61,6 +61,8 @@ const ERROR = 4;
 export let switchingProtocols: (fields: string[]) => Response;
 /** The same status under other fields, and with another body or the same: bytes are its own from here on. */
 export let encodedResponse: (response: globalThis.Response, fields: string[], body: LightBody) => Response;
+/** What a proxy passes on: any status, and fields of which nothing concerns a connection. */
+export let passedOn: (status: number, statusText: string, fields: string[], body: LightBody | NetworkBody) => Response;
 /** The Response of a response from the network. Its headers are immutable; bytes are its own from here on. */
 export let responseFrom: (incoming: IncomingResponse, body: null | Uint8Array | NetworkBody) => Response;
 /** True for a Response of ours, false for a native one and everything else. */
@@ -181,6 +183,15 @@ export class Response implements globalThis.Response {
       response.#status = (from as Response).#status;
       response.#statusText = (from as Response).#statusText;
       response.#type = (from as Response).#type;
+      response.#fields = fields;
+      response.#source = body;
+      if (body instanceof ReadableStream) response.#stream = body;
+      return response;
+    };
+    passedOn = (status, statusText, fields, body) => {
+      const response = new Response();
+      response.#status = status;
+      response.#statusText = statusText;
       response.#fields = fields;
       response.#source = body;
       if (body instanceof ReadableStream) response.#stream = body;
