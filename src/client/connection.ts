@@ -40,8 +40,10 @@ export interface Caller {
     start: number,
     body: Received,
   ): void;
-  /** No response comes. `untouched`: not a byte of one has, on a connection that others had used before. */
-  lost(error: unknown, untouched: boolean): void;
+  /**
+   * No response comes. `untouched`: not a byte of one has, on a connection that others had used before; `begun`: some has.
+   */
+  lost(error: unknown, untouched: boolean, begun: boolean): void;
   /** The response's last byte has come, or never will. */
   over(connection: ClientConnection): void;
   timedOut(which: "header" | "body"): void;
@@ -412,7 +414,7 @@ export class ClientConnection implements BodyOwner {
     this.close();
     upload?.cancel(error);
     body?.fail(error);
-    if (waiting) call?.lost(error, untouched);
+    if (waiting) call?.lost(error, untouched, this.#touched);
   }
 
   #completed(): void {

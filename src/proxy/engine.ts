@@ -23,7 +23,16 @@ import { watchHealth } from "./health.ts";
 import type { ProxySettings } from "./options.ts";
 import { Tunnel } from "./tunnel.ts";
 import { Balance, Upstream } from "./upstream.ts";
-import { type Answer, type Outgoing, UpstreamCall, UpstreamFailure } from "./upstream-call.ts";
+import {
+  type Answer,
+  BEGUN,
+  type Outgoing,
+  SENT,
+  STALE,
+  UNSENT,
+  UpstreamCall,
+  UpstreamFailure,
+} from "./upstream-call.ts";
 
 /** RFC 9110, 9.2.2: asking twice is asking once. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
@@ -144,12 +153,11 @@ export class ProxyEngine {
     for (;;) {
       const upstream: Upstream | undefined =
         tried.length < this.#settings.tries ? this.#balance.choose(tried) : undefined;
-      if (upstream === undefined)
-        return failure ?? new UpstreamFailure("refused", new Error("there is none"), true, false);
+      if (upstream === undefined) return failure ?? new UpstreamFailure("refused", new Error("there is none"), UNSENT);
       if (failure !== undefined) proxyCounters.retried++;
       tried.push(upstream);
       let result = await new UpstreamCall(upstream, outgoing).start(false);
-      if (result instanceof UpstreamFailure && result.stale && repeatable) {
+      if (result instanceof UpstreamFailure && result.progress === STALE && repeatable) {
         proxyCounters.retried++;
         result = await new UpstreamCall(upstream, outgoing).start(true);
       }
@@ -162,7 +170,7 @@ export class ProxyEngine {
       // The client left, or did not send what it had begun: that says nothing of the upstream.
       const aborted = result.failing === "aborted" || came.exchange?.body?.failure !== undefined;
       proxyCounters.ended(aborted ? "aborted" : result.failing);
-      if (aborted) return new UpstreamFailure("aborted", result.error, false, false);
+      if (aborted) return new UpstreamFailure("aborted", result.error, SENT);
       const { name } = upstream.address;
       const why = message(result.error);
       upstream.failed(why);
@@ -170,7 +178,9 @@ export class ProxyEngine {
         logEvent("warn", `proxy: ${shown(came)} to ${name}: ${why}`);
       failure = result;
       // A head that takes too long would take as long at the next.
-      if (!(result.unsent || (repeatable && result.failing === "failed"))) return result;
+      const again =
+        result.progress === UNSENT || (repeatable && result.failing === "failed" && result.progress !== BEGUN);
+      if (!again) return result;
     }
   }
 
@@ -203,7 +213,7 @@ function tooLarge({ body, headSize }: Answer): UpstreamFailure {
       .openBody()
       .cancel()
       .catch(() => {});
-  return new UpstreamFailure("failed", new Error(`its answer's head of ${headSize} bytes is too large`), false, false);
+  return new UpstreamFailure("failed", new Error(`its answer's head of ${headSize} bytes is too large`), BEGUN);
 }
 
 function whatCame(request: Request): Came {

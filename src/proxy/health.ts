@@ -1,5 +1,4 @@
 /** Asks upstreams whether they are well, in turn, for those that were given a path for it. */
-import { CHUNKED } from "../http/response-head.ts";
 import { logEvent } from "../runtime/log.ts";
 import type { ProxySettings } from "./options.ts";
 import type { Upstream } from "./upstream.ts";
@@ -11,6 +10,7 @@ export function watchHealth(upstreams: readonly Upstream[], settings: ProxySetti
   if (healthPath === undefined) return;
   for (const upstream of upstreams) {
     const look = async (): Promise<void> => {
+      if (signal.aborted) return;
       try {
         await check(upstream, healthPath, settings);
       } catch (error) {
@@ -26,7 +26,7 @@ async function check(upstream: Upstream, path: string, { name, healthTimeout }: 
   const outgoing: Outgoing = {
     method: "GET",
     head: ({ address }) => `GET ${path} HTTP/1.1\r\nhost: ${address.target.host}\r\nuser-agent: ${name}\r\n`,
-    framing: CHUNKED,
+    framing: 0,
     framingLine: "",
     takeBody: () => null,
     signal: AbortSignal.timeout(Math.min(healthTimeout, 2 ** 31 - 1)),

@@ -36,20 +36,26 @@ export interface Answer {
   readonly tunnel: Tunnel | undefined;
 }
 
+/** How far a request got: not a byte has left, so whatever it was, it can be asked of another. */
+export const UNSENT = 0;
+/** It left on a connection that had just ended, and nobody has answered: one that is new may do. */
+export const STALE = 1;
+/** The upstream may have had it. */
+export const SENT = 2;
+/** A part of an answer has come. */
+export const BEGUN = 3;
+export type Progress = typeof UNSENT | typeof STALE | typeof SENT | typeof BEGUN;
+
 /** Why there is none. */
 export class UpstreamFailure {
   readonly failing: Failing;
   readonly error: unknown;
-  /** Not a byte has left: whatever it was, it can be asked of another. */
-  readonly unsent: boolean;
-  /** It left on a connection that had just ended, and nobody has answered: one that is new may do. */
-  readonly stale: boolean;
+  readonly progress: Progress;
 
-  constructor(failing: Failing, error: unknown, unsent: boolean, stale: boolean) {
+  constructor(failing: Failing, error: unknown, progress: Progress) {
     this.failing = failing;
     this.error = error;
-    this.unsent = unsent;
-    this.stale = stale;
+    this.progress = progress;
   }
 }
 
@@ -90,7 +96,7 @@ export class UpstreamCall implements Caller, Seeker {
     const { signal } = this;
     this.#upstream.begin();
     if (signal?.aborted) {
-      this.#fail("aborted", signal.reason, true, false);
+      this.#fail("aborted", signal.reason, UNSENT);
       return this.#result.promise;
     }
     signal?.addEventListener("abort", this.#aborted);
@@ -107,7 +113,7 @@ export class UpstreamCall implements Caller, Seeker {
   }
 
   refused(error: unknown): void {
-    this.#fail(error instanceof TimedOut ? "timeout" : "refused", error, true, false);
+    this.#fail(error instanceof TimedOut ? "timeout" : "refused", error, UNSENT);
   }
 
   answered(
@@ -146,9 +152,9 @@ export class UpstreamCall implements Caller, Seeker {
     return tunnel.upstreamSide;
   }
 
-  lost(error: unknown, untouched: boolean): void {
+  lost(error: unknown, untouched: boolean, begun: boolean): void {
     const failing = this.signal?.aborted ? "aborted" : this.#timedOut ? "timeout" : "failed";
-    this.#fail(failing, error, false, untouched);
+    this.#fail(failing, error, begun ? BEGUN : untouched ? STALE : SENT);
   }
 
   timedOut(): void {
@@ -164,11 +170,11 @@ export class UpstreamCall implements Caller, Seeker {
     const reason: unknown = this.signal?.reason;
     if (this.#connection !== undefined) return this.#connection.abort(reason);
     this.#host?.leave(this);
-    this.#fail("aborted", reason, true, false);
+    this.#fail("aborted", reason, UNSENT);
   };
 
-  #fail(failing: Failing, error: unknown, unsent: boolean, stale: boolean): void {
-    this.#settle(new UpstreamFailure(failing, error, unsent, stale));
+  #fail(failing: Failing, error: unknown, progress: Progress): void {
+    this.#settle(new UpstreamFailure(failing, error, progress));
     this.#end();
   }
 

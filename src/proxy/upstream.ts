@@ -19,6 +19,7 @@ export class Upstream {
   #outUntil = 0;
   /** One request finds out how it is. */
   #tried = false;
+  #closed = false;
 
   constructor(address: UpstreamAddress, settings: ProxySettings) {
     this.address = address;
@@ -53,7 +54,7 @@ export class Upstream {
 
   well(): void {
     this.#fails = 0;
-    if (this.in) return;
+    if (this.in || this.#closed) return;
     this.#outUntil = 0;
     proxyCounters.out--;
     logEvent("info", `proxy: ${this.address.name} is back`);
@@ -66,6 +67,7 @@ export class Upstream {
   }
 
   putOut(why: string): void {
+    if (this.#closed) return;
     const { failTimeout } = this.#settings;
     if (this.in) {
       proxyCounters.out++;
@@ -75,6 +77,8 @@ export class Upstream {
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.pool.close();
     proxyCounters.upstreams--;
     if (!this.in) proxyCounters.out--;
