@@ -106,6 +106,7 @@ export class ProxyEngine {
     const { name, host, hostOfUpstream, xForwarded, tunnelTimeout } = this.#settings;
     const believed = exchange?.believed === true;
     const kept = requestFields(fields, believed);
+    if (info.requestId !== undefined) identify(kept, info.requestId);
     const client = exchange?.remoteAddress ?? info.remoteAddr;
     const peer = believed ? (exchange?.peerAddress ?? client) : client;
     addForwarded(kept, { peer, client, scheme, authority, believed }, fields, xForwarded);
@@ -256,6 +257,12 @@ function lastHop(method: string, fields: string[]): Response | undefined {
 function wantsWebSocket(method: string, fields: readonly string[]): boolean {
   if (method !== "GET" || fieldValue(fields, "upgrade")?.trim().toLowerCase() !== "websocket") return false;
   return /(?:^|,)[\t ]*upgrade[\t ]*(?:,|$)/i.test(fieldValue(fields, "connection") ?? "");
+}
+
+/** What the access log calls it, both here and there. */
+function identify(fields: string[], id: string): void {
+  for (let i = fields.length - 2; i >= 0; i -= 2) if (fields[i] === "x-request-id") fields.splice(i, 2);
+  fields.push("x-request-id", id);
 }
 
 function framingLine(framing: number, none: boolean): string {

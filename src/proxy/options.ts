@@ -1,6 +1,4 @@
 /** A proxy's upstreams and options, read and checked. */
-import { createHash } from "node:crypto";
-import { hostname } from "node:os";
 import { type Target, targetOf } from "../client/target.ts";
 import { type Bounds, OptionError, readNumber } from "../options/bounds.ts";
 import { units } from "../options/limits.ts";
@@ -164,6 +162,8 @@ function readUpstream(text: string): UpstreamAddress {
 /** RFC 9110, 7.6.3: a pseudonym. The same for all threads of a process, and another one for each other proxy. */
 function readName(name: string | undefined, upstreams: string): string {
   if (name === undefined) {
+    const { createHash } = process.getBuiltinModule("node:crypto");
+    const { hostname } = process.getBuiltinModule("node:os");
     const hash = createHash("sha256").update(`${hostname()} ${process.pid} ${upstreams}`).digest("hex");
     return `slipway-${hash.slice(0, 10)}`;
   }

@@ -24,6 +24,42 @@ declare module "slipway" {
     listener: Listener,
     handler: (conn: Conn, signal: AbortSignal) => unknown,
   ): { readonly finished: Promise<void>; shutdown(): Promise<void>; close(): void };
+  /** A handler that passes requests on to "http://host:port" or "unix:/path", WebSockets included. */
+  export function proxy(
+    upstreams: string | URL | readonly (string | URL)[],
+    options?: ReverseProxyOptions,
+  ): ProxyHandler;
+  export interface ProxyHandler {
+    (request: Request, info: ServeHandlerInfo): Promise<Response>;
+    /** Ends checks and idle connections; what runs is not cut. */
+    close(): void;
+  }
+  /** Durations are "5s", milliseconds, or "none". */
+  export interface ReverseProxyOptions {
+    /** Which upstream is next: each in turn, or the one with the fewest open requests. @default {"round-robin"} */
+    balance?: "round-robin" | "least-requests";
+    /** What Host says there: what the client said, the upstream's own name, or this. @default {"pass"} */
+    host?: "pass" | "upstream" | (string & {});
+    /** Adds X-Forwarded-For, -Proto and -Host to Forwarded. @default {false} */
+    xForwarded?: boolean;
+    /** How Via names this proxy. */
+    name?: string;
+    connectTimeout?: number | string;
+    headerTimeout?: number | string;
+    bodyTimeout?: number | string;
+    idleTimeout?: number | string;
+    maxIdle?: number;
+    tunnelTimeout?: number | string;
+    /** Upstreams that a request is tried at, where that is safe. @default {3} */
+    tries?: number;
+    /** Failures one after the other that put an upstream out, and for how long. @default {1, "10s"} */
+    maxFails?: number;
+    failTimeout?: number | string;
+    /** A path that is asked of each upstream, how often, and how long an answer may take. */
+    healthPath?: string;
+    healthInterval?: number | string;
+    healthTimeout?: number | string;
+  }
   /** Starts a named task: its failure is logged, and never takes the process with it. */
   export function go(name: string, run: (signal: AbortSignal) => unknown): { cancel(): void; finished: Promise<void> };
 

@@ -1,6 +1,7 @@
 // What a proxy passes on, of requests and of answers, and what it keeps to itself (RFC 9110, 7.6; RFC 7239).
 import { createHash, randomBytes } from "node:crypto";
 import { request as httpRequest } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { rawServer, saying, until } from "../client/support.ts";
@@ -267,6 +268,29 @@ test("a request streams: the upstream has its first piece before the last is sen
   client.write("4\r\nlast\r\n0\r\n\r\n");
   assert.is((await client.response()).text(), "ok");
   assert.is(got, "firstlast");
+});
+
+test("HTTP/2 in front, HTTP/1.1 behind", async () => {
+  if (overTls) return;
+  using upstream = await nodeUpstream(echo);
+  using edge = proxied(upstream.base, { name: "edge" }, { h2c: true });
+  const session = connectHttp2(edge.url);
+  const ask2 = async (headers: Record<string, string>, body?: string): Promise<Echoed> => {
+    const stream = session.request(headers);
+    stream.end(body);
+    let text = "";
+    for await (const part of stream) text += part;
+    return JSON.parse(text);
+  };
+  const get = await ask2({ ":path": "/x?y", te: "trailers", cookie: "a=1" });
+  assert.equal(
+    [get.url, values(get, "via"), values(get, "te"), values(get, "cookie")],
+    ["/x?y", ["2 edge"], [], ["a=1"]],
+  );
+  assert.equal(values(get, "host"), [`127.0.0.1:${edge.port}`]);
+  const post = await ask2({ ":path": "/", ":method": "POST" }, "b".repeat(300_000));
+  assert.equal([post.length, values(post, "transfer-encoding")], [300_000, ["chunked"]]);
+  session.close();
 });
 
 test("a Unix socket is an upstream too", async () => {

@@ -10,7 +10,7 @@ const folder = temporaryFolder();
 const tsc = join(repository, "node_modules/.bin/tsc");
 
 const program = `
-import { connect, type Conn, go, type Listener, listen, serve, serveConn, type ServeHandlerInfo, type Server } from "slipway";
+import { connect, type Conn, go, type Listener, listen, proxy, serve, serveConn, type ServeHandlerInfo, type Server } from "slipway";
 
 const listener: Listener = listen({ port: 0, hostname: "127.0.0.1" });
 const echo = serveConn(listener, async (conn: Conn, signal: AbortSignal) => {
@@ -43,6 +43,13 @@ const inner = serve(
   },
   () => new Response("inner"),
 );
+// Every option of a proxy.
+const pass = proxy(["http://127.0.0.1:3000", new URL("http://127.0.0.1:3001")], {
+  balance: "least-requests", host: "upstream", xForwarded: true, name: "edge", connectTimeout: "5s", headerTimeout: 100,
+  bodyTimeout: "none", idleTimeout: "30s", maxIdle: 10, tunnelTimeout: "1h", tries: 2, maxFails: 3, failTimeout: "10s",
+});
+serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, pass).close();
+pass.close();
 // Every option and hook that may stand beside a handler.
 export const everything: Server = {
   fetch: () => new Response(),
