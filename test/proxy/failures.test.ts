@@ -392,6 +392,28 @@ test("a client that reads slowly stops the upstream", async () => {
   client.reset();
 });
 
+test("an upstream that reads slowly stops the client", async () => {
+  const upstream = await rawServer((socket) => socket.pause());
+  try {
+    using edge = proxied(upstream.base, {}, { maxBodyBytes: "none" });
+    using client = await connect(edge.port);
+    client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n");
+    await until(() => upstream.sockets.length === 1);
+    const piece = Buffer.alloc(1024 * 1024);
+    let sent = 0;
+    const go = (): void => {
+      while (sent < 900 * 1024 * 1024 && client.socket.write(piece)) sent += piece.length;
+      client.socket.once("drain", go);
+    };
+    go();
+    for (let before = -1; before !== sent; await new Promise((resolve) => setTimeout(resolve, 60))) before = sent;
+    assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes`);
+    client.reset();
+  } finally {
+    upstream.close();
+  }
+});
+
 test("smuggling: what two could read differently does not reach the upstream", async () => {
   using upstream = await nodeUpstream(echo);
   using edge = proxied(upstream.base);

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
+import { gunzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { rawServer, saying, until } from "../client/support.ts";
@@ -305,6 +306,26 @@ test("a Unix socket is an upstream too", async () => {
   } finally {
     server.closeAllConnections();
     server.close();
+  }
+});
+
+test("the server in front compresses what the upstream does not", async () => {
+  const text = "compress me ".repeat(1000);
+  using upstream = await nodeUpstream((request, response) => {
+    response.setHeader("content-type", "text/plain");
+    if (request.url === "/whole") response.end(text);
+    else {
+      response.write(text);
+      setImmediate(() => response.end(text));
+    }
+  });
+  using edge = proxied(upstream.base, {}, { compress: true });
+  for (const [path, whole] of [
+    ["/whole", text],
+    ["/stream", text + text],
+  ]) {
+    const response = await ask(edge, `GET ${path} HTTP/1.1\nHost: x\nAccept-Encoding: gzip`);
+    assert.equal([response.header("content-encoding"), gunzipSync(response.body).toString()], ["gzip", whole]);
   }
 });
 
