@@ -239,13 +239,13 @@ export class ClientConnection implements BodyOwner {
 
   /** Sends what another protocol says: the poller's SENT, SENDING or a negated errno. */
   sendSwitched(bytes: Uint8Array, start: number, end: number): number {
-    return this.#gone ? SENT : this.#runtime.poller.send(this.handle, bytes, start, end);
+    return this.#gone ? SENT : this.host.poller.send(this.handle, bytes, start, end);
   }
   pauseSwitched(): void {
-    if (!this.#gone) this.#runtime.poller.pause(this.handle);
+    if (!this.#gone) this.host.poller.pause(this.handle);
   }
   resumeSwitched(): void {
-    if (!this.#gone) this.#runtime.poller.receive(this.handle);
+    if (!this.#gone) this.host.poller.receive(this.handle);
   }
 
   #respond(bytes: Uint8Array, start: number, end: number): void {
