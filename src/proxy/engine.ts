@@ -90,7 +90,8 @@ export class ProxyEngine {
     const outgoing = await this.#outgoing(came, info);
     const result = await this.#ask(came, outgoing);
     if (result instanceof UpstreamFailure) return this.#unanswered(came, result);
-    if (exchange !== undefined && result.tunnel !== undefined) return tunnelled(exchange, result, result.tunnel);
+    if (exchange !== undefined && result.tunnel !== undefined)
+      return tunnelled(came, exchange, result.fields, result.tunnel);
     const { status, statusText } = result;
     const passed = responseFields(result.fields, status, `1.1 ${this.#settings.name}`);
     // What the length would be to GET only the upstream knows: where it says nothing, nothing is said.
@@ -113,6 +114,10 @@ export class ProxyEngine {
     const before = fieldValue(fields, "via");
     kept.push("via", `${before === undefined ? "" : `${before}, `}${version} ${name}`);
     const upgrades = exchange !== undefined && wantsWebSocket(method, fields) && exchange.upgradeFault() === undefined;
+    // A WebSocket of HTTP/2 has no key (RFC 8441, 5), which one of HTTP/1.1 must have.
+    if (upgrades && version === "2" && fieldValue(kept, "sec-websocket-key") === undefined) {
+      kept.push("sec-websocket-key", process.getBuiltinModule("node:crypto").randomBytes(16).toString("base64"));
+    }
     let lines = upgrades ? "connection: upgrade\r\nupgrade: websocket\r\n" : "";
     for (let i = 0; i < kept.length; i += 2) lines += `${kept[i]}: ${kept[i + 1].replace(CONTROLS, " ")}\r\n`;
 
@@ -200,8 +205,11 @@ export class ProxyEngine {
 }
 
 /** A 101 (RFC 9110, 15.2.2), whose client side begins once it has left. */
-function tunnelled(exchange: Exchange, { fields }: Answer, tunnel: Tunnel): Response {
-  const response = switchingProtocols(["upgrade", "websocket", ...responseFields(fields, 101, "").slice(0, -2)]);
+function tunnelled(came: Came, exchange: Exchange, fields: readonly string[], tunnel: Tunnel): Response {
+  const kept = responseFields(fields, 101, "").slice(0, -2);
+  // The answer to a key that was ours says nothing to who had none.
+  if (fieldValue(came.fields, "sec-websocket-key") === undefined) drop(kept, "sec-websocket-accept");
+  const response = switchingProtocols(["upgrade", "websocket", ...kept]);
   promise(response, { request: exchange, successor: tunnel });
   const over = (): void => tunnel.refused();
   exchange.completed.then(over, over);
@@ -261,8 +269,12 @@ function wantsWebSocket(method: string, fields: readonly string[]): boolean {
 
 /** What the access log calls it, both here and there. */
 function identify(fields: string[], id: string): void {
-  for (let i = fields.length - 2; i >= 0; i -= 2) if (fields[i] === "x-request-id") fields.splice(i, 2);
+  drop(fields, "x-request-id");
   fields.push("x-request-id", id);
+}
+
+function drop(fields: string[], name: string): void {
+  for (let i = fields.length - 2; i >= 0; i -= 2) if (fields[i] === name) fields.splice(i, 2);
 }
 
 function framingLine(framing: number, none: boolean): string {
