@@ -50,7 +50,7 @@ export {
   serve,
 } from "./http/mod.ts";
 export * from "./net/mod.ts";
-export { type ProxyHandler, proxy, type ReverseProxyOptions } from "./proxy/mod.ts";
+export { type ProxyHandler, proxy, type ReverseProxyOptions, type UpstreamState } from "./proxy/mod.ts";
 export { errors, type GoOptions, go, Task, taskCount, tasks } from "./runtime/mod.ts";
 export type { Server, ServerOptions } from "./types.ts";
 export {

@@ -20,6 +20,7 @@ import { proxyCounters } from "./counters.ts";
 import { fieldValue, hasPassed, hopsIn, requestFields, responseFields } from "./fields.ts";
 import { addForwarded } from "./forwarded.ts";
 import { watchHealth } from "./health.ts";
+import type { UpstreamState } from "./mod.ts";
 import type { ProxySettings } from "./options.ts";
 import { Tunnel } from "./tunnel.ts";
 import { Balance, Upstream } from "./upstream.ts";
@@ -67,6 +68,14 @@ export class ProxyEngine {
     this.#upstreams = settings.upstreams.map((address) => new Upstream(address, settings));
     this.#balance = new Balance(this.#upstreams, settings.leastRequests);
     watchHealth(this.#upstreams, settings, this.#closing.signal);
+  }
+
+  states(): UpstreamState[] {
+    return this.#upstreams.map((one) => ({
+      name: one.address.name,
+      state: one.in ? "in" : "out",
+      requests: one.open,
+    }));
   }
 
   close(): void {

@@ -8,9 +8,19 @@ import { type ReverseProxyOptions, readProxySettings } from "./options.ts";
 
 export type { ReverseProxyOptions } from "./options.ts";
 
+export interface UpstreamState {
+  readonly name: string;
+  /** "out" since it failed. */
+  readonly state: "in" | "out";
+  /** Requests that it is answering. */
+  readonly requests: number;
+}
+
 /** A handler that passes requests on. */
 export interface ProxyHandler {
   (request: Request, info: ServeHandlerInfo): Promise<Response>;
+  /** What is known of the upstreams in this thread: to be asked by a readiness check, for one. */
+  readonly upstreams: readonly UpstreamState[];
   /** Ends checks and idle connections; what runs is not cut. */
   close(): void;
 }
@@ -46,10 +56,13 @@ export function proxy(
   const handler = async (request: Request, info: ServeHandlerInfo): Promise<Response> =>
     (engine ?? (await load())).handle(request, info);
   if (settings.healthPath !== undefined) void load();
-  return Object.assign(handler, {
-    close(): void {
-      closed = true;
-      engine?.close();
-    },
-  });
+  const close = (): void => {
+    closed = true;
+    engine?.close();
+  };
+  const asked = settings.upstreams.map(({ name }): UpstreamState => ({ name, state: "in", requests: 0 }));
+  return Object.defineProperties(handler, {
+    upstreams: { get: () => engine?.states() ?? asked, enumerable: true },
+    close: { value: close, enumerable: true },
+  }) as ProxyHandler;
 }

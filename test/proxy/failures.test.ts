@@ -227,6 +227,10 @@ test("an upstream that is out comes back by one request", async () => {
   using edge = proxied([`http://127.0.0.1:${port}`, first.base], { failTimeout: 30 });
   await logged(async () => assert.is((await ask(edge)).text(), "first"));
   assert.is(counters.out, 1);
+  assert.equal(edge.handler.upstreams, [
+    { name: `http://127.0.0.1:${port}`, state: "out", requests: 0 },
+    { name: first.base, state: "in", requests: 0 },
+  ]);
   using second = await nodeUpstream((_, response) => response.end("second"), port);
   const lines = await logged(() => until(async () => (await ask(edge)).text() === "second"));
   assert.match(lines.join("\n"), /127\.0\.0\.1:\d+ is back/);

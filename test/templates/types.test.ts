@@ -49,6 +49,7 @@ const pass = proxy(["http://127.0.0.1:3000", new URL("http://127.0.0.1:3001")], 
   bodyTimeout: "none", idleTimeout: "30s", maxIdle: 10, tunnelTimeout: "1h", tries: 2, maxFails: 3, failTimeout: "10s",
 });
 serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, pass).close();
+export const wellOnes: number = pass.upstreams.filter(({ state, requests }) => state === "in" && requests < 10).length;
 pass.close();
 // Every option and hook that may stand beside a handler.
 export const everything: Server = {

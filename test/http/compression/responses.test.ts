@@ -95,6 +95,39 @@ test("HTTP/2 has it alike", async () => {
   session.close();
 });
 
+test("HTTP/2: events leave one by one, and a stream that is reset ends the encoder", async () => {
+  if (overTls) return;
+  let event = (_: string): void => {};
+  let cancelled = false;
+  using server = compressed(() => {
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        event = (name) => controller.enqueue(encoder.encode(`data: ${name}\n\n`));
+      },
+      cancel() {
+        cancelled = true;
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  });
+  const session = connectHttp2(server.url);
+  const stream = session.request({ ":path": "/", "accept-encoding": "gzip" });
+  await once(stream, "response");
+  const gunzip = createGunzip();
+  let got = "";
+  gunzip.on("data", (bytes: Buffer) => {
+    got += bytes.toString();
+  });
+  stream.on("data", (bytes: Buffer) => gunzip.write(bytes));
+  for (const name of ["one", "two"]) {
+    event(name);
+    await eventually(() => got.endsWith(`data: ${name}\n\n`), `event ${name}`);
+  }
+  stream.close();
+  await eventually(() => cancelled && counters.memory === 0, "the encoder is gone, and the stream cancelled");
+  session.destroy();
+});
+
 const left: Readonly<Record<string, () => Response>> = {
   small: () => new Response("x".repeat(1023)),
   "a small stream with its length": () =>
