@@ -14,6 +14,7 @@ import {
 import { Exchange, type ServeHandlerInfo } from "../http/exchange.ts";
 import { CHUNKED } from "../http/response-head.ts";
 import { promise } from "../http/upgrade.ts";
+import type { Addr } from "../net/mod.ts";
 import { logEvent } from "../runtime/log.ts";
 import { printable } from "../runtime/printable.ts";
 import { proxyCounters } from "./counters.ts";
@@ -43,6 +44,9 @@ const BODILESS = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "DELETE"]);
 const MAX_HEAD = 60 * 1024;
 /** Fetch's Headers take these in a value, RFC 9110, 5.5 does not. */
 const CONTROLS = /[\0-\x08\x0a-\x1f\x7f]/g;
+
+/** Of a request that came over no connection. */
+const NOWHERE: Addr = { transport: "unix", path: "" };
 
 /** What there is to know of a request before it is passed on. */
 interface Came {
@@ -83,7 +87,7 @@ export class ProxyEngine {
     for (const upstream of this.#upstreams) upstream.close();
   }
 
-  async handle(request: Request, info: ServeHandlerInfo): Promise<Response> {
+  async handle(request: Request, info: ServeHandlerInfo | undefined): Promise<Response> {
     const came = whatCame(request);
     const { fields, exchange } = came;
     const { method } = request;
@@ -110,14 +114,14 @@ export class ProxyEngine {
 
   // ---- the request
 
-  async #outgoing(came: Came, info: ServeHandlerInfo): Promise<Outgoing> {
+  async #outgoing(came: Came, info: ServeHandlerInfo | undefined): Promise<Outgoing> {
     const { request, exchange, fields, path, version, authority, scheme } = came;
     const { method } = request;
     const { name, host, hostOfUpstream, xForwarded, tunnelTimeout } = this.#settings;
     const believed = exchange?.believed === true;
     const kept = requestFields(fields, believed);
-    if (info.requestId !== undefined) identify(kept, info.requestId);
-    const client = exchange?.remoteAddress ?? info.remoteAddr;
+    if (info?.requestId !== undefined) identify(kept, info.requestId);
+    const client = exchange?.remoteAddress ?? info?.remoteAddr ?? NOWHERE;
     const peer = believed ? (exchange?.peerAddress ?? client) : client;
     addForwarded(kept, { peer, client, scheme, authority, believed }, fields, xForwarded);
     const before = fieldValue(fields, "via");

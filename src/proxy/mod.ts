@@ -18,7 +18,7 @@ export interface UpstreamState {
 
 /** A handler that passes requests on. */
 export interface ProxyHandler {
-  (request: Request, info: ServeHandlerInfo): Promise<Response>;
+  (request: Request, info?: ServeHandlerInfo): Promise<Response>;
   /** What is known of the upstreams in this thread: to be asked by a readiness check, for one. */
   readonly upstreams: readonly UpstreamState[];
   /** Ends checks and idle connections; what runs is not cut. */
@@ -53,7 +53,7 @@ export function proxy(
       if (closed) engine.close();
       return engine;
     }));
-  const handler = async (request: Request, info: ServeHandlerInfo): Promise<Response> =>
+  const handler = async (request: Request, info?: ServeHandlerInfo): Promise<Response> =>
     (engine ?? (await load())).handle(request, info);
   if (settings.healthPath !== undefined) void load();
   const close = (): void => {

@@ -30,7 +30,7 @@ declare module "slipway" {
     options?: ReverseProxyOptions,
   ): ProxyHandler;
   export interface ProxyHandler {
-    (request: Request, info: ServeHandlerInfo): Promise<Response>;
+    (request: Request, info?: ServeHandlerInfo): Promise<Response>;
     /** What is known of the upstreams in this thread: to be asked by a readiness check, for one. */
     readonly upstreams: readonly { readonly name: string; readonly state: "in" | "out"; readonly requests: number }[];
     /** Ends checks and idle connections; what runs is not cut. */

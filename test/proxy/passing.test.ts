@@ -1,13 +1,15 @@
 // What a proxy passes on, of requests and of answers, and what it keeps to itself (RFC 9110, 7.6; RFC 7239).
 import { createHash, randomBytes } from "node:crypto";
-import { request as httpRequest } from "node:http";
+import { createServer, request as httpRequest } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import { gunzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { proxy } from "../../src/proxy/mod.ts";
 import { rawServer, saying, until } from "../client/support.ts";
 import { connect } from "../http/support/client.ts";
 import type { RawResponse } from "../http/support/responses.ts";
+import { start } from "../http/support/server.ts";
 import { overTls } from "../support/tls.ts";
 import { type Echoed, echo, nodeUpstream, proxied, type TestProxy, values } from "./support.ts";
 
@@ -295,7 +297,6 @@ test("HTTP/2 in front, HTTP/1.1 behind", async () => {
 });
 
 test("a Unix socket is an upstream too", async () => {
-  const { createServer } = await import("node:http");
   const path = `\0slipway-proxy-${process.pid}`;
   const server = createServer(echo);
   await new Promise<void>((resolve) => server.listen(path, resolve));
@@ -331,8 +332,6 @@ test("the server in front compresses what the upstream does not", async () => {
 
 test("a request that the program has changed goes as it is now", async () => {
   using upstream = await nodeUpstream(echo);
-  const { proxy } = await import("../../src/proxy/mod.ts");
-  const { start } = await import("../http/support/server.ts");
   const pass = proxy(upstream.base);
   using edge = start((request, info) => {
     const url = new URL(request.url);
@@ -352,6 +351,17 @@ test("a request that the program has changed goes as it is now", async () => {
   pass.close();
   const got: Echoed = JSON.parse(answer);
   assert.equal([got.method, got.url, got.body, values(got, "x-added")], ["POST", "/x?y", "body", ["1"]]);
+});
+
+test("a request that came over no connection is passed on as well", async () => {
+  using upstream = await nodeUpstream(echo);
+  const pass = proxy(upstream.base, { xForwarded: true });
+  const got: Echoed = JSON.parse(
+    await (await pass(new Request("https://shop.example/a?b", { method: "POST", body: "x" }))).text(),
+  );
+  pass.close();
+  assert.equal([got.method, got.url, got.body, values(got, "host")], ["POST", "/a?b", "x", ["shop.example"]]);
+  assert.equal(values(got, "forwarded"), ["for=unknown;host=shop.example;proto=https"]);
 });
 
 test("options are checked where the proxy is made", () => {
