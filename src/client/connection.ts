@@ -47,6 +47,8 @@ export interface Caller {
   /** The response's last byte has come, or never will. */
   over(connection: ClientConnection): void;
   timedOut(which: "header" | "body"): void;
+  /** A 103 has come, before the response (RFC 8297); without this method nobody wants to know. */
+  hinted?(parser: ResponseParser, bytes: Uint8Array, start: number): void;
   /** The server changes to the protocol that was asked for; without this method none was. */
   switched?(connection: ClientConnection, parser: ResponseParser, bytes: Uint8Array, start: number): Switched;
 }
@@ -212,6 +214,7 @@ export class ClientConnection implements BodyOwner {
       if (result !== COMPLETE) return this.#malformed(parser.reason);
       if (parser.status >= 200) break;
       if (parser.status === 101) return this.#switch(bytes, start, end);
+      if (parser.status === 103) this.#call?.hinted?.(parser, bytes, start);
       if (++this.#interim > MAX_INTERIM) return this.#malformed(`it has more than ${MAX_INTERIM} interim responses`);
       start = parser.end;
       if (start === end) {

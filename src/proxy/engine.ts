@@ -158,6 +158,7 @@ export class ProxyEngine {
       framingLine: framingLine(framing, whole === null && BODILESS.has(method)),
       takeBody: () => (whole === undefined ? takeBody(request) : whole),
       signal: request.signal,
+      hinted: info === undefined ? undefined : (hints) => passHints(info, hints),
       tunnel: upgrades ? () => new Tunnel(tunnelTimeout) : undefined,
     };
   }
@@ -215,6 +216,12 @@ export class ProxyEngine {
       status === 504 ? "the upstream server did not answer in time" : "the upstream server gave no valid answer",
     );
   }
+}
+
+/** A 103 (RFC 8297): of interim answers the one that says something to a client. */
+function passHints(info: ServeHandlerInfo, fields: readonly string[]): void {
+  const kept = responseFields(fields, 103, "").slice(0, -2);
+  info.earlyHints(kept.flatMap((name, i) => (i % 2 === 0 ? [[name, kept[i + 1]] as [string, string]] : [])));
 }
 
 /** A 101 (RFC 9110, 15.2.2), whose client side begins once it has left. */

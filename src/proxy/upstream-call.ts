@@ -21,6 +21,8 @@ export interface Outgoing {
   /** Called once there is a connection: from then on the body is used up. */
   takeBody(): LightBody;
   readonly signal: AbortSignal | null;
+  /** Told of each 103. */
+  readonly hinted?: ((fields: string[]) => void) | undefined;
   /** Of a request that may lead out of HTTP. */
   readonly tunnel: (() => Tunnel) | undefined;
 }
@@ -114,6 +116,12 @@ export class UpstreamCall implements Caller, Seeker {
 
   refused(error: unknown): void {
     this.#fail(error instanceof TimedOut ? "timeout" : "refused", error, UNSENT);
+  }
+
+  hinted(parser: ResponseParser, bytes: Uint8Array, start: number): void {
+    if (this.#outgoing.hinted === undefined) return;
+    const head = latin1(bytes, start, parser.end - 4);
+    this.#outgoing.hinted(new HeadFields(head, parser.fieldsStart - start).toList());
   }
 
   answered(

@@ -186,8 +186,8 @@ const answers: Readonly<Record<string, readonly [said: string, method: string, c
     "GET",
     (r) => assert.equal([r.status, r.header("etag"), r.body.length], [304, '"x"', 0]),
   ],
-  "interim responses before it": [
-    "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+  "interim responses before it that are its server's own matter": [
+    "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
     "GET",
     (r) => assert.equal([r.status, r.text()], [200, "ok"]),
   ],
@@ -235,6 +235,26 @@ for (const [what, [said, method, check]] of Object.entries(answers)) {
     }
   });
 }
+
+test("early hints are passed on as they come", async () => {
+  let finish = (): void => {};
+  const upstream = await rawServer((socket) => {
+    socket.write("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: x\r\nX: hop\r\n\r\n");
+    finish = () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  });
+  try {
+    using edge = proxied(upstream.base);
+    using client = await connect(edge.port);
+    client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    await client.saw("a.css");
+    finish();
+    const [hints, response] = await client.responses(2);
+    assert.equal([hints.status, hints.header("link"), hints.header("x")], [103, "</a.css>; rel=preload", null]);
+    assert.equal([response.status, response.text()], [200, "ok"]);
+  } finally {
+    upstream.close();
+  }
+});
 
 test("an answer streams: each piece comes when the upstream has said it", async () => {
   let say: (text: string) => void = () => {};
