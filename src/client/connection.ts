@@ -40,10 +40,8 @@ export interface Caller {
     start: number,
     body: Received,
   ): void;
-  /**
-   * No response comes. `untouched`: not a byte of one has, on a connection that others had used before; `begun`: some has.
-   */
-  lost(error: unknown, untouched: boolean, begun: boolean): void;
+  /** No response comes. `untouched`: not a byte of one has, on a connection that others had used before. */
+  lost(error: unknown, untouched: boolean): void;
   /** The response's last byte has come, or never will. */
   over(connection: ClientConnection): void;
   timedOut(which: "header" | "body"): void;
@@ -123,6 +121,11 @@ export class ClientConnection implements BodyOwner {
 
   get gone(): boolean {
     return this.#gone;
+  }
+
+  /** Something has come of the answer to the last request. */
+  get touched(): boolean {
+    return this.#touched;
   }
 
   // ---- a request leaves
@@ -417,7 +420,7 @@ export class ClientConnection implements BodyOwner {
     this.close();
     upload?.cancel(error);
     body?.fail(error);
-    if (waiting) call?.lost(error, untouched, this.#touched);
+    if (waiting) call?.lost(error, untouched);
   }
 
   #completed(): void {

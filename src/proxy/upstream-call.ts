@@ -77,6 +77,8 @@ export class UpstreamCall implements Caller, Seeker {
   #settled = false;
   #host: HostPool | undefined;
   #connection: ClientConnection | undefined;
+  /** The same, also once it is over. */
+  #carried: ClientConnection | undefined;
   #timedOut = false;
   #ended = false;
 
@@ -108,7 +110,7 @@ export class UpstreamCall implements Caller, Seeker {
   }
 
   connected(connection: ClientConnection): void {
-    this.#connection = connection;
+    this.#connection = this.#carried = connection;
     const { framing, framingLine } = this.#outgoing;
     const head = `${this.#outgoing.head(this.#upstream)}${framingLine}\r\n`;
     connection.begin(this, head, this.#outgoing.takeBody(), framing);
@@ -160,9 +162,9 @@ export class UpstreamCall implements Caller, Seeker {
     return tunnel.upstreamSide;
   }
 
-  lost(error: unknown, untouched: boolean, begun: boolean): void {
+  lost(error: unknown, untouched: boolean): void {
     const failing = this.signal?.aborted ? "aborted" : this.#timedOut ? "timeout" : "failed";
-    this.#fail(failing, error, begun ? BEGUN : untouched ? STALE : SENT);
+    this.#fail(failing, error, this.#carried?.touched ? BEGUN : untouched ? STALE : SENT);
   }
 
   timedOut(): void {
