@@ -13,6 +13,11 @@ export interface ReverseProxyOptions {
   xForwarded?: boolean;
   /** How Via names this proxy, and knows it again; letters, digits, `-`, `.` and `_`. */
   name?: string;
+  /** PEM: roots that https upstreams' certificates may lead to, beside the usual ones. */
+  caCerts?: readonly string[];
+  /** PEM: a certificate and its key, for https upstreams that ask who the proxy is. */
+  cert?: string;
+  key?: string;
   /** How long a connection to an upstream may take. @default {"5s"} */
   connectTimeout?: number | string;
   /** From the request's last byte to the answer's head; then 504. @default {"25s"} */
@@ -48,6 +53,13 @@ export interface UpstreamAddress {
   readonly path: string | undefined;
 }
 
+/** Whom https upstreams are trusted by, and who the proxy is to them. */
+export interface UpstreamIdentity {
+  readonly caCerts: readonly string[];
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+}
+
 export interface ProxySettings {
   readonly upstreams: readonly UpstreamAddress[];
   readonly leastRequests: boolean;
@@ -56,6 +68,7 @@ export interface ProxySettings {
   readonly hostOfUpstream: boolean;
   readonly xForwarded: boolean;
   readonly name: string;
+  readonly identity: UpstreamIdentity;
   readonly connectTimeout: number;
   readonly headerTimeout: number;
   readonly bodyTimeout: number;
@@ -73,6 +86,7 @@ export interface ProxySettings {
 const DURATION: Bounds = { min: 1, max: 2 ** 31 - 1, none: true };
 const KNOWN: ReadonlySet<string> = new Set([
   ...[
+    ...["caCerts", "cert", "key"],
     "balance",
     "host",
     "xForwarded",
@@ -114,6 +128,7 @@ export function readProxySettings(
     hostOfUpstream: host === "upstream",
     xForwarded,
     name: readName(options.name, named),
+    identity: readIdentity(options),
     connectTimeout: duration(options.connectTimeout, "connectTimeout", 5_000),
     headerTimeout: duration(options.headerTimeout, "headerTimeout", 25_000),
     bodyTimeout: duration(options.bodyTimeout, "bodyTimeout", 30_000),
@@ -169,6 +184,16 @@ function readName(name: string | undefined, upstreams: string): string {
   }
   if (typeof name === "string" && /^[\w.-]{1,64}$/.test(name)) return name;
   throw new TypeError("name of proxy must be 1 to 64 letters, digits, '-', '.' or '_'");
+}
+
+function readIdentity({ caCerts = [], cert, key }: ReverseProxyOptions): UpstreamIdentity {
+  if (!Array.isArray(caCerts) || caCerts.some((one) => typeof one !== "string")) {
+    throw new TypeError("caCerts of proxy must be a list of certificates in PEM format");
+  }
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new TypeError(`proxy: a certificate needs its key; ${cert === undefined ? "cert" : "key"} is missing`);
+  }
+  return { caCerts, cert, key };
 }
 
 function duration(value: number | string | undefined, name: string, usual: number): number {

@@ -2,11 +2,12 @@
  * One upstream, and whether it is well. States: **in** → (`maxFails` failures one after the other) → **out** until a
  * moment → **tried** by one request or check → in, or out again.
  */
+import type { HttpClientSettings } from "../client/http-client.ts";
 import { Pool } from "../client/pool.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { logEvent } from "../runtime/log.ts";
 import { proxyCounters } from "./counters.ts";
-import type { ProxySettings, UpstreamAddress } from "./options.ts";
+import type { ProxySettings, UpstreamAddress, UpstreamIdentity } from "./options.ts";
 
 export class Upstream {
   readonly address: UpstreamAddress;
@@ -27,7 +28,15 @@ export class Upstream {
     const { connectTimeout, headerTimeout, bodyTimeout, idleTimeout, maxIdle } = settings;
     const client = { connectTimeout, headerTimeout, bodyTimeout, idleTimeout, maxIdlePerHost: maxIdle, maxIdle };
     const { path } = address;
-    this.pool = new Pool({ settings: () => client, allowHost: true, way: path === undefined ? undefined : { path } });
+    // HTTP/1.1, whatever an upstream would speak: WebSockets need it, and between two servers it costs less.
+    const how: HttpClientSettings & { alpn: readonly string[]; identity: UpstreamIdentity } = {
+      settings: () => client,
+      allowHost: true,
+      way: path === undefined ? undefined : { path },
+      alpn: ["http/1.1"],
+      identity: settings.identity,
+    };
+    this.pool = new Pool(how);
     proxyCounters.upstreams++;
   }
 

@@ -46,6 +46,10 @@ declare module "slipway" {
     xForwarded?: boolean;
     /** How Via names this proxy. */
     name?: string;
+    /** PEM: roots for https upstreams beside the usual ones; a certificate and its key, for those that ask for one. */
+    caCerts?: readonly string[];
+    cert?: string;
+    key?: string;
     connectTimeout?: number | string;
     headerTimeout?: number | string;
     bodyTimeout?: number | string;

@@ -11,10 +11,8 @@ import { until } from "../client/support.ts";
 import { connect } from "../http/support/client.ts";
 import { logged } from "../support/logged.ts";
 import { skip } from "../support/skip.ts";
-import { certFile, identity, overTls } from "../support/tls.ts";
+import { identity, overTls } from "../support/tls.ts";
 import { echo, proxied } from "./support.ts";
-
-process.env["SSL_CERT_FILE"] = certFile;
 
 const speaksTls = ((): boolean => {
   try {
@@ -34,7 +32,7 @@ else
     await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
     const { port } = upstream.address() as AddressInfo;
     try {
-      using edge = proxied(`https://localhost:${port}`);
+      using edge = proxied(`https://localhost:${port}`, { caCerts: [identity.cert] });
       using client = await connect(edge.port);
       client.write("GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
       assert.is(JSON.parse((await client.response()).text()).url, "/x");
@@ -46,7 +44,6 @@ else
       ws.write("\x81\x82\x00\x00\x00\x00ok");
       await ws.saw("\x82\x02ok");
       // Nobody has said that its certificate is to be trusted.
-      process.env["SSL_CERT_FILE"] = "";
       using other = proxied(`https://localhost:${port}`);
       await logged(async () => {
         using wrong = await connect(other.port);
