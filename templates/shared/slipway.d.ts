@@ -289,6 +289,8 @@ declare namespace Deno {
     signal?: AbortSignal;
     onListen?(address: A): void;
     onError?(error: unknown): Response | Promise<Response>;
+    /** Compresses answers with zstd, Brotli or gzip for clients that accept them. @default {false} */
+    compress?: boolean;
     /** PEM: the certificate, and those between it and its root; with it, and its key, connections speak TLS. */
     cert?: string | Uint8Array;
     key?: string | Uint8Array;

@@ -38,6 +38,7 @@ const inner = serve(
     onListen() {},
     readHeaderTimeout: "5s",
     maxConnections: "auto",
+    compress: true,
     drainDelay: 0,
     limits: (request) => (request.method === "PUT" ? { maxBodyBytes: "1GiB", readTimeout: "none" } : undefined),
   },
