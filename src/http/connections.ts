@@ -377,8 +377,12 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     if (client !== undefined && this.rows.serials[handle] === serial) return client;
     const peer = this.#peers.get(handle);
     if (peer !== undefined && this.rows.serials[handle] === serial) return peer;
-    if (this.rows.serials[handle] === serial || this.listener.addr.transport === "unix") return this.#peerOf(handle);
-    return UNKNOWN_PEER;
+    if (this.listener.addr.transport === "unix") return this.listener.addr;
+    if (this.rows.serials[handle] !== serial) return UNKNOWN_PEER;
+    // Who asks for one request of a connection asks for the next one as well: getpeername(2) is 2 µs, and more.
+    const found = this.#peerOf(handle);
+    this.#peers.set(handle, found);
+    return found;
   }
 
   tlsInfo(handle: Handle, serial: number): TlsInfo | undefined {

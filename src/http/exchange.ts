@@ -89,6 +89,9 @@ export class Exchange implements IncomingRequest, Upgradable {
   /** Sent back as x-request-id. */
   requestId: string | undefined;
 
+  /** Its peer is a proxy that is trusted: what it says of its client holds. */
+  believed = false;
+
   readonly #host: ExchangeHost;
   readonly #handle: Handle;
   readonly #serial: number;
@@ -148,9 +151,22 @@ export class Exchange implements IncomingRequest, Upgradable {
   }
 
   /** What trusted proxies say of the client, and of what it asked them for. */
-  forwarded(said: Forwarded): void {
+  forwarded(said: Forwarded, believed: boolean): void {
+    this.believed = believed;
     this.#remoteAddress = said.remoteAddr;
     if (said.proto !== undefined || said.host !== undefined) this.#forwarded = said;
+  }
+
+  /** Host as it came, or what stood for it: "" where HTTP/1.0 says none. */
+  get authority(): string {
+    return this.head.slice(this.#hostStart, this.#hostEnd);
+  }
+  get scheme(): "http" | "https" {
+    return this.#host.scheme;
+  }
+  /** Who sent it, whatever proxies say of where it comes from. */
+  get peerAddress(): Addr {
+    return this.#host.remoteAddress(this.#handle, this.#serial);
   }
 
   /** The target as it came. */
