@@ -3,6 +3,7 @@
 //   npm run soak                        the mixture, 10 minutes
 //   npm run soak -- --seconds 60        shorter
 //   npm run soak -- --p99               4,000 half-open and dripping connections: what do other clients notice?
+//   npm run soak -- --p99 --http2       each attack by HTTP/2: what do other clients notice, what does it take of memory?
 //   npm run soak -- --resets 10000      connections reset at random moments: what is left of them?
 //   npm run soak -- --emfile            2,000 clients of a server with `ulimit -n 256`
 //   npm run soak -- --drains 50         SIGTERM under full load, again and again: is anything lost?
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     seconds: { type: "string" },
     seed: { type: "string" },
     p99: { type: "boolean" },
+    http2: { type: "boolean" },
     resets: { type: "string" },
     emfile: { type: "boolean" },
     drains: { type: "string" },
@@ -50,7 +52,8 @@ const report = new Report();
 const seed = count("seed", Date.now() % 1_000_000);
 const ground = { parallel: count("parallel", 0), poller: values.poller };
 console.log(`seed ${seed} (--seed ${seed} repeats its choices)`);
-if (values.p99) await (await import("./p99.ts")).p99(count("seconds", 60), report);
+if (values.p99 && values.http2) await (await import("./http2-p99.ts")).http2P99(count("seconds", 120), report);
+else if (values.p99) await (await import("./p99.ts")).p99(count("seconds", 60), report);
 else if (values.resets !== undefined) await (await import("./resets.ts")).resets(count("resets", 10_000), seed, report);
 else if (values.emfile) await (await import("./emfile.ts")).emfile(report);
 else if (values.drains !== undefined) await (await import("./drains.ts")).drains(count("drains", 50), seed, report);

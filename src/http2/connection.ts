@@ -44,7 +44,7 @@ import {
 import { HpackDecoder } from "./hpack-decoder.ts";
 import { Lifetime, type Owner } from "./lifetime.ts";
 import { CONNECTION_WINDOW, MAX_BLOCK, MAX_STREAMS } from "./limits.ts";
-import { COSTS } from "./patience.ts";
+import { COSTS, DECODED_IN_VAIN, TINY_DATA } from "./patience.ts";
 import { parsePriority } from "./priority.ts";
 import { RequestHead } from "./request-head.ts";
 import { SETTINGS_ROOM, writeSettings, writeSettingsAck } from "./settings.ts";
@@ -217,6 +217,8 @@ export class Http2Connection extends Lifetime implements FrameSink {
     if (!this.#decoder.decode(bytes, start, end, head)) {
       return this.fail(COMPRESSION_ERROR, "a header block that can't be decoded");
     }
+    const vain = Math.floor((head.size - this.limits.maxHeaderBytes) / DECODED_IN_VAIN);
+    if (vain > 0 && !this.spend(vain)) return;
     const well = head.finish();
     if (stream !== undefined) {
       if (stream.remoteEnded) return this.#streamError(id, STREAM_CLOSED);
@@ -259,6 +261,8 @@ export class Http2Connection extends Lifetime implements FrameSink {
     if (stream.remoteEnded) return this.#streamError(id, STREAM_CLOSED);
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) return this.#streamError(id, FLOW_CONTROL_ERROR);
+    const tiny = length > 0 && length < TINY_DATA && !this.#dataEnds && stream.tunnel === undefined;
+    if (tiny && !this.spend(COSTS.tinyData)) return;
     this.#dataStream = stream;
   }
 
@@ -318,7 +322,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
     const { output } = this;
     if (id === 0) {
       if (increment === 0) return this.fail(PROTOCOL_ERROR, "WINDOW_UPDATE by nothing");
-      if (output.window <= 0) for (const each of output.scheduler) each.windowOpened();
+      if (output.window <= 0) for (const each of output.scheduler) each.windowOpened(increment);
       output.window += increment;
       if (output.window > WINDOW_MAX) return this.fail(FLOW_CONTROL_ERROR, "a window that is too large");
       output.schedule();

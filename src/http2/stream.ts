@@ -105,6 +105,8 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   deadline = 0;
   /** It has bytes, and no window: BY_STREAM, it has none of its own, or BY_CONNECTION, nobody has. */
   blocked = NOT;
+  /** What the connection's window has just grown by, and nobody has been sent. */
+  #granted = 0;
 
   #expectContinue = false;
   #over = false;
@@ -397,10 +399,13 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     this.blocked = by;
     this.writingBegan();
   }
-  windowOpened(): void {
+  /** `granted`: bytes that may be sent from now on, and have not been yet. */
+  windowOpened(granted = 0): void {
     if (this.blocked === NOT) return;
-    this.blocked = NOT;
+    this.#granted = granted;
     if (!this.tunnel?.carries) this.writingEnded();
+    this.#granted = 0;
+    this.blocked = NOT;
   }
   /** Nobody sees to the clocks of what still waits but us. */
   lingers(): void {
@@ -411,7 +416,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
    * has no window: more urgent streams may get all of it, and who waits behind them is not who stalls.
    */
   protected override unacknowledged(): number {
-    return this.blocked === BY_CONNECTION ? -this.host.dataSent : -this.sentBytes;
+    return this.blocked === BY_CONNECTION ? -this.host.dataSent - this.#granted : -this.sentBytes;
   }
 
   // ---- the end

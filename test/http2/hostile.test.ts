@@ -153,14 +153,15 @@ test("HPACK bomb: a few bytes that stand for hundreds of megabytes", async () =>
   await raw.response(1);
   const before = process.memoryUsage().rss;
   const cpu = process.cpuUsage();
-  for (let i = 0; i < 50; i++) {
+  raw.write(frame(HEADERS, 5, 3, Buffer.concat([block(GET), Buffer.alloc(1000, 0xbe)])));
+  assert.is((await raw.response(3)).status, "431");
+  for (let i = 1; i < 50; i++) {
     raw.write(frame(HEADERS, 5, 3 + 2 * i, Buffer.concat([block(GET), Buffer.alloc(16_000, 0xbe)])));
   }
-  assert.is((await raw.response(101)).status, "431");
+  await calmed(raw);
   const { user, system } = process.cpuUsage(cpu);
   assert.ok((user + system) / 1000 < 2000, `${(user + system) / 1000} ms of CPU`);
   assert.ok(process.memoryUsage().rss - before < 100 * 1024 * 1024);
-  await raw.settled();
   await served(server);
 });
 
@@ -175,6 +176,7 @@ const floods: Record<string, (i: number) => Uint8Array> = {
   PRIORITY_UPDATE: (i) => frame(0x10, 0, 0, Buffer.concat([uint32(1), Buffer.from(`u=${i % 8}`)])),
   "empty DATA": () => frame(DATA, 0, 3),
   "empty DATA with padding": () => frame(DATA, 8, 3, "\0"),
+  "DATA byte by byte": () => frame(DATA, 0, 3, "x"),
   "unknown frames": () => frame(0xee, 0, 0, "?"),
   "requests that are malformed": (i) => frame(HEADERS, 5, 5 + 2 * i, block([[":path", "/"]])),
   "requests that are refused": (i) => frame(HEADERS, 5, 5 + 2 * i, block([...GET.slice(0, 2), [":path", "x"], GET[3]])),
@@ -241,11 +243,11 @@ test("tiny DATA frames: a body of one byte a frame costs little memory, and arri
   using raw = await open(server.port);
   raw.request(1, POST, END_HEADERS);
   const cpu = process.cpuUsage();
-  await until(raw, 50_000, () => frame(DATA, 0, 1, "x"));
+  await until(raw, 8_000, () => frame(DATA, 0, 1, "x"));
   raw.write(frame(DATA, 1, 1));
-  assert.is(`${(await raw.response(1)).body}`, "50000");
+  assert.is(`${(await raw.response(1)).body}`, "8000");
   const { user, system } = process.cpuUsage(cpu);
-  assert.ok((user + system) / 1000 < 3000, `${(user + system) / 1000} ms of CPU, with the client's`);
+  assert.ok((user + system) / 1000 < 1000, `${(user + system) / 1000} ms of CPU, with the client's`);
 });
 
 test("a stream id near the end of them all is one, and none comes behind it", async () => {
