@@ -161,7 +161,7 @@ test("a client that does not read is cut after writeTimeout", async () => {
 });
 
 test("a client that reads slowly, but at minRate, is not cut, however long it takes", async () => {
-  using _ = withSettings({ writeTimeout: 50, minRate: 1024, maxBuffered: 64 << 20 });
+  using _ = withSettings({ writeTimeout: 150, minRate: 1024, maxBuffered: 64 << 20 });
   let socket: WebSocket | undefined;
   let end: Promise<End> | undefined;
   using server = sockets((one) => {
@@ -178,11 +178,11 @@ test("a client that reads slowly, but at minRate, is not cut, however long it ta
   while (raw.client.bytes.length < size && socket?.readyState === 1) {
     raw.client.socket.resume();
     await turns(1);
-    if (performance.now() - began > 250) continue;
+    if (performance.now() - began > 1000) continue;
     raw.client.socket.pause();
-    await turns(10);
+    await turns(40);
   }
-  assert.ok(performance.now() - began > 200, "longer than several timeouts");
+  assert.ok(performance.now() - began > 600, "longer than several timeouts");
   assert.is(socket?.readyState, 1, "it is still open");
   raw.write(closeFrame(1000));
   assert.is((await end)?.code, 1000);
