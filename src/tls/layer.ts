@@ -12,7 +12,9 @@ import { opensslCertificates } from "../../ffi/openssl-certificates.ts";
 import { openSslClient } from "../../ffi/openssl-client.ts";
 import { type Handle, type Poller, SENDING, SENT, type Sink, type Transport } from "../../ffi/poller.ts";
 import { freed } from "../net/lent.ts";
+import { monotonicNow } from "../runtime/clock.ts";
 import type { TlsContext } from "./context.ts";
+import { HandshakeQueue } from "./handshake-queue.ts";
 
 /** Who owns the connections. */
 export interface TlsOwner {
@@ -81,6 +83,7 @@ export class TlsLayer implements Transport, Sink {
   readonly #sinks: (Sink | undefined)[] = [];
   /** What came for whoever does not read now, still encrypted. */
   readonly #held = new Map<Handle, Uint8Array>();
+  readonly #queue = new HandshakeQueue((handle, life) => this.#shakeHeld(handle, life));
 
   constructor(poller: Poller, context: TlsContext | undefined, owner: TlsOwner) {
     const { system } = poller;
@@ -217,8 +220,38 @@ export class TlsLayer implements Transport, Sink {
       if (!tls) return this.#noTls(handle, bytes, start, end);
     }
     if (this.#held.size > 0 && this.#held.has(handle)) return this.#hold(handle, bytes.subarray(start, end));
+    if (state & HANDSHAKING) return this.#shake(handle, bytes, start, end);
     // What was under way when it paused.
-    if ((state & (READING | HANDSHAKING)) === 0) return this.#hold(handle, bytes.slice(start, end));
+    if ((state & READING) === 0) return this.#hold(handle, bytes.slice(start, end));
+    this.#feed(handle, state, bytes, start, end);
+  }
+
+  /** A step of a handshake: at once, or when it is its turn. */
+  #shake(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#queue.free) {
+      const began = monotonicNow();
+      this.#feed(handle, HANDSHAKING, bytes, start, end);
+      this.#queue.took(monotonicNow() - began);
+      return;
+    }
+    this.#hold(handle, bytes.slice(start, end));
+    this.#poller.pause(handle);
+    this.#queue.add(handle, this.#lives[handle]);
+  }
+
+  #shakeHeld(handle: Handle, life: number): void {
+    const bytes = this.#held.get(handle);
+    if (bytes === undefined || this.#lives[handle] !== life || this.#ssl[handle] === 0) return;
+    this.#held.delete(handle);
+    this.#poller.receive(handle);
+    try {
+      this.#feed(handle, HANDSHAKING, bytes, 0, bytes.length);
+    } catch (error) {
+      this.#poller.onSinkError(handle, error);
+    }
+  }
+
+  #feed(handle: Handle, state: number, bytes: Uint8Array, start: number, end: number): void {
     // Behind a part of a record any two bytes can look like a length, by who chooses where to cut.
     const whole =
       (state & (MIDWAY | HANDSHAKING)) === 0 &&
@@ -396,6 +429,7 @@ export class TlsLayer implements Transport, Sink {
   #deliverHeld(handle: Handle, life: number): void {
     const bytes = this.#held.get(handle);
     if (bytes === undefined || this.#lives[handle] !== life || (this.#state[handle] & READING) === 0) return;
+    if (this.#state[handle] & HANDSHAKING) return;
     this.#held.delete(handle);
     try {
       this.received(handle, bytes, 0, bytes.length);
