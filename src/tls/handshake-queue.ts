@@ -1,7 +1,7 @@
 /**
  * Handshakes cost a thousand times what a request does, and whoever likes may begin some. So only so much of a turn is
  * theirs: the others wait for the next one, in the order in which they came, and connections that are there already are
- * served in between. How long one may wait is the handshake's own deadline.
+ * served in between. How long one may wait is the handshake's own deadline; `open-handshakes.ts` has how many there may be.
  */
 import type { Handle } from "../../ffi/poller.ts";
 import { monotonicNow } from "../runtime/clock.ts";

@@ -15,6 +15,7 @@ import { freed } from "../net/lent.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import type { TlsContext } from "./context.ts";
 import { HandshakeQueue } from "./handshake-queue.ts";
+import { OpenHandshakes } from "./open-handshakes.ts";
 
 /** Who owns the connections. */
 export interface TlsOwner {
@@ -33,6 +34,7 @@ export interface TlsOwner {
  *   READING     its sink wants to be told what comes
  *   BLOCKED     the poller keeps bytes of it, and `sent` will follow
  *   BROKEN      it failed, or has ended: nothing can be sent
+ *   COUNTED     it is one of the open handshakes
  *   MIDWAY      it may have the beginning of a record, so that what comes next may not be one from its start
  *   CLIENT      the peer is a server
  */
@@ -43,6 +45,7 @@ const BLOCKED = 8;
 const BROKEN = 16;
 const MIDWAY = 32;
 const CLIENT = 64;
+const COUNTED = 128;
 
 /** A record carries 16 KiB at the most (RFC 8446, 5.1); as many of them as the kernel's receive buffer is read in. */
 const PLAIN_BYTES = 64 * 1024;
@@ -83,6 +86,10 @@ export class TlsLayer implements Transport, Sink {
   readonly #sinks: (Sink | undefined)[] = [];
   /** What came for whoever does not read now, still encrypted. */
   readonly #held = new Map<Handle, Uint8Array>();
+  readonly #open = new OpenHandshakes(
+    (handle, life) => this.#lives[handle] === life && (this.#state[handle] & COUNTED) !== 0,
+    (handle) => this.#owner.handshakeFailed(handle, "there are too many handshakes at once"),
+  );
   readonly #queue = new HandshakeQueue((handle, life) => this.#shakeHeld(handle, life));
 
   constructor(poller: Poller, context: TlsContext | undefined, owner: TlsOwner) {
@@ -108,7 +115,8 @@ export class TlsLayer implements Transport, Sink {
     const ssl = context === undefined ? 0 : this.#openssl.newSsl(context.pointer);
     if (ssl === 0) return false;
     this.#openssl.accept(ssl);
-    this.#take(handle, sink, ssl, FRESH | HANDSHAKING);
+    this.#take(handle, sink, ssl, FRESH | HANDSHAKING | COUNTED);
+    this.#open.begin(handle, this.#lives[handle]);
     return true;
   }
 
@@ -154,6 +162,7 @@ export class TlsLayer implements Transport, Sink {
     if (ssl === 0) return false;
     if (notify) this.#notify(handle, ssl);
     const blocked = (this.#state[handle] & BLOCKED) !== 0;
+    if (this.#state[handle] & COUNTED) this.#open.count--;
     this.#ssl[handle] = 0;
     this.#state[handle] = 0;
     this.#sinks[handle] = undefined;
@@ -170,7 +179,12 @@ export class TlsLayer implements Transport, Sink {
   resumed(handle: Handle): boolean {
     return this.#openssl.resumed(this.#ssl[handle]);
   }
-  /** Its handshake is not done. */
+  /** Of clients, and not done yet. */
+  get handshaking(): number {
+    return this.#open.count;
+  }
+
+  /** Its handshake is not done yet. */
   shaking(handle: Handle): boolean {
     return ((this.#state[handle] ?? 0) & HANDSHAKING) !== 0;
   }
@@ -220,14 +234,14 @@ export class TlsLayer implements Transport, Sink {
       if (!tls) return this.#noTls(handle, bytes, start, end);
     }
     if (this.#held.size > 0 && this.#held.has(handle)) return this.#hold(handle, bytes.subarray(start, end));
-    if (state & HANDSHAKING) return this.#shake(handle, bytes, start, end);
+    if (state & HANDSHAKING) return this.#step(handle, bytes, start, end);
     // What was under way when it paused.
     if ((state & READING) === 0) return this.#hold(handle, bytes.slice(start, end));
     this.#feed(handle, state, bytes, start, end);
   }
 
   /** A step of a handshake: at once, or when it is its turn. */
-  #shake(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+  #step(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
     if (this.#queue.free) {
       const began = monotonicNow();
       this.#feed(handle, HANDSHAKING, bytes, start, end);
@@ -350,7 +364,8 @@ export class TlsLayer implements Transport, Sink {
   #speak(handle: Handle, ssl: Pointer, life: number, shaking: boolean): boolean {
     const sent = this.#flush(handle);
     if (shaking && this.#openssl.handshaken(ssl)) {
-      this.#state[handle] &= ~HANDSHAKING;
+      if (this.#state[handle] & COUNTED) this.#open.count--;
+      this.#state[handle] &= ~(HANDSHAKING | COUNTED);
       this.#openssl.forgetPeerKey(ssl);
       this.#owner.secured(handle);
       if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) return false;
