@@ -46,10 +46,11 @@ export async function readTls(resolved: Resolved, within: "http" | "raw" = "http
     clientCa: tlsClientCa === undefined ? undefined : read(resolved, "tlsClientCa", tlsClientCa),
     certificates: sources.map((source) => source.read()),
   });
-  const [{ httpsContext }, { serverContext, TlsConfigError }, { TlsFiles }] = await Promise.all([
+  const [{ httpsContext }, { serverContext, TlsConfigError }, { TlsFiles }, { watchExpiry }] = await Promise.all([
     import("../http/mod.ts"),
     import("../tls/context.ts"),
     import("./tls-files.ts"),
+    import("./tls-expiry.ts"),
   ]);
   /** With the files it is about. */
   const named = <T>(make: () => T): T => {
@@ -66,6 +67,7 @@ export async function readTls(resolved: Resolved, within: "http" | "raw" = "http
   };
   const context = named(() => (within === "http" ? httpsContext(options()) : serverContext(options())));
   contexts.set(asked, context);
+  watchExpiry(context);
   new TlsFiles({ files, what: "The certificate was", apply: () => named(() => context.renew(options())) }).watch();
   return context;
 }

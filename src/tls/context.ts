@@ -51,6 +51,7 @@ export interface CertificateFacts {
   /** "ec", "rsa", "ed25519". */
   readonly keyType: string;
   /** Milliseconds of the wall clock. */
+  readonly validFrom: number;
   readonly validTo: number;
 }
 
@@ -137,6 +138,7 @@ export class TlsContext {
       return {
         name: namesOf(certificate)[0] ?? "",
         keyType: certificate.publicKey.asymmetricKeyType ?? "",
+        validFrom: certificate.validFromDate.getTime(),
         validTo: certificate.validToDate.getTime(),
       };
     });

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { expiring } from "../../src/cli/tls-expiry.ts";
 import { TlsFiles } from "../../src/cli/tls-files.ts";
 import { httpsContext } from "../../src/http/mod.ts";
 import { certificate } from "../support/certificates.ts";
@@ -172,6 +173,33 @@ test("--tls self-signed: kept for the user, printed once, the same for every thr
   });
   await off.saw(/^Listening on http:/m);
   await off.stop();
+});
+
+test("a certificate that runs out is said", async () => {
+  const [late, soon, well] = [-1, 1, 30].map((days) => certificate([`${days}.test`], { days }));
+  const context = httpsContext({ certificates: [late, soon, well] });
+  const lines = expiring(context);
+  assert.is(lines.length, 2);
+  assert.match(lines[0], /^the certificate for -1\.test has run out: it was valid until 20\d\d-\d\d-\d\dT\d\d:\d\dZ$/);
+  assert.match(lines[1], /^the certificate for 1\.test runs out: it is valid until /);
+  const [cert, key] = [join(folder, "late.pem"), join(folder, "late-key.pem")];
+  writeFileSync(cert, late.cert);
+  writeFileSync(key, late.key);
+  const server = start([
+    ...fromSource,
+    "run",
+    program,
+    "--port",
+    "0",
+    "--log-format",
+    "text",
+    "--tls-cert",
+    cert,
+    "--tls-key",
+    key,
+  ]);
+  await server.saw(/the certificate for -1\.test has run out/);
+  await server.stop();
 });
 
 test("a session is resumed whichever thread it comes to, also with another certificate", async () => {
