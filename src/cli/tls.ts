@@ -20,6 +20,20 @@ export function speaksTls({ tls, tlsCert, tlsKey, tlsPfx }: Settings): boolean {
   return tls === "self-signed" || (tls === "auto" && tlsCert.length + tlsKey.length + tlsPfx.length > 0);
 }
 
+const OF_A_CERTIFICATE = ["tlsPassphraseFile", "tlsOcsp", "tlsPolicy", "tlsClientAuth", "tlsClientCa", "hsts"] as const;
+
+/** Whoever asks clients for certificates must not find out later that nobody is asked, for lack of one of the server's. */
+export function checkTls(resolved: Resolved): void {
+  const { settings } = resolved;
+  if (settings.tls !== "auto" || speaksTls(settings)) return;
+  for (const name of OF_A_CERTIFICATE) {
+    const entry = entryOf(resolved, name);
+    if (entry.source === "default" || entry.value === "none" || entry.value === "intermediate") continue;
+    const instead = "give --tls-cert and --tls-key, or say it where the program opens its server (tls of Deno.serve)";
+    throw failureAt(entry, `${placeOf(entry)} does nothing without a certificate: ${instead}`);
+  }
+}
+
 /** What is made of them; undefined where TLS is not asked for. Throws the sentence for what can't be used. */
 export async function readTls(resolved: Resolved, within: "http" | "raw" = "http"): Promise<TlsContext | undefined> {
   const { settings } = resolved;

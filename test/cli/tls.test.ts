@@ -50,6 +50,12 @@ for (const [title, args, says] of [
     [...["--tls-cert", certFile, "--tls-key", keyFile], "--tls-client-auth", "require", "--tls-client-ca", program],
     /the authorities of clients can't be read: .* \([^,]*server.ts\)\n$/,
   ],
+  [
+    "client certificates without TLS",
+    ["--tls-client-auth", "require"],
+    /--tls-client-auth does nothing without a certificate: give --tls-cert/,
+  ],
+  ["HSTS without TLS", ["--hsts", "180d"], /--hsts does nothing without a certificate: give --tls-cert/],
   ["no such file", ["--tls-cert", "/none", "--tls-key", keyFile], /--tls-cert names \/none: there is no such file\n$/],
   [
     "a key of another",
@@ -173,6 +179,20 @@ test("--tls self-signed: kept for the user, printed once, the same for every thr
   });
   await off.saw(/^Listening on http:/m);
   await off.stop();
+});
+
+test("a program with a certificate of its own is not left believing that --tls-client-auth asks its clients", async () => {
+  const own = join(folder, "own.ts");
+  writeFileSync(
+    own,
+    `import { readFileSync } from "node:fs";
+const [cert, key] = ${JSON.stringify([certFile, keyFile])}.map((file) => readFileSync(file, "utf8"));
+Deno.serve({ port: 0, cert, key }, () => new Response("hello"));
+`,
+  );
+  const { code, stderr } = await run([...fromSource, "run", own, "--tls-client-auth", "require"]);
+  assert.is.not(code, 0);
+  assert.match(stderr, /--tls-client-auth does nothing without a certificate: .*tls of Deno.serve/);
 });
 
 test("a certificate that runs out is said", async () => {
