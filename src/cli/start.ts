@@ -170,6 +170,9 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
   for (const address of addresses) listeners.push(await open(address));
   checkTls(resolved);
   const redirect = redirectAddress(resolved);
+  if (redirect !== undefined && offer.kind !== "fetch") {
+    throw new Failure("--redirect-http is for servers of HTTP: 'connect' handlers are none");
+  }
   const redirecting = redirect === undefined ? undefined : await open(redirect);
   await beside?.open(resolved, hooks.ready);
   if (start.thread?.speaks !== false) for (const line of warnings) logLine(line);
