@@ -88,7 +88,12 @@ export class TlsLayer implements Transport, Sink {
   readonly #held = new Map<Handle, Uint8Array>();
   readonly #open = new OpenHandshakes(
     (handle, life) => this.#lives[handle] === life && (this.#state[handle] & COUNTED) !== 0,
-    (handle) => this.#owner.handshakeFailed(handle, "there are too many handshakes at once"),
+    (handle) => {
+      // What has come of it waits for its turn.
+      if (this.#held.has(handle)) return false;
+      this.#owner.handshakeFailed(handle, "there are too many handshakes at once");
+      return true;
+    },
   );
   readonly #queue = new HandshakeQueue((handle, life) => this.#shakeHeld(handle, life));
 

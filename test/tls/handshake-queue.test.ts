@@ -50,12 +50,15 @@ test("2 ms of a turn; what waits goes on in order, a few an iteration of the loo
 test("when too many are open the oldest is given up; who is done counts no more", () => {
   const open = new Set<number>();
   const gone: number[] = [];
+  let waiting = 0;
   const handshakes = new OpenHandshakes(
     (handle, life) => open.has(handle * 10 + life),
     (handle) => {
+      if (handle === waiting) return false;
       gone.push(handle);
       open.delete(handle * 10 + 1);
       handshakes.count--;
+      return true;
     },
     3,
   );
@@ -71,14 +74,20 @@ test("when too many are open the oldest is given up; who is done counts no more"
   begin(5);
   begin(6);
   assert.equal([gone, handshakes.count], [[2, 3], 3]);
+  // Who waits for us is not who holds us up.
+  waiting = 4;
+  begin(7);
+  assert.equal([gone, handshakes.count], [[2, 3], 4]);
+  waiting = 0;
+  begin(8);
+  assert.equal([gone, handshakes.count], [[2, 3, 4, 5], 3]);
   // Ten thousand that are done at once leave nothing behind.
   for (let handle = 10; handle < 10_010; handle++) {
     begin(handle);
     open.delete(handle * 10 + 1);
     handshakes.count--;
   }
-  assert.equal(gone, [2, 3, 4]);
-  assert.is(handshakes.count, 2);
+  assert.equal([gone, handshakes.count], [[2, 3, 4, 5, 6], 2]);
 });
 
 test("200 clients at once are all answered, though some go away while they wait", async () => {
