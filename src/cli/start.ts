@@ -23,7 +23,7 @@ import { expectListening, offerDefaults } from "./plain.ts";
 import type { PrintFormat } from "./print-config.ts";
 import { boundAddress, openAddress, serveOffer, serveRedirects } from "./serving.ts";
 import { environmentLevel, fileLevel, warningsOf } from "./settings.ts";
-import { redirectAddress, speaksTls } from "./tls.ts";
+import { checkTls, redirectAddress, speaksTls } from "./tls.ts";
 
 export type Namespace = Readonly<Record<string, unknown>>;
 
@@ -168,7 +168,11 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
   const open = start.open ?? ((address: ListenAddress) => openAddress(address, beside?.supervised?.descriptor));
   const listeners: Listener[] = [];
   for (const address of addresses) listeners.push(await open(address));
+  checkTls(resolved);
   const redirect = redirectAddress(resolved);
+  if (redirect !== undefined && offer.kind !== "fetch") {
+    throw new Failure("--redirect-http is for servers of HTTP: 'connect' handlers are none");
+  }
   const redirecting = redirect === undefined ? undefined : await open(redirect);
   await beside?.open(resolved, hooks.ready);
   if (start.thread?.speaks !== false) for (const line of warnings) logLine(line);
@@ -211,6 +215,7 @@ function activated({ early, beside }: Start): readonly ListenAddress[] | undefin
 
 async function startProgram(exports: readonly string[], start: Start): Promise<void> {
   const { levels, early: resolved, file, print, beside } = start;
+  checkTls(resolved);
   if (redirectAddress(resolved) !== undefined) {
     const what = "--redirect-http is not supported for programs that open their server themselves";
     throw new Failure(`${what}: export default { fetch }, or answer on that port as well`);

@@ -20,6 +20,20 @@ export function speaksTls({ tls, tlsCert, tlsKey, tlsPfx }: Settings): boolean {
   return tls === "self-signed" || (tls === "auto" && tlsCert.length + tlsKey.length + tlsPfx.length > 0);
 }
 
+const OF_A_CERTIFICATE = ["tlsPassphraseFile", "tlsOcsp", "tlsPolicy", "tlsClientAuth", "tlsClientCa", "hsts"] as const;
+
+/** Whoever asks clients for certificates must not find out later that nobody is asked, for lack of one of the server's. */
+export function checkTls(resolved: Resolved): void {
+  const { settings } = resolved;
+  if (settings.tls !== "auto" || speaksTls(settings)) return;
+  for (const name of OF_A_CERTIFICATE) {
+    const entry = entryOf(resolved, name);
+    if (entry.source === "default" || entry.value === "none" || entry.value === "intermediate") continue;
+    const instead = "give --tls-cert and --tls-key, or say it where the program opens its server (tls of Deno.serve)";
+    throw failureAt(entry, `${placeOf(entry)} does nothing without a certificate: ${instead}`);
+  }
+}
+
 /** What is made of them; undefined where TLS is not asked for. Throws the sentence for what can't be used. */
 export async function readTls(resolved: Resolved, within: "http" | "raw" = "http"): Promise<TlsContext | undefined> {
   const { settings } = resolved;
@@ -46,10 +60,11 @@ export async function readTls(resolved: Resolved, within: "http" | "raw" = "http
     clientCa: tlsClientCa === undefined ? undefined : read(resolved, "tlsClientCa", tlsClientCa),
     certificates: sources.map((source) => source.read()),
   });
-  const [{ httpsContext }, { serverContext, TlsConfigError }, { TlsFiles }] = await Promise.all([
+  const [{ httpsContext }, { serverContext, TlsConfigError }, { TlsFiles }, { watchExpiry }] = await Promise.all([
     import("../http/mod.ts"),
     import("../tls/context.ts"),
     import("./tls-files.ts"),
+    import("./tls-expiry.ts"),
   ]);
   /** With the files it is about. */
   const named = <T>(make: () => T): T => {
@@ -66,6 +81,7 @@ export async function readTls(resolved: Resolved, within: "http" | "raw" = "http
   };
   const context = named(() => (within === "http" ? httpsContext(options()) : serverContext(options())));
   contexts.set(asked, context);
+  watchExpiry(context);
   new TlsFiles({ files, what: "The certificate was", apply: () => named(() => context.renew(options())) }).watch();
   return context;
 }

@@ -154,9 +154,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     return this.#context?.certificates() ?? [];
   }
   get handshaking(): number {
-    let count = 0;
-    if (this.#tls !== undefined) for (const handle of this.rows.handles()) count += Number(this.#tls.shaking(handle));
-    return count;
+    return this.#tls?.handshaking ?? 0;
   }
   get now(): number {
     return this.#runtime.now;

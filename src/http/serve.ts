@@ -239,6 +239,7 @@ function tlsOf({ counters, plain, tls = {}, cert, key, passphrase }: ServeOption
   return httpsContext({ ...tls, certificates });
 }
 
+const TLS_OPTIONS: ReadonlySet<string> = new Set(["certificates", "policy", "clientAuth", "clientCa", "hsts"]);
 const TLS_WORDS = [
   ["policy", ["intermediate", "modern"]],
   ["clientAuth", ["none", "request", "require"]],
@@ -246,6 +247,9 @@ const TLS_WORDS = [
 
 function readCertificates(tls: TlsServeOptions): TlsIdentity[] {
   if (typeof tls !== "object" || tls === null) throw new TypeError("tls of serve must be an object of options");
+  const unknown = Object.keys(tls).find((name) => !TLS_OPTIONS.has(name));
+  // What changes nothing here may have been meant to keep somebody out.
+  if (unknown !== undefined) throw new TypeError(`tls.${unknown} of serve is no option: there are ${[...TLS_OPTIONS].join(", ")}`); // biome-ignore format: one line
   const { certificates = [] } = tls;
   if (!Array.isArray(certificates))
     throw new TypeError("tls.certificates of serve must be a list of { cert, key } and { pfx }");

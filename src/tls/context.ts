@@ -51,6 +51,7 @@ export interface CertificateFacts {
   /** "ec", "rsa", "ed25519". */
   readonly keyType: string;
   /** Milliseconds of the wall clock. */
+  readonly validFrom: number;
   readonly validTo: number;
 }
 
@@ -69,6 +70,13 @@ export const CIPHERS: string = [
   "ECDHE-ECDSA-CHACHA20-POLY1305",
   "ECDHE-RSA-CHACHA20-POLY1305",
 ].join(":");
+
+/**
+ * And its groups, with the hybrid one that what is recorded today stays secret with; a slash is between those of which a
+ * client's next best is not worth another round trip (man 3 SSL_CTX_set1_groups_list). OpenSSL's own list goes on with
+ * P-521 and ffdhe3072, of which a handshake takes 13 and 9 times the CPU of P-256, for whoever likes to choose them.
+ */
+const GROUPS = "X25519MLKEM768/X25519:P-256/P-384";
 
 // openssl/ssl.h
 const CTRL_MODE = 33;
@@ -130,6 +138,7 @@ export class TlsContext {
       return {
         name: namesOf(certificate)[0] ?? "",
         keyType: certificate.publicKey.asymmetricKeyType ?? "",
+        validFrom: certificate.validFromDate.getTime(),
         validTo: certificate.validToDate.getTime(),
       };
     });
@@ -213,6 +222,7 @@ function settingsOf({ policy = "intermediate", clientAuth = "none", clientCa }: 
   if (authorities.length > 0) checkAuthorities(authorities[0]);
   return {
     ciphers: CIPHERS,
+    ecdhCurve: GROUPS,
     minVersion: policy === "modern" ? "TLSv1.3" : "TLSv1.2",
     sessionIdContext: sessionContext(clientAuth, authorities),
     // Without it Node reads all the world's roots, in 3 ms, which a server has nobody to check by.

@@ -12,7 +12,10 @@ import { opensslCertificates } from "../../ffi/openssl-certificates.ts";
 import { openSslClient } from "../../ffi/openssl-client.ts";
 import { type Handle, type Poller, SENDING, SENT, type Sink, type Transport } from "../../ffi/poller.ts";
 import { freed } from "../net/lent.ts";
+import { monotonicNow } from "../runtime/clock.ts";
 import type { TlsContext } from "./context.ts";
+import { HandshakeQueue } from "./handshake-queue.ts";
+import { OpenHandshakes } from "./open-handshakes.ts";
 
 /** Who owns the connections. */
 export interface TlsOwner {
@@ -31,6 +34,7 @@ export interface TlsOwner {
  *   READING     its sink wants to be told what comes
  *   BLOCKED     the poller keeps bytes of it, and `sent` will follow
  *   BROKEN      it failed, or has ended: nothing can be sent
+ *   COUNTED     it is one of the open handshakes
  *   MIDWAY      it may have the beginning of a record, so that what comes next may not be one from its start
  *   CLIENT      the peer is a server
  */
@@ -41,6 +45,7 @@ const BLOCKED = 8;
 const BROKEN = 16;
 const MIDWAY = 32;
 const CLIENT = 64;
+const COUNTED = 128;
 
 /** A record carries 16 KiB at the most (RFC 8446, 5.1); as many of them as the kernel's receive buffer is read in. */
 const PLAIN_BYTES = 64 * 1024;
@@ -81,6 +86,16 @@ export class TlsLayer implements Transport, Sink {
   readonly #sinks: (Sink | undefined)[] = [];
   /** What came for whoever does not read now, still encrypted. */
   readonly #held = new Map<Handle, Uint8Array>();
+  readonly #open = new OpenHandshakes(
+    (handle, life) => this.#lives[handle] === life && (this.#state[handle] & COUNTED) !== 0,
+    (handle) => {
+      // What has come of it waits for its turn.
+      if (this.#held.has(handle)) return false;
+      this.#owner.handshakeFailed(handle, "there are too many handshakes at once");
+      return true;
+    },
+  );
+  readonly #queue = new HandshakeQueue((handle, life) => this.#shakeHeld(handle, life));
 
   constructor(poller: Poller, context: TlsContext | undefined, owner: TlsOwner) {
     const { system } = poller;
@@ -105,7 +120,8 @@ export class TlsLayer implements Transport, Sink {
     const ssl = context === undefined ? 0 : this.#openssl.newSsl(context.pointer);
     if (ssl === 0) return false;
     this.#openssl.accept(ssl);
-    this.#take(handle, sink, ssl, FRESH | HANDSHAKING);
+    this.#take(handle, sink, ssl, FRESH | HANDSHAKING | COUNTED);
+    this.#open.begin(handle, this.#lives[handle]);
     return true;
   }
 
@@ -151,6 +167,7 @@ export class TlsLayer implements Transport, Sink {
     if (ssl === 0) return false;
     if (notify) this.#notify(handle, ssl);
     const blocked = (this.#state[handle] & BLOCKED) !== 0;
+    if (this.#state[handle] & COUNTED) this.#open.count--;
     this.#ssl[handle] = 0;
     this.#state[handle] = 0;
     this.#sinks[handle] = undefined;
@@ -167,7 +184,12 @@ export class TlsLayer implements Transport, Sink {
   resumed(handle: Handle): boolean {
     return this.#openssl.resumed(this.#ssl[handle]);
   }
-  /** Its handshake is not done. */
+  /** Of clients, and not done yet. */
+  get handshaking(): number {
+    return this.#open.count;
+  }
+
+  /** Its handshake is not done yet. */
   shaking(handle: Handle): boolean {
     return ((this.#state[handle] ?? 0) & HANDSHAKING) !== 0;
   }
@@ -217,8 +239,38 @@ export class TlsLayer implements Transport, Sink {
       if (!tls) return this.#noTls(handle, bytes, start, end);
     }
     if (this.#held.size > 0 && this.#held.has(handle)) return this.#hold(handle, bytes.subarray(start, end));
+    if (state & HANDSHAKING) return this.#step(handle, bytes, start, end);
     // What was under way when it paused.
-    if ((state & (READING | HANDSHAKING)) === 0) return this.#hold(handle, bytes.slice(start, end));
+    if ((state & READING) === 0) return this.#hold(handle, bytes.slice(start, end));
+    this.#feed(handle, state, bytes, start, end);
+  }
+
+  /** A step of a handshake: at once, or when it is its turn. */
+  #step(handle: Handle, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#queue.free) {
+      const began = monotonicNow();
+      this.#feed(handle, HANDSHAKING, bytes, start, end);
+      this.#queue.took(monotonicNow() - began);
+      return;
+    }
+    this.#hold(handle, bytes.slice(start, end));
+    this.#poller.pause(handle);
+    this.#queue.add(handle, this.#lives[handle]);
+  }
+
+  #shakeHeld(handle: Handle, life: number): void {
+    const bytes = this.#held.get(handle);
+    if (bytes === undefined || this.#lives[handle] !== life || this.#ssl[handle] === 0) return;
+    this.#held.delete(handle);
+    this.#poller.receive(handle);
+    try {
+      this.#feed(handle, HANDSHAKING, bytes, 0, bytes.length);
+    } catch (error) {
+      this.#poller.onSinkError(handle, error);
+    }
+  }
+
+  #feed(handle: Handle, state: number, bytes: Uint8Array, start: number, end: number): void {
     // Behind a part of a record any two bytes can look like a length, by who chooses where to cut.
     const whole =
       (state & (MIDWAY | HANDSHAKING)) === 0 &&
@@ -317,7 +369,8 @@ export class TlsLayer implements Transport, Sink {
   #speak(handle: Handle, ssl: Pointer, life: number, shaking: boolean): boolean {
     const sent = this.#flush(handle);
     if (shaking && this.#openssl.handshaken(ssl)) {
-      this.#state[handle] &= ~HANDSHAKING;
+      if (this.#state[handle] & COUNTED) this.#open.count--;
+      this.#state[handle] &= ~(HANDSHAKING | COUNTED);
       this.#openssl.forgetPeerKey(ssl);
       this.#owner.secured(handle);
       if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) return false;
@@ -396,6 +449,7 @@ export class TlsLayer implements Transport, Sink {
   #deliverHeld(handle: Handle, life: number): void {
     const bytes = this.#held.get(handle);
     if (bytes === undefined || this.#lives[handle] !== life || (this.#state[handle] & READING) === 0) return;
+    if (this.#state[handle] & HANDSHAKING) return;
     this.#held.delete(handle);
     try {
       this.received(handle, bytes, 0, bytes.length);

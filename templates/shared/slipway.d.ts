@@ -122,7 +122,7 @@ declare module "slipway" {
     /** Where http is answered with a redirect to https (":80"), and to which port if not the server's own. */
     redirectHttp?: string;
     redirectPort?: number;
-    /** Keys of session tickets that replicas share: a file, or `env:VARIABLE`. */
+    /** Keys of session tickets that replicas share: a file, or `env:` and a variable. */
     tlsTicketKeys?: string;
     /** Every connection must begin with a PROXY header. */
     proxyProtocol?: boolean;

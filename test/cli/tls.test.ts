@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { expiring } from "../../src/cli/tls-expiry.ts";
 import { TlsFiles } from "../../src/cli/tls-files.ts";
 import { httpsContext } from "../../src/http/mod.ts";
 import { certificate } from "../support/certificates.ts";
@@ -49,6 +50,12 @@ for (const [title, args, says] of [
     [...["--tls-cert", certFile, "--tls-key", keyFile], "--tls-client-auth", "require", "--tls-client-ca", program],
     /the authorities of clients can't be read: .* \([^,]*server.ts\)\n$/,
   ],
+  [
+    "client certificates without TLS",
+    ["--tls-client-auth", "require"],
+    /--tls-client-auth does nothing without a certificate: give --tls-cert/,
+  ],
+  ["HSTS without TLS", ["--hsts", "180d"], /--hsts does nothing without a certificate: give --tls-cert/],
   ["no such file", ["--tls-cert", "/none", "--tls-key", keyFile], /--tls-cert names \/none: there is no such file\n$/],
   [
     "a key of another",
@@ -172,6 +179,47 @@ test("--tls self-signed: kept for the user, printed once, the same for every thr
   });
   await off.saw(/^Listening on http:/m);
   await off.stop();
+});
+
+test("a program with a certificate of its own is not left believing that --tls-client-auth asks its clients", async () => {
+  const own = join(folder, "own.ts");
+  writeFileSync(
+    own,
+    `import { readFileSync } from "node:fs";
+const [cert, key] = ${JSON.stringify([certFile, keyFile])}.map((file) => readFileSync(file, "utf8"));
+Deno.serve({ port: 0, cert, key }, () => new Response("hello"));
+`,
+  );
+  const { code, stderr } = await run([...fromSource, "run", own, "--tls-client-auth", "require"]);
+  assert.is.not(code, 0);
+  assert.match(stderr, /--tls-client-auth does nothing without a certificate: .*tls of Deno.serve/);
+});
+
+test("a certificate that runs out is said", async () => {
+  const [late, soon, well] = [-1, 1, 30].map((days) => certificate([`${days}.test`], { days }));
+  const context = httpsContext({ certificates: [late, soon, well] });
+  const lines = expiring(context);
+  assert.is(lines.length, 2);
+  assert.match(lines[0], /^the certificate for -1\.test has run out: it was valid until 20\d\d-\d\d-\d\dT\d\d:\d\dZ$/);
+  assert.match(lines[1], /^the certificate for 1\.test runs out: it is valid until /);
+  const [cert, key] = [join(folder, "late.pem"), join(folder, "late-key.pem")];
+  writeFileSync(cert, late.cert);
+  writeFileSync(key, late.key);
+  const server = start([
+    ...fromSource,
+    "run",
+    program,
+    "--port",
+    "0",
+    "--log-format",
+    "text",
+    "--tls-cert",
+    cert,
+    "--tls-key",
+    key,
+  ]);
+  await server.saw(/the certificate for -1\.test has run out/);
+  await server.stop();
 });
 
 test("a session is resumed whichever thread it comes to, also with another certificate", async () => {

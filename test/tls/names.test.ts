@@ -154,6 +154,7 @@ test("which certificates go with a name", () => {
 test("what is no list of certificates is said", () => {
   const attempt = (tls: unknown) => () => serve({ port: 0, onListen() {}, tls } as object, hello).close();
   assert.throws(attempt({ certificates: {} }), /tls.certificates of serve must be a list/);
+  assert.throws(attempt({ certs: [] }), /tls.certs of serve is no option: there are certificates, policy/);
   assert.throws(attempt({ certificates: [{ cert: "x" }] }), /tls.certificates\[0\] of serve: key is missing/);
   assert.throws(attempt({ certificates: [first, { cert: "x", key: "y" }] }), /TLS, certificate 2: the certificate can't be read/); // biome-ignore format: one line
 });

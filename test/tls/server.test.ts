@@ -59,13 +59,18 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   });
 }
 
-test("what is older than TLS 1.2, without forward secrecy, or of another protocol is refused", async () => {
+test("what is older than TLS 1.2, without forward secrecy, by groups that cost us ten times as much, or of another protocol is refused", async () => {
   using server = secure();
   const lines = await logged(async () => {
     const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
     assert.match(await refusal(server.port, old), /PROTOCOL_VERSION/);
     const weak = { maxVersion: "TLSv1.2", ciphers: "AES128-GCM-SHA256:AES256-SHA:ECDHE-ECDSA-AES128-SHA" } as const;
     assert.match(await refusal(server.port, weak), /HANDSHAKE_FAILURE/);
+    for (const ecdhCurve of ["P-521", "X448"])
+      assert.is.not(await refusal(server.port, { ecdhCurve }), "none", ecdhCurve);
+    for (const ecdhCurve of ["X25519MLKEM768", "X25519", "P-256", "P-384", "P-521:P-256"]) {
+      assert.is(await refusal(server.port, { ecdhCurve }), "none", ecdhCurve);
+    }
     assert.match(await refusal(server.port, { ALPNProtocols: ["spdy/3"] }), /NO_APPLICATION_PROTOCOL/);
   });
   assert.ok(lines.length >= 1 && lines.every((line) => line.includes("tlsHandshake")), lines.join("\n"));
