@@ -73,9 +73,22 @@ const overTls = new Set(
       ],
       ...["request-bodies", "request-limits", "response-bodies", "timeouts", "unread-answers"],
     ].map((name) => `http/${name}`),
-    ...[...["drain", "flow", "hostile", "leaks", "limits", "observed", "requests", "rules", "timing", "wire-fuzz"]].map(
-      (name) => `http2/${name}`,
-    ),
+    ...[
+      ...[
+        "drain",
+        "drain-under-load",
+        "flow",
+        "hostile",
+        "leaks",
+        "limits",
+        "observed",
+        "requests",
+        "rules",
+        "stalled",
+        "timing",
+        "wire-fuzz",
+      ],
+    ].map((name) => `http2/${name}`),
     ...["bytes", "clients", "compression", "handshake", "lifecycle", "many", "over-http2", "rules"].map(
       (name) => `websocket/${name}`,
     ),
@@ -93,7 +106,7 @@ const onAnyPoller = new Set(
     ...["http/parser-differential", "http/request-url", "http/request-copies", "http/behind-proxies"],
     ...["net/ip", "net/trust", "net/proxy-protocol", "net/examples"],
     ...["runtime/assets", "runtime/error-text", "runtime/stall-monitor", "runtime/watch-runtime"],
-    ...["runtime/task-table", "runtime/task-trend", "runtime/request-context"],
+    ...["http2/browser", "runtime/task-table", "runtime/task-trend", "runtime/request-context"],
   ].map((name) => `test/${name}.test.ts`),
 );
 
