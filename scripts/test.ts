@@ -96,9 +96,16 @@ const overTls = new Set(
 );
 /** And these once more with HTTP/2 between them, whose clients speak the bytes of HTTP/1.1 (test/http/support/over-http2.ts). */
 const overHttp2 = new Set(
-  ["failures", "interim-and-trailers", "lifecycle", "request-bodies", "request-limits", "response-bodies"].map(
-    (name) => `test/http/${name}.test.ts`,
-  ),
+  [
+    "failures",
+    "file-bodies",
+    "interim-and-trailers",
+    "lifecycle",
+    "mixture",
+    "request-bodies",
+    "request-limits",
+    "response-bodies",
+  ].map((name) => `test/http/${name}.test.ts`),
 );
 /** But for these, which open no socket, or of which it is no matter: their seconds would be spent twice for nothing. */
 const onAnyPoller = new Set(

@@ -28,7 +28,7 @@ const seed = chooseSeed();
 console.log(`seed ${seed}`);
 
 /** Streams of node:http2, in between, take their time. */
-const CONNECTIONS = overHttp2 ? 60 : 200;
+const CONNECTIONS = overHttp2 ? 80 : 200;
 
 test(`${CONNECTIONS} connections, 20 requests each`, async () => {
   const { answered } = await mixture(new Random(seed), CONNECTIONS, false);
