@@ -123,14 +123,14 @@ test("writeTimeout: a window that opens byte by byte buys no time", async () => 
 test("writeTimeout: who waits behind a more urgent stream is not who stalls", async () => {
   using server = start((request) => new Response("x".repeat(request.url.endsWith("/first") ? 300_000 : 10)), {
     h2c: true,
-    writeTimeout: 200,
+    writeTimeout: 500,
   });
   using raw = await open(server.port, setting(4, 2 ** 31 - 1));
   raw.request(1, [...at("/first"), ["priority", "u=0"]]);
   await raw.client.until(() => raw.body(1).length === 65_535, "a window");
   raw.request(3, [...GET, ["priority", "u=7"]]);
   // Enough for minRate, for three times the timeout, and all of it for the first.
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < 16; i++) {
     raw.write(frame(WINDOW_UPDATE, 0, 0, uint32(3000)));
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
