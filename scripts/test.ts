@@ -73,9 +73,22 @@ const overTls = new Set(
       ],
       ...["request-bodies", "request-limits", "response-bodies", "timeouts", "unread-answers"],
     ].map((name) => `http/${name}`),
-    ...[...["drain", "flow", "hostile", "leaks", "limits", "observed", "requests", "rules", "timing", "wire-fuzz"]].map(
-      (name) => `http2/${name}`,
-    ),
+    ...[
+      ...[
+        "drain",
+        "drain-under-load",
+        "flow",
+        "hostile",
+        "leaks",
+        "limits",
+        "observed",
+        "requests",
+        "rules",
+        "stalled",
+        "timing",
+        "wire-fuzz",
+      ],
+    ].map((name) => `http2/${name}`),
     ...["bytes", "clients", "compression", "handshake", "lifecycle", "many", "over-http2", "rules"].map(
       (name) => `websocket/${name}`,
     ),
@@ -83,9 +96,16 @@ const overTls = new Set(
 );
 /** And these once more with HTTP/2 between them, whose clients speak the bytes of HTTP/1.1 (test/http/support/over-http2.ts). */
 const overHttp2 = new Set(
-  ["failures", "interim-and-trailers", "lifecycle", "request-bodies", "request-limits", "response-bodies"].map(
-    (name) => `test/http/${name}.test.ts`,
-  ),
+  [
+    "failures",
+    "file-bodies",
+    "interim-and-trailers",
+    "lifecycle",
+    "mixture",
+    "request-bodies",
+    "request-limits",
+    "response-bodies",
+  ].map((name) => `test/http/${name}.test.ts`),
 );
 /** But for these, which open no socket, or of which it is no matter: their seconds would be spent twice for nothing. */
 const onAnyPoller = new Set(
@@ -93,7 +113,7 @@ const onAnyPoller = new Set(
     ...["http/parser-differential", "http/request-url", "http/request-copies", "http/behind-proxies"],
     ...["net/ip", "net/trust", "net/proxy-protocol", "net/examples"],
     ...["runtime/assets", "runtime/error-text", "runtime/stall-monitor", "runtime/watch-runtime"],
-    ...["runtime/task-table", "runtime/task-trend", "runtime/request-context"],
+    ...["http2/browser", "runtime/task-table", "runtime/task-trend", "runtime/request-context"],
   ].map((name) => `test/${name}.test.ts`),
 );
 

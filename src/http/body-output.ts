@@ -5,7 +5,7 @@
  */
 import { type Handle, SENDING, type Transport } from "../../ffi/poller.ts";
 import { BadResource } from "../runtime/errors.ts";
-import type { DiskFile } from "../runtime/file-source.ts";
+import type { DiskFile, FileSource } from "../runtime/file-source.ts";
 import { madeGarbage } from "../runtime/young-garbage.ts";
 import { keptBytes } from "./blob-bytes.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
@@ -239,4 +239,9 @@ export class BodyOutput {
 
 export function fileTooShort(missing: number): TypeError {
   return new TypeError(`a file ended ${missing} bytes before what the response's content-length says`);
+}
+
+/** What is left of a file; -1 when it is closed. */
+export function sizeOf(file: FileSource): number {
+  return file.kind === "disk" ? file.left() : (file.left()?.length ?? -1);
 }

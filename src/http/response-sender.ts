@@ -16,7 +16,7 @@ import {
 } from "../fetch/mod.ts";
 import { type FileSource, fileBehind } from "../runtime/file-source.ts";
 import { logError } from "../runtime/log.ts";
-import { BLOB_PART, BodyOutput, fileTooShort } from "./body-output.ts";
+import { BLOB_PART, BodyOutput, fileTooShort, sizeOf } from "./body-output.ts";
 import type { HttpConnection } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import type { TrailerFields } from "./extras.ts";
@@ -255,11 +255,6 @@ function streamOf(body: Exclude<LightBody, ReadableStream>): ReadableStream<Uint
       controller.close();
     },
   });
-}
-
-/** What is left of a file; -1 when it is closed. */
-function sizeOf(file: FileSource): number {
-  return file.kind === "disk" ? file.left() : (file.left()?.length ?? -1);
 }
 
 function asksToClose(fields: readonly string[] | null): boolean {

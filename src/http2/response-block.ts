@@ -3,9 +3,11 @@
  * ours is in a client's table (`hpack-encoder.ts`), so the same bytes do on every connection.
  */
 import { responseBody, responseFields, responseStatus } from "../fetch/mod.ts";
+import { sizeOf } from "../http/body-output.ts";
 import { CONTROLS, currentSecond, dateText, OURS } from "../http/response-head.ts";
 import { announcedLength } from "../http/sendable.ts";
 import { isBodiless } from "../http/simple-response.ts";
+import { fileBehind } from "../runtime/file-source.ts";
 import { fieldRoom, writeField, writeInteger, writeString } from "./hpack-encoder.ts";
 
 interface Shape {
@@ -39,7 +41,11 @@ export function lengthToSay(response: Response, toHead: boolean): number {
   if (body instanceof Uint8Array) return body.length;
   if (body instanceof Blob) return body.size;
   const announced = announcedLength(responseFields(response));
-  return body !== null || (toHead && announced >= 0) ? announced : 0;
+  if (body === null) return toHead && announced >= 0 ? announced : 0;
+  if (announced >= 0) return announced;
+  const file = fileBehind(body);
+  // What says that it is empty may be of those that are made as they are read (/proc).
+  return file === undefined ? -1 : sizeOf(file) || -1;
 }
 
 /** What `writeBlock` needs at most. */

@@ -18,6 +18,8 @@ const SHARED = 4 * 1024;
 /** Bytes of a file that are read at once. */
 const READ = 64 * 1024;
 
+const NOTHING = new Uint8Array(0);
+
 type Bytes = Uint8Array<ArrayBufferLike>;
 /** The next piece; undefined at the end. */
 type Source = () => Promise<Bytes | undefined>;
@@ -160,6 +162,13 @@ export class ResponseBody {
 
   #stream(stream: ReadableStream<Uint8Array>): void {
     const file = fileBehind(stream);
+    if (file?.kind === "memory") {
+      const bytes = file.left() ?? NOTHING;
+      const length = this.#left < 0 ? bytes.length : this.#left;
+      if (bytes.length < length) throw fileTooShort(length - bytes.length);
+      this.#whole(bytes.subarray(0, length));
+      return void stream.cancel().catch(() => {});
+    }
     const reader = stream.getReader();
     this.#cancel = (reason) => void reader.cancel(reason).catch(() => {});
     // What says that it is empty may be of those that are made as they are read (/proc).

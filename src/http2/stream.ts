@@ -225,7 +225,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   /** What the handler returned, or the promise of it. */
   settle(result: unknown): void {
     const { exchange } = this;
-    if (this.#over) return dropLater(result);
+    if (this.#over) return void Promise.resolve(result).then(dropResponse, (error: unknown) => this.#recover(error));
     let later: boolean;
     try {
       later = isThenable(result);
@@ -254,7 +254,12 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   }
 
   #recover(error: unknown): void {
-    if (this.#over || this.head !== undefined) return;
+    if (this.head !== undefined) return;
+    if (this.#over) {
+      // Nobody is answered any more; that it failed is said all the same.
+      if (!this.exchange.blamesClient(error)) dropLater(this.host.http.failure(error, this.exchange));
+      return;
+    }
     // The client left, or sent half a body: no failure of the handler's.
     if (this.exchange.blamesClient(error)) {
       return this.settle(new Response("request cut short\n", { status: 400 }));
@@ -355,6 +360,9 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   }
 
   bodyFailed(error: unknown): void {
+    if (this.#over) return;
+    // What has come before an error still leaves: the client may make something of it.
+    if (this.head !== undefined) this.host.flush();
     if (this.#over) return;
     this.response?.cancel(error);
     if (!this.headSent && this.head === undefined) {

@@ -22,7 +22,7 @@ import { fieldListRoom, writeInterim } from "./response-block.ts";
 import { PeerSettings } from "./settings.ts";
 import { bodyBytes, headBytes, writeAnswer } from "./simple-answer.ts";
 import { SocketClock } from "./socket-clock.ts";
-import { BY_STREAM, dropLater, Http2Stream, type StreamHost } from "./stream.ts";
+import { BY_STREAM, Http2Stream, type StreamHost } from "./stream.ts";
 
 /** Streams that we have reset, whose frames may still be on their way (RFC 9113, 5.1): the last of them are known. */
 const KNOWN_RESETS = 256;
@@ -139,10 +139,7 @@ export abstract class Streams implements StreamHost, OutputHost {
     if (ended) {
       const began = http.now;
       response ??= http.call(exchange);
-      if (this.closed) {
-        exchange.abort(clientGone());
-        return dropLater(response);
-      }
+      if (this.closed) return this.#lostAtOnce(id, exchange, response);
       if (isLightResponse(response) && !output.blocked && exchange.extras === undefined) {
         const window = Math.min(output.window, this.peer.initialWindow);
         const sent = writeAnswer(output, id, response, exchange.requestId, method === "HEAD", window);
@@ -165,6 +162,14 @@ export abstract class Streams implements StreamHost, OutputHost {
     this.headBytes += text.length;
     stream.begin(expectContinue, tunnel);
     stream.settle((response ??= http.call(exchange)));
+  }
+
+  /** The connection went while its handler ran, or before: the handler is told, and what it gives is dropped. */
+  #lostAtOnce(id: number, exchange: Exchange, response: unknown): void {
+    const gone = new Http2Stream(this, id, exchange, -1, true, 0);
+    gone.abort(clientGone());
+    this.http.exchangeEnded(gone, exchange, true);
+    gone.settle(response);
   }
 
   /** A head that never gets to the handler, with an answer of ours. */

@@ -3,7 +3,10 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { counters, LIMITS } from "../../src/http/counters.ts";
+import { webSocketCounters } from "../../src/websocket/counters.ts";
+import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { eventually, start, type TestServer } from "../http/support/server.ts";
+import { frame as frameOf } from "../websocket/support/raw.ts";
 import {
   ACK,
   block,
@@ -29,6 +32,7 @@ import {
 } from "./support/raw.ts";
 
 const ENHANCE_YOUR_CALM = 11;
+const MIB = 1024 * 1024;
 const flood = LIMITS.indexOf("http2Flood");
 
 /** Says it again and again, in large writes, until the server has had enough or `most` frames are out. Gives how many. */
@@ -269,6 +273,53 @@ test("a client with patience to spare: what ordinary ones do is no flood", async
     raw.write(frame(WINDOW_UPDATE, 0, 0, uint32(1000)), frame(WINDOW_UPDATE, 0, id, uint32(1000)));
   }
   assert.is((await raw.response(5999)).status, "200");
+});
+
+test("rapid reset of WebSockets (RFC 8441): as of requests, and none stays open", async () => {
+  const before = webSocketCounters.opened;
+  using server = start(
+    (request) => (request.headers.has("upgrade") ? upgradeWebSocket(request).response : new Response("x")),
+    { h2c: true },
+  );
+  using raw = await open(server.port);
+  const connect = [[":method", "CONNECT"], [":protocol", "websocket"], ...GET.slice(1), ["sec-websocket-version", "13"]] as const; // biome-ignore format: one line
+  await until(raw, 100_000, (i) =>
+    Buffer.concat([frame(HEADERS, 4, 1 + 2 * i, block(connect)), frame(RST_STREAM, 0, 1 + 2 * i, uint32(8))]),
+  );
+  await calmed(raw);
+  assert.ok(webSocketCounters.opened - before < 1000, `${webSocketCounters.opened - before} sockets`);
+  await eventually(() => webSocketCounters.open === 0, "none is open");
+  await served(server);
+});
+
+test("a hundred WebSockets that begin messages and never end them are bounded by the connection's window", async () => {
+  using server = start((request) => upgradeWebSocket(request).response, { h2c: true });
+  using raw = await open(server.port);
+  const connect = [[":method", "CONNECT"], [":protocol", "websocket"], ...GET.slice(1), ["sec-websocket-version", "13"]] as const; // biome-ignore format: one line
+  for (let i = 0; i < 100; i++) raw.request(1 + 2 * i, connect, END_HEADERS);
+  await raw.client.until(() => raw.frames.length > 0 && raw.heads.has(199), "the last is open");
+  const before = process.memoryUsage().rss;
+  // A megabyte is announced, and a little of it comes.
+  const begun = frameOf(2, Buffer.alloc(10_000), { length: 1_000_000n });
+  for (let i = 0; i < 100; i++) raw.write(frame(DATA, 0, 1 + 2 * i, begun));
+  await raw.settled();
+  assert.ok(process.memoryUsage().rss - before < 32 * MIB);
+  raw.client.reset();
+  await eventually(() => webSocketCounters.open === 0, "none is open");
+});
+
+// Memory is measured in this process, so with what the attacking client takes.
+const grown = new Map<string, number>();
+let before = 0;
+test.before.each(() => {
+  before = process.memoryUsage().rss;
+});
+test.after.each((context) => {
+  grown.set((context as { __test__?: string }).__test__ ?? "", process.memoryUsage().rss - before);
+});
+test("none of these attacks took 64 MiB", () => {
+  assert.ok(grown.size > 20);
+  for (const [name, bytes] of grown) assert.ok(bytes < 64 * MIB, `${name}: ${bytes} bytes`);
 });
 
 test.run();

@@ -9,7 +9,7 @@ import { eventually, logged, start } from "../http/support/server.ts";
 import { skip } from "../support/skip.ts";
 import { overTls } from "../support/tls.ts";
 import { scheme, session } from "./support/node.ts";
-import { connectRaw } from "./support/raw.ts";
+import { connectRaw, END_HEADERS, END_STREAM, frame, GET, open, RST_STREAM, uint32 } from "./support/raw.ts";
 
 interface Answer {
   readonly status: number;
@@ -243,6 +243,89 @@ test("a handler that throws is a 500, a stream that fails is INTERNAL_ERROR", as
   });
   assert.ok(lines.some((line) => line.includes("on purpose")));
   assert.ok(lines.some((line) => line.includes("half way")));
+});
+
+test("what came before a stream failed still leaves", async () => {
+  using server = start(
+    () =>
+      new Response(
+        new ReadableStream({
+          start(controller) {
+            controller.enqueue(new TextEncoder().encode("half"));
+          },
+          async pull(controller) {
+            await Promise.resolve();
+            controller.error(new Error("the other half"));
+          },
+        }),
+      ),
+    { h2c: true },
+  );
+  using raw = await open(server.port);
+  await logged(async () => {
+    raw.request(1);
+    assert.is(await raw.reset(1), 2);
+  });
+  assert.is(`${raw.body(1)}`, "half");
+});
+
+for (const [name, flags] of [
+  ["a request", END_HEADERS | END_STREAM],
+  ["a request whose body is still to come", END_HEADERS],
+] as const) {
+  test(`a handler that closes its server is told, and its late failure is said: ${name}`, async () => {
+    const states: unknown[] = [];
+    const lines = await logged(async () => {
+      using server = start(
+        (request, info) => {
+          server.server.close();
+          return (async () => {
+            info.completed.catch(() => states.push("not completed"));
+            await new Promise((resolve) => setImmediate(resolve));
+            states.push(request.signal.aborted);
+            throw new Error("too late");
+          })();
+        },
+        { h2c: true },
+      );
+      using raw = await open(server.port);
+      raw.request(1, GET, flags);
+      await raw.client.gone();
+      await eventually(() => states.length === 2, "the handler is told");
+      await new Promise((resolve) => setImmediate(resolve));
+    });
+    assert.equal(states, ["not completed", true]);
+    assert.ok(
+      lines.some((line) => line.includes("too late")),
+      lines.join("\n"),
+    );
+  });
+}
+
+test("a handler that fails when its client has left is said to have failed, unless it is with the signal's reason", async () => {
+  const lines = await logged(async () => {
+    let failed = 0;
+    using server = start(
+      async (request) => {
+        await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+        failed++;
+        throw request.url.endsWith("/signal") ? request.signal.reason : new Error("of its own");
+      },
+      { h2c: true },
+    );
+    using raw = await open(server.port);
+    raw.request(
+      1,
+      GET.map(([field, value]) => [field, field === ":path" ? "/signal" : value]),
+    );
+    raw.request(3);
+    await raw.settled();
+    for (const id of [1, 3]) raw.write(frame(RST_STREAM, 0, id, uint32(8)));
+    await eventually(() => failed === 2, "both have failed");
+    await raw.settled();
+  });
+  assert.equal(lines.filter((line) => line.includes("the handler failed")).length, 1);
+  assert.ok(lines.some((line) => line.includes("of its own")));
 });
 
 test("a client without a table", async () => {

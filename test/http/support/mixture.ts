@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import * as assert from "uvu/assert";
 import { overTls } from "../../support/tls.ts";
 import { type Client, connect } from "./client.ts";
+import { overHttp2 } from "./over-http2.ts";
 import type { Random } from "./random.ts";
 import { parseResponses, type RawResponse } from "./responses.ts";
 import { eventually, start, turns } from "./server.ts";
@@ -116,7 +117,7 @@ export async function mixture(random: Random, connections: number, breaks: boole
   const one = async (index: number): Promise<void> => {
     using client: Client | undefined = await connect(server.port).catch((error: Error) => {
       // Its handshake may break as well.
-      if (!breaks || !overTls) throw error;
+      if (!breaks || !(overTls || overHttp2)) throw error;
       return undefined;
     });
     if (client === undefined) return;

@@ -275,6 +275,7 @@ export function connectHttp2(to: number | string, hostname: string): Promise<Htt
     const session = connect(`${overTls ? "https" : "http"}://x`, { createConnection: () => socket });
     const gateway = new Http2Socket(bare, session);
     gateway.once("error", reject);
+    session.once("close", () => reject(new Error("the connection ended before SETTINGS came")));
     session.once("remoteSettings", () => {
       gateway.off("error", reject);
       resolve(gateway);
