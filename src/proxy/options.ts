@@ -159,16 +159,13 @@ function readUpstream(text: string): UpstreamAddress {
     url.username !== ""
   ) {
     throw new TypeError(
-      `proxy: ${JSON.stringify(text)} is no upstream: write http://host:port or unix:/path; paths of requests are passed on as they are`,
+      `proxy: ${JSON.stringify(text)} is no upstream: write http://host:port, https://host:port or unix:/path; paths of requests are passed on as they are`,
     );
   }
   let target: Target;
   try {
     target = targetOf(url.href);
   } catch (cause) {
-    if (url.protocol === "https:") {
-      throw new TypeError(`proxy: ${text} can't be an upstream: https upstreams are not supported yet`, { cause });
-    }
     throw new TypeError(`proxy: ${text} can't be an upstream: ${(cause as Error).message}`, { cause });
   }
   return { name: url.origin, target, path: undefined };
