@@ -26,7 +26,8 @@ export interface ProxyHandler {
 }
 
 /**
- * Passes requests on to a server, or to several of which each is tried in turn: `http://host:port` or `unix:/path`.
+ * Passes requests on to a server, or to several of which each is tried in turn: `http://host:port`, `https://host:port` or
+ * `unix:/path`.
  *
  * ```ts
  * import { proxy, serve } from "slipway";

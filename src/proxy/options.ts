@@ -24,7 +24,7 @@ export interface ReverseProxyOptions {
   headerTimeout?: number | string;
   /** How long a body may stand still, in either direction; not of event streams. @default {"30s"} */
   bodyTimeout?: number | string;
-  /** How long an idle connection is kept, and how many to one upstream. @default {"30s", 100} */
+  /** How long an idle connection is kept, and how many to one upstream. @default {"30s", 256} */
   idleTimeout?: number | string;
   maxIdle?: number;
   /** How long a WebSocket may be silent in both directions. @default {"10m"} */
@@ -133,7 +133,7 @@ export function readProxySettings(
     headerTimeout: duration(options.headerTimeout, "headerTimeout", 25_000),
     bodyTimeout: duration(options.bodyTimeout, "bodyTimeout", 30_000),
     idleTimeout: duration(options.idleTimeout, "idleTimeout", 30_000),
-    maxIdle: count(options.maxIdle, "maxIdle", 100, 0),
+    maxIdle: count(options.maxIdle, "maxIdle", 256, 0),
     tunnelTimeout: duration(options.tunnelTimeout, "tunnelTimeout", 600_000),
     tries: count(options.tries, "tries", 3, 1),
     maxFails: count(options.maxFails, "maxFails", 1, 1),
@@ -159,16 +159,13 @@ function readUpstream(text: string): UpstreamAddress {
     url.username !== ""
   ) {
     throw new TypeError(
-      `proxy: ${JSON.stringify(text)} is no upstream: write http://host:port or unix:/path; paths of requests are passed on as they are`,
+      `proxy: ${JSON.stringify(text)} is no upstream: write http://host:port, https://host:port or unix:/path; paths of requests are passed on as they are`,
     );
   }
   let target: Target;
   try {
     target = targetOf(url.href);
   } catch (cause) {
-    if (url.protocol === "https:") {
-      throw new TypeError(`proxy: ${text} can't be an upstream: https upstreams are not supported yet`, { cause });
-    }
     throw new TypeError(`proxy: ${text} can't be an upstream: ${(cause as Error).message}`, { cause });
   }
   return { name: url.origin, target, path: undefined };

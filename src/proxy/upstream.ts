@@ -2,12 +2,11 @@
  * One upstream, and whether it is well. States: **in** → (`maxFails` failures one after the other) → **out** until a
  * moment → **tried** by one request or check → in, or out again.
  */
-import type { HttpClientSettings } from "../client/http-client.ts";
 import { Pool } from "../client/pool.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { logEvent } from "../runtime/log.ts";
 import { proxyCounters } from "./counters.ts";
-import type { ProxySettings, UpstreamAddress, UpstreamIdentity } from "./options.ts";
+import type { ProxySettings, UpstreamAddress } from "./options.ts";
 
 export class Upstream {
   readonly address: UpstreamAddress;
@@ -29,14 +28,13 @@ export class Upstream {
     const client = { connectTimeout, headerTimeout, bodyTimeout, idleTimeout, maxIdlePerHost: maxIdle, maxIdle };
     const { path } = address;
     // HTTP/1.1, whatever an upstream would speak: WebSockets need it, and between two servers it costs less.
-    const how: HttpClientSettings & { alpn: readonly string[]; identity: UpstreamIdentity } = {
+    this.pool = new Pool({
       settings: () => client,
       allowHost: true,
       way: path === undefined ? undefined : { path },
       alpn: ["http/1.1"],
       identity: settings.identity,
-    };
-    this.pool = new Pool(how);
+    });
     proxyCounters.upstreams++;
   }
 

@@ -1,4 +1,4 @@
-/** Where the applications listen: "http://host:port" or "unix:/path", separated by commas. */
+/** Where the applications listen: "http://host:port", "https://host:port" or "unix:/path", separated by commas. */
 export function upstreamsIn(list: string | undefined): string[] {
   const named = (list ?? "").split(",").map((one) => one.trim());
   const upstreams = named.filter((one) => one !== "");

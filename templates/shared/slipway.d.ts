@@ -29,7 +29,7 @@ declare module "slipway" {
     listener: Listener,
     handler: (conn: Conn, signal: AbortSignal) => unknown,
   ): { readonly finished: Promise<void>; shutdown(): Promise<void>; close(): void };
-  /** A handler that passes requests on to "http://host:port" or "unix:/path", WebSockets included. */
+  /** A handler that passes requests on to "http(s)://host:port" or "unix:/path", WebSockets included. */
   export function proxy(
     upstreams: string | URL | readonly (string | URL)[],
     options?: ReverseProxyOptions,

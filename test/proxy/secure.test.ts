@@ -6,56 +6,43 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type WebSocket, WebSocketServer } from "ws";
 import { proxyCounters } from "../../src/proxy/counters.ts";
-import { readProxySettings } from "../../src/proxy/options.ts";
 import { until } from "../client/support.ts";
 import { connect } from "../http/support/client.ts";
 import { logged } from "../support/logged.ts";
-import { skip } from "../support/skip.ts";
 import { identity, overTls } from "../support/tls.ts";
 import { echo, proxied } from "./support.ts";
 
-const speaksTls = ((): boolean => {
+test("an https upstream, its certificate checked; WebSockets over it too", async () => {
+  const upstream = createServer(identity, echo);
+  const sockets = new WebSocketServer({ server: upstream });
+  sockets.on("connection", (socket) => socket.on("message", (data) => socket.send(data)));
+  await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
+  const { port } = upstream.address() as AddressInfo;
   try {
-    readProxySettings("https://localhost", {});
-    return true;
-  } catch {
-    return false;
+    using edge = proxied(`https://localhost:${port}`, { caCerts: [identity.cert] });
+    using client = await connect(edge.port);
+    client.write("GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert.is(JSON.parse((await client.response()).text()).url, "/x");
+    using ws = await connect(edge.port);
+    ws.write(
+      "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    await ws.saw("\r\n\r\n");
+    ws.write("\x81\x82\x00\x00\x00\x00ok");
+    await ws.saw("\x82\x02ok");
+    // Nobody has said that its certificate is to be trusted.
+    using other = proxied(`https://localhost:${port}`);
+    await logged(async () => {
+      using wrong = await connect(other.port);
+      wrong.write("GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
+      assert.is((await wrong.response()).status, 502);
+    });
+  } finally {
+    sockets.close();
+    upstream.closeAllConnections();
+    upstream.close();
   }
-})();
-const title = "an https upstream, its certificate checked; WebSockets over it too";
-if (!speaksTls) skip(test, title, "the client does not speak TLS");
-else
-  test(title, async () => {
-    const upstream = createServer(identity, echo);
-    const sockets = new WebSocketServer({ server: upstream });
-    sockets.on("connection", (socket) => socket.on("message", (data) => socket.send(data)));
-    await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
-    const { port } = upstream.address() as AddressInfo;
-    try {
-      using edge = proxied(`https://localhost:${port}`, { caCerts: [identity.cert] });
-      using client = await connect(edge.port);
-      client.write("GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
-      assert.is(JSON.parse((await client.response()).text()).url, "/x");
-      using ws = await connect(edge.port);
-      ws.write(
-        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-      );
-      await ws.saw("\r\n\r\n");
-      ws.write("\x81\x82\x00\x00\x00\x00ok");
-      await ws.saw("\x82\x02ok");
-      // Nobody has said that its certificate is to be trusted.
-      using other = proxied(`https://localhost:${port}`);
-      await logged(async () => {
-        using wrong = await connect(other.port);
-        wrong.write("GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
-        assert.is((await wrong.response()).status, 502);
-      });
-    } finally {
-      sockets.close();
-      upstream.closeAllConnections();
-      upstream.close();
-    }
-  });
+});
 
 for (const ender of ["client", "upstream"] as const) {
   test(`a WebSocket of an HTTP/2 client reaches an upstream of HTTP/1.1, and ends with it: by the ${ender}`, async () => {
