@@ -13,7 +13,7 @@ export interface OpenSsl {
   /** The SSL takes over one reference of each; see `shareBio`. */
   setBios(ssl: Pointer, read: Pointer, write: Pointer): void;
   accept(ssl: Pointer): void;
-  /** Bytes, or 0 and less: `wants` says why. */
+  /** Bytes, or 0 and less: `error` says why. */
   read(ssl: Pointer, into: Pointer, length: number): number;
   write(ssl: Pointer, from: Pointer, length: number): number;
   writeBytes(ssl: Pointer, bytes: Uint8Array, length: number): number;
@@ -21,8 +21,12 @@ export interface OpenSsl {
   shutdown(ssl: Pointer): number;
   /** Bit 0: we have said close_notify, bit 1: the peer has. */
   shutdownState(ssl: Pointer): number;
-  /** WANTS_READING when it waits for more of the peer's bytes. */
-  wants(ssl: Pointer): number;
+  /**
+   * Why `read` has answered `result`: WANTS_READING when it waits for more of the peer's bytes. It looks at the thread's
+   * errors, of which there must have been none before (`clearErrors`).
+   */
+  error(ssl: Pointer, result: number): number;
+  clearErrors(): void;
   handshaken(ssl: Pointer): boolean;
 
   memoryBio(): Pointer;
@@ -59,8 +63,8 @@ export interface OpenSsl {
   takeError(): string;
 }
 
-/** SSL_READING: what `wants` answers when more of the peer's bytes are needed. */
-export const WANTS_READING = 3;
+/** SSL_ERROR_WANT_READ: what `error` answers when more of the peer's bytes are needed. */
+export const WANTS_READING = 2;
 /** SSL_RECEIVED_SHUTDOWN. */
 export const PEER_CLOSED = 2;
 
@@ -142,7 +146,7 @@ function bind(): OpenSsl {
     writeBytes: f("SSL_write", "int", [p, "void *", "int"]),
     shutdown: f("SSL_shutdown", "int", [p]),
     shutdownState: f("SSL_get_shutdown", "int", [p]),
-    wants: f("SSL_want", "int", [p]),
+    error: f("SSL_get_error", "int", [p, "int"]),
     handshaken: (ssl) => handshaken(ssl) === 1,
     memoryBio: () => bioNew(bioMemory()),
     shareBio: (bio) => void shareBio(bio),
@@ -185,6 +189,7 @@ function bind(): OpenSsl {
     },
     serverName: (ssl) => serverName(ssl, TLSEXT_NAMETYPE_HOST_NAME) ?? "",
     resumed: (ssl) => resumed(ssl) === 1,
+    clearErrors,
     takeError() {
       const code = lastError();
       if (Number(code) === 0) return "";

@@ -181,7 +181,7 @@ function run(check: Check): Promise<Outcome> {
         ...process.env,
         NODE_COMPILE_CACHE: compileCache,
         ...(check.poller === undefined ? {} : { SLIPWAY_POLLER: check.poller }),
-        ...(check.tls ? { SLIPWAY_TLS: "1" } : {}),
+        ...(check.tls ? { SLIPWAY_TEST_TLS: "1" } : {}),
         PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH ?? ""}`,
       },
     });

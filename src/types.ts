@@ -27,11 +27,29 @@ export interface ServerOptions extends LimitOptions {
   logFormat?: "auto" | "json" | "text";
   /** One line for each request. @default {false} */
   accessLog?: boolean;
-  /** Files in PEM format: with a certificate, and its private key, connections speak TLS. */
-  tlsCert?: string;
-  tlsKey?: string;
+  /** "self-signed": TLS with a certificate for localhost, which is made; "off": none whatever else is said. */
+  tls?: "auto" | "self-signed" | "off";
+  /** Files in PEM format: with a certificate, and its private key, connections speak TLS. Several go by names. */
+  tlsCert?: string | readonly string[];
+  tlsKey?: string | readonly string[];
+  /** Instead of both: PKCS#12. */
+  tlsPfx?: string | readonly string[];
+  /** The authority's word about each certificate (OCSP, DER), which is shown to clients that ask. */
+  tlsOcsp?: string | readonly string[];
   /** A file whose first line decrypts the key. */
   tlsPassphraseFile?: string;
+  /** "modern" is TLS 1.3 alone. */
+  tlsPolicy?: "intermediate" | "modern";
+  /** Whether clients are to show a certificate, and a file (PEM) with who signs them. */
+  tlsClientAuth?: "none" | "request" | "require";
+  tlsClientCa?: string;
+  /** Strict-Transport-Security: "180d", "1y includeSubDomains". */
+  hsts?: string;
+  /** Where http is answered with a redirect to https (":80"), and to which port if not the server's own. */
+  redirectHttp?: string;
+  redirectPort?: number;
+  /** Keys of session tickets that replicas share: a file, or `env:NAME`. */
+  tlsTicketKeys?: string;
   /** Every connection must begin with a PROXY header. @default {false} */
   proxyProtocol?: boolean;
   /** Whose PROXY, Forwarded and X-Forwarded-* headers are believed: addresses and ranges. */

@@ -3,6 +3,7 @@
  * unless asked for; loaded, with prom-client, only then.
  */
 import { counters, HttpCounters } from "../http/counters.ts";
+import { handshakeCounters } from "../http/handshakes.ts";
 import { defaultLimits, type Limits } from "../http/limits.ts";
 import { showUrl } from "../http/serve.ts";
 import { servers } from "../http/servers.ts";
@@ -19,6 +20,7 @@ import { httpFamilies } from "./metrics/http.ts";
 import { LoopDelay } from "./metrics/loop-delay.ts";
 import { processFamilies } from "./metrics/process.ts";
 import { runtimeFamilies } from "./metrics/runtime.ts";
+import { tlsFamilies } from "./metrics/tls.ts";
 import { webSocketFamilies } from "./metrics/websocket.ts";
 import { type ConfigEntry, pages } from "./pages.ts";
 import { Readiness, type ReadyChecks } from "./ready.ts";
@@ -93,6 +95,7 @@ export async function openAdmin({ address, insecure, ready, config, threads }: A
   // Before anybody can ask: at the descriptor limit nothing can be loaded any more.
   const families = [
     ...httpFamilies(counters, servers),
+    ...tlsFamilies(handshakeCounters, servers),
     ...clientFamilies(),
     ...webSocketFamilies(),
     ...runtimeFamilies(),

@@ -55,6 +55,25 @@ export async function serveOffer(
   }
 }
 
+/** A listener of http beside those of https, on which everything is sent there. */
+export async function serveRedirects(listener: Listener, port: number, { settings }: Resolved): Promise<Drain> {
+  const [{ serve }, { redirectToHttps }] = await Promise.all([import("../http/mod.ts"), import("../http/redirect.ts")]);
+  const { proxyProtocol, trustProxy } = settings;
+  const { serving } = handover;
+  handover.serving = undefined;
+  try {
+    const options = {
+      ...limitOptions(settings),
+      // What a proxy says of the scheme would have us redirect what came by https.
+      ...(proxyProtocol && { proxyProtocol, trustProxy }),
+    };
+    const server = serve({ ...options, plain: true, listener, onListen() {} }, redirectToHttps(port));
+    return () => server.drain();
+  } finally {
+    handover.serving = serving;
+  }
+}
+
 async function httpServer(
   { handler }: Offer & { kind: "fetch" },
   { onError, limits }: Hooks,

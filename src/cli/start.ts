@@ -16,13 +16,14 @@ import { addressAsked, chooseAddresses, displayAddress, type ListenAddress } fro
 import { type Beside, checkBeside, ofProgram, programLoaded, standBeside } from "./beside.ts";
 import { type Effects, watchEffects } from "./effects.ts";
 import type { RunningApp } from "./ending.ts";
-import { ProgramFailure } from "./errors.ts";
+import { Failure, ProgramFailure } from "./errors.ts";
 import { type Offer, readHooks, readOffer } from "./handler.ts";
 import { tell } from "./output.ts";
 import { expectListening, offerDefaults } from "./plain.ts";
 import type { PrintFormat } from "./print-config.ts";
-import { boundAddress, openAddress, serveOffer } from "./serving.ts";
+import { boundAddress, openAddress, serveOffer, serveRedirects } from "./serving.ts";
 import { environmentLevel, fileLevel, warningsOf } from "./settings.ts";
+import { redirectAddress, speaksTls } from "./tls.ts";
 
 export type Namespace = Readonly<Record<string, unknown>>;
 
@@ -167,9 +168,14 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
   const open = start.open ?? ((address: ListenAddress) => openAddress(address, beside?.supervised?.descriptor));
   const listeners: Listener[] = [];
   for (const address of addresses) listeners.push(await open(address));
+  const redirect = redirectAddress(resolved);
+  const redirecting = redirect === undefined ? undefined : await open(redirect);
   await beside?.open(resolved, hooks.ready);
   if (start.thread?.speaks !== false) for (const line of warnings) logLine(line);
-  const drains = await serveOffer(offer, hooks, resolved, listeners);
+  const drains = [...(await serveOffer(offer, hooks, resolved, listeners))];
+  if (redirecting !== undefined) {
+    drains.push(await serveRedirects(redirecting, httpsPort(resolved, listeners), resolved));
+  }
   const app: RunningApp = {
     drainTimeout: resolved.settings.drainTimeout,
     async drain() {
@@ -178,12 +184,22 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
     },
   };
   const [plain, secure] = offer.kind === "fetch" ? (["http", "https"] as const) : (["tcp", "tls"] as const);
-  const scheme = resolved.settings.tlsCert === undefined ? plain : secure;
+  const scheme = speaksTls(resolved.settings) ? secure : plain;
   const shown = listeners.map((listener, i) => displayAddress(boundAddress(listener, addresses[i]), scheme));
+  if (redirecting !== undefined && redirect !== undefined) {
+    shown.push(`${displayAddress(boundAddress(redirecting, redirect), "http")} (redirects to https)`);
+  }
   if (start.onReady === undefined) for (const one of shown) announce(`Listening on ${one}`);
   else start.onReady(shown, app);
   await beside?.serving(shown.join(", "));
   return app;
+}
+
+/** The port of https that a redirect names. */
+function httpsPort({ settings }: Resolved, [first]: readonly Listener[]): number {
+  if (settings.redirectPort !== 0) return settings.redirectPort;
+  const { addr } = first;
+  return "port" in addr ? addr.port : 443;
 }
 
 /** What systemd passed: the unit knows better than the file, and a flag or a variable better than the unit. */
@@ -195,6 +211,10 @@ function activated({ early, beside }: Start): readonly ListenAddress[] | undefin
 
 async function startProgram(exports: readonly string[], start: Start): Promise<void> {
   const { levels, early: resolved, file, print, beside } = start;
+  if (redirectAddress(resolved) !== undefined) {
+    const what = "--redirect-http is not supported for programs that open their server themselves";
+    throw new Failure(`${what}: export default { fetch }, or answer on that port as well`);
+  }
   if (print !== undefined) return (await import("./print-config.ts")).printAndEnd(resolved, print);
   if (!(await expectListening({ ...start, exports }))) return;
   await beside?.open(ofProgram(resolved));

@@ -11,7 +11,7 @@ import { merged } from "../parallel/merge.ts";
 import type { CheckName, WorkerData } from "../parallel/messages.ts";
 import { Pool } from "../parallel/pool.ts";
 import { announce, logLine } from "../runtime/log.ts";
-import { shareTicketKeys } from "../tls/context.ts";
+import { shareTicketKeys } from "../tls/ticket-keys.ts";
 import type { Beside } from "./beside.ts";
 import { ofProgram, programLoaded } from "./beside.ts";
 import { endOnSignals, type RunningApp } from "./ending.ts";

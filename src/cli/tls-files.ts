@@ -1,46 +1,38 @@
 /**
- * A certificate that lives in files: whoever renews it writes them anew, and new connections get it, while the old ones
- * keep theirs. They are looked at now and then, and at once when the process is told by SIGHUP.
+ * Files that whoever renews a certificate, or other secrets of TLS, writes anew: new connections get what is in them, while
+ * the old ones keep theirs. They are looked at now and then, and at once when the process is told by SIGHUP.
  */
 import { statSync } from "node:fs";
 import { announce, logLine } from "../runtime/log.ts";
-import { TlsConfigError, type TlsContext, type TlsIdentity } from "../tls/context.ts";
 
 /** How often the files are looked at. */
 const LOOK_MS = 10_000;
 /** How the main thread passes SIGHUP on: the other threads get no signals. */
 const CHANNEL = "slipway certificates";
 
+export interface Watching {
+  readonly files: readonly string[];
+  /** What they are, at the beginning of a sentence: "The certificate was". */
+  readonly what: string;
+  /** Reads them and puts them to use. Throws the sentence for what can't be, and then everything is as before. */
+  apply(): void;
+}
+
 export class TlsFiles {
-  readonly context: TlsContext;
-  readonly #files: readonly string[];
-  readonly #read: () => TlsIdentity;
+  readonly #watching: Watching;
   /** The files as they were read, and as they were seen last. */
   #known: string;
   #seen: string;
-  #timer: ReturnType<typeof setInterval> | undefined;
-  #channel: BroadcastChannel | undefined;
 
-  /** `read` throws a sentence for what can't be read. */
-  constructor(files: readonly string[], context: TlsContext, read: () => TlsIdentity) {
-    this.#files = files;
-    this.context = context;
-    this.#read = read;
+  constructor(watching: Watching) {
+    this.#watching = watching;
     this.#known = this.#seen = this.#stamp();
   }
 
   /** Looks at them from here on; holds no process. */
   watch(): void {
-    this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
-    const channel = new BroadcastChannel(CHANNEL);
-    this.#channel = channel;
-    (channel as BroadcastChannel & { unref(): void }).unref();
-    channel.onmessage = () => this.reload();
-    if (!process.getBuiltinModule("node:worker_threads").isMainThread) return;
-    process.on("SIGHUP", () => {
-      channel.postMessage("");
-      this.reload();
-    });
+    if (watched.size === 0) hear();
+    watched.add(this);
   }
 
   /**
@@ -56,27 +48,42 @@ export class TlsFiles {
   /** Reads them again. What can't be used changes nothing, and is said. */
   reload(): void {
     this.#known = this.#seen = this.#stamp();
+    const { files, what, apply } = this.#watching;
     try {
-      this.context.renew(this.#read());
-      announce(`The certificate was read again: ${this.#files[0]}`);
+      apply();
+      announce(`${what} read again: ${files[0]}`);
     } catch (error) {
-      const { message } = error as Error;
-      const why = error instanceof TlsConfigError ? `${message} (${this.#files.join(", ")})` : message;
-      logLine(`the certificate was not changed, the one before stays: ${why}`);
+      const [subject, verb] = what.split(/ (?=\w+$)/);
+      logLine(`${subject.toLowerCase()} ${verb} not changed, what was before stays: ${(error as Error).message}`);
     }
   }
 
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer);
-    this.#channel?.close();
-  }
-
   #stamp(): string {
-    return this.#files
+    return this.#watching.files
       .map((file) => {
         const stat = statSync(file, { throwIfNoEntry: false, bigint: true });
         return stat === undefined ? "none" : `${stat.ino} ${stat.mtimeNs} ${stat.size}`;
       })
       .join();
   }
+}
+
+/** Those of this thread: there are as many as options name files, for as long as the process lives. */
+const watched = new Set<TlsFiles>();
+
+function hear(): void {
+  const reload = (): void => {
+    for (const files of watched) files.reload();
+  };
+  setInterval(() => {
+    for (const files of watched) files.look();
+  }, LOOK_MS).unref();
+  const channel = new BroadcastChannel(CHANNEL);
+  (channel as BroadcastChannel & { unref(): void }).unref();
+  channel.onmessage = reload;
+  if (!process.getBuiltinModule("node:worker_threads").isMainThread) return;
+  process.on("SIGHUP", () => {
+    channel.postMessage("");
+    reload();
+  });
 }

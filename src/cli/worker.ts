@@ -193,20 +193,24 @@ function names(ready: unknown): readonly CheckName[] | undefined {
 }
 
 async function families(): Promise<readonly Family[]> {
-  const [http, client, sockets, runtimes, processes, delay, { servers }, { runtime }] = await Promise.all([
-    import("../admin/metrics/http.ts"),
-    import("../admin/metrics/client.ts"),
-    import("../admin/metrics/websocket.ts"),
-    import("../admin/metrics/runtime.ts"),
-    import("../admin/metrics/process.ts"),
-    import("../admin/metrics/loop-delay.ts"),
-    import("../http/servers.ts"),
-    import("../runtime/turn.ts"),
-  ]);
+  const [http, tls, client, sockets, runtimes, processes, delay, { servers }, { handshakeCounters }, { runtime }] =
+    await Promise.all([
+      import("../admin/metrics/http.ts"),
+      import("../admin/metrics/tls.ts"),
+      import("../admin/metrics/client.ts"),
+      import("../admin/metrics/websocket.ts"),
+      import("../admin/metrics/runtime.ts"),
+      import("../admin/metrics/process.ts"),
+      import("../admin/metrics/loop-delay.ts"),
+      import("../http/servers.ts"),
+      import("../http/handshakes.ts"),
+      import("../runtime/turn.ts"),
+    ]);
   const rt = runtime();
   const late = new delay.LoopDelay(() => rt.stats.turns);
   const all = [
     ...http.httpFamilies(counters, servers),
+    ...tls.tlsFamilies(handshakeCounters, servers),
     ...client.clientFamilies(),
     ...sockets.webSocketFamilies(),
     ...runtimes.runtimeFamilies(),

@@ -41,6 +41,7 @@ const usual = new Set([
   "limits",
   "cert",
   "key",
+  "tls",
 ]);
 
 /**
@@ -63,7 +64,7 @@ export function serve(
   if (Object.keys(options).some((name) => !usual.has(name))) {
     void import("./serve-options.ts").then(({ warnOfOptions }) => warnOfOptions(options));
   }
-  const secure = options.cert !== undefined;
+  const secure = options.cert !== undefined || options.tls !== undefined;
   const { backlog = options.tcpBacklog, onListen = (addr: Addr) => announceAddress(addr, secure) } = options;
   return serveHttp({ ...options, backlog, onListen } as ServeOptions, handler as Handler) as HttpServer<never>;
 }

@@ -9,6 +9,7 @@ export { Headers } from "./headers.ts";
 export { fetch, fetchByHost, install, type Network } from "./install.ts";
 export { type IncomingRequest, incomingOf, type NetworkCall, Request, requestFrom } from "./request.ts";
 export {
+  addField,
   type IncomingResponse,
   isLightResponse,
   markBodyUsed,

@@ -77,6 +77,8 @@ export let recycleBody: (response: globalThis.Response) => void;
 export let responseContentType: (response: globalThis.Response) => string | null;
 /** The explicit fields: name, value, name, value …; names in lower case, each set-cookie by itself. Not a copy. */
 export let responseFields: (response: globalThis.Response) => readonly string[] | null;
+/** A field that the server says, where the program has not; it must be valid. Switching protocols is not for it. */
+export let addField: (response: globalThis.Response, name: string, value: string) => void;
 
 export class Response implements globalThis.Response {
   #source: LightBody | NetworkBody = null;
@@ -199,6 +201,13 @@ export class Response implements globalThis.Response {
         response.#fields ??= fieldsToSendOn(response.headers, response.#incoming.decoded);
       const fields = response.#fields;
       return fields === null || fields.length === 0 ? null : fields;
+    };
+    addField = (r, name, value) => {
+      const response = r as Response;
+      if (response.#status === 101) return;
+      const fields = responseFields(r);
+      for (let i = 0; fields !== null && i < fields.length; i += 2) if (fields[i] === name) return;
+      (response.#fields ??= []).push(name, value);
     };
   }
 

@@ -14,7 +14,7 @@ import { errnoError } from "../runtime/errno.ts";
 import { logError } from "../runtime/log.ts";
 import { type TaskSource, taskSources } from "../runtime/task-table.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
-import type { TlsContext } from "../tls/context.ts";
+import type { CertificateFacts, TlsContext } from "../tls/context.ts";
 import { type TlsInfo, tlsInfo } from "../tls/info.ts";
 import { TlsLayer, type TlsOwner } from "../tls/layer.ts";
 import { ConnectionRows } from "./connection-rows.ts";
@@ -22,6 +22,7 @@ import { counters, type HttpCounters, type LimitName } from "./counters.ts";
 import { type Drainable, type DrainResult, drain } from "./drain.ts";
 import { serverEnded } from "./endings.ts";
 import type { Exchange } from "./exchange.ts";
+import { HandshakeTimes, handshakeCounters } from "./handshakes.ts";
 import { limitFired } from "./limit-log.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { observer } from "./observer.ts";
@@ -63,6 +64,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   /** Where connections wait for a proxy's word. */
   protected readonly gate: ProxyGate | undefined;
   readonly #tls: TlsLayer | undefined;
+  readonly #context: TlsContext | undefined;
+  readonly #handshakes = new HandshakeTimes();
   /** The access log is not for servers that count for themselves. */
   protected readonly observed: boolean;
   readonly #runtime: Runtime;
@@ -84,6 +87,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     const { limits = defaultLimits, trust } = settings;
     this.#runtime = runtime();
     const { poller } = this.#runtime;
+    this.#context = settings.tls;
     this.#tls = settings.tls && new TlsLayer(poller, settings.tls, this);
     this.poller = this.#tls ?? poller;
     this.limits = limits;
@@ -145,6 +149,14 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   }
   get accepting(): boolean {
     return this.#listening && !this.#admission.waiting && !this.listener.lacking;
+  }
+  get certificates(): readonly CertificateFacts[] {
+    return this.#context?.certificates() ?? [];
+  }
+  get handshaking(): number {
+    let count = 0;
+    if (this.#tls !== undefined) for (const handle of this.rows.handles()) count += Number(this.#tls.shaking(handle));
+    return count;
   }
   get now(): number {
     return this.#runtime.now;
@@ -297,13 +309,20 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
 
   /** Whoever it is has said no more than HTTP, or TLS, will. False when it could not be. */
   #begins(handle: Handle): boolean {
-    if (this.#tls === undefined || this.#tls.adopt(handle, this.sink())) return true;
+    if (this.#tls === undefined) return true;
+    if (this.#tls.adopt(handle, this.sink())) {
+      handshakeCounters.begun++;
+      return true;
+    }
     logError("a connection was refused", new Error("no memory for its TLS"));
     this.closeNow(handle);
     return false;
   }
 
   secured(handle: Handle): void {
+    const ms = Math.max(0, Math.round(this.now) - this.rows.openedAt[handle]);
+    this.#handshakes.set(handle, ms);
+    handshakeCounters.succeeded(this.#tls?.sslOf(handle) ?? 0, ms);
     // The head has its own time.
     if (!this.#ending) this.#graceUntil(handle, this.limits.readHeaderTimeout);
     // RFC 9113, 3.2.
@@ -311,6 +330,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   }
 
   handshakeFailed(handle: Handle, reason: string): void {
+    handshakeCounters.failed(reason);
     this.fired("tlsHandshake", handle, `was closed: ${reason}`);
     this.part(handle, false);
   }
@@ -318,6 +338,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   /** As Go does: who has the wrong scheme in the address is told so. */
   spokePlain(handle: Handle): void {
     const { poller } = this.#runtime;
+    handshakeCounters.ended.plain++;
     this.fired("tlsHandshake", handle, "spoke HTTP where TLS is spoken");
     if (poller.send(handle, PLAIN_ANSWER, 0, PLAIN_ANSWER.length) < 0) this.closeNow(handle);
     else this.part(handle, false);
@@ -360,7 +381,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   tlsInfo(handle: Handle, serial: number): TlsInfo | undefined {
     if (this.#tls === undefined || this.rows.serials[handle] !== serial) return undefined;
     const ssl = this.#tls.sslOf(handle);
-    return ssl === 0 ? undefined : tlsInfo(ssl);
+    return ssl === 0 ? undefined : tlsInfo(ssl, this.#handshakes.get(handle), this.#context?.asksClients === true);
   }
 
   #peerOf(handle: Handle): Addr {
@@ -395,7 +416,10 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   protected expiredIdle(handle: Handle): void {
     // A request may be on its way as a drain ends: no reset for what was sent before.
     if (this.#ending) return this.part(handle, false);
-    if (this.rows.fresh[handle] === 1) this.fired("readHeaderTimeout", handle, "sent nothing at all");
+    if (this.#tls?.shaking(handle)) {
+      handshakeCounters.ended.timeout++;
+      this.fired("readHeaderTimeout", handle, "did not finish its TLS handshake");
+    } else if (this.rows.fresh[handle] === 1) this.fired("readHeaderTimeout", handle, "sent nothing at all");
     else this.fired("idleTimeout", handle, "");
     this.closeNow(handle);
   }

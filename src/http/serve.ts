@@ -14,10 +14,11 @@ import {
 import { type ProxyOptions, readProxyOptions } from "../net/trust.ts";
 import { type LimitOptions, readLimits } from "../options/limits.ts";
 import { announce, logError } from "../runtime/log.ts";
-import { serverContext, type TlsContext, type TlsIdentity } from "../tls/context.ts";
+import { type ClientAuth, serverContext, TlsContext, type TlsIdentity, type TlsOptions } from "../tls/context.ts";
 import type { HttpCounters } from "./counters.ts";
 import type { DrainResult } from "./drain.ts";
 import type { ErrorHandler } from "./failure.ts";
+import { withHsts } from "./hsts.ts";
 import { defaultLimits } from "./limits.ts";
 import type { LimitsHook } from "./request-limits.ts";
 import { authorityOf } from "./request-url.ts";
@@ -53,10 +54,35 @@ export interface ServeOptions<A extends Addr = Addr> extends LimitOptions, Proxy
   key?: string | Uint8Array;
   /** Of an encrypted key. */
   passphrase?: string;
-  /** Instead of all three. @internal */
-  tls?: TlsContext;
+  /** More of TLS. A TlsContext goes before all that is said else, and is for internal use. */
+  tls?: TlsServeOptions | TlsContext;
+  /** Without TLS, whatever the command line says. @internal */
+  plain?: boolean;
   /** Counters of its own: the admin port is not part of what it shows. @internal */
   counters?: HttpCounters;
+}
+
+/** TLS beside `cert` and `key`, or instead of them. */
+export interface TlsServeOptions {
+  /**
+   * Further certificates: each client is shown the one for the name that it asks for (SNI), and the first where there is
+   * none. Of two for the same name, with keys of different types, it gets the one that it understands.
+   */
+  certificates?: readonly TlsIdentity[];
+  /** "modern" is TLS 1.3 alone. @default {"intermediate"} */
+  policy?: "intermediate" | "modern";
+  /**
+   * Whether clients are asked for a certificate: "request" lets in who has none, "require" does not; what is not valid, or
+   * signed by nobody in `clientCa`, is refused by both. A handler sees it in `info.tls.peerCertificate`. @default {"none"}
+   */
+  clientAuth?: ClientAuth;
+  /** PEM: who signs the certificates of clients. */
+  clientCa?: string | Uint8Array;
+  /**
+   * Responses say Strict-Transport-Security: for so long browsers ask this host by https only. "180d", "1y
+   * includeSubDomains", "2y includeSubDomains preload". They can't be told otherwise before.
+   */
+  hsts?: string;
 }
 
 /** Options of a server on a port. */
@@ -153,7 +179,7 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
   const h2c = priorKnowledge(options);
   const listener = options.listener ?? listen(listenOptions(options));
   const server = new HttpServer<never>(
-    new HttpService(listener, handler as Handler, {
+    new HttpService(listener, tls?.hsts === undefined ? (handler as Handler) : withHsts(handler as Handler, tls.hsts), {
       onError: options.onError,
       limits,
       limitsHook: options.limits,
@@ -188,21 +214,49 @@ function chosenLimits(options: ServeOptions<never>): LimitOptions {
 }
 
 /** What its connections speak TLS with, if they do. The command line's certificate goes before the program's. */
-function tlsOf({ counters, tls, cert, key, passphrase }: ServeOptions<never>): TlsContext | undefined {
-  if (counters !== undefined) return undefined;
-  const context = tls ?? (handover.serveDefaults?.tls as TlsContext | undefined);
-  if (context !== undefined || (cert === undefined && key === undefined)) return context;
-  if (cert === undefined || key === undefined) {
+function tlsOf({ counters, plain, tls = {}, cert, key, passphrase }: ServeOptions<never>): TlsContext | undefined {
+  if (counters !== undefined || plain) return undefined;
+  const context = tls instanceof TlsContext ? tls : (handover.serveDefaults?.tls as TlsContext | undefined);
+  if (context !== undefined || tls instanceof TlsContext) return context;
+  const certificates = readCertificates(tls);
+  if (cert !== undefined && key !== undefined) certificates.unshift({ cert, key, passphrase });
+  else if (cert !== undefined || key !== undefined) {
     throw new TypeError(
       `serve: TLS needs a certificate and its key; ${cert === undefined ? "cert" : "key"} is missing`,
     );
   }
-  return httpsContext({ cert, key, passphrase });
+  for (const [name, words] of TLS_WORDS) {
+    const value = tls[name];
+    if (value !== undefined && !(words as readonly unknown[]).includes(value)) {
+      throw new TypeError(`tls.${name} of serve must be one of ${words.join(", ")}, not ${String(value)}`);
+    }
+  }
+  if (certificates.length === 0) return undefined;
+  return httpsContext({ ...tls, certificates });
+}
+
+const TLS_WORDS = [
+  ["policy", ["intermediate", "modern"]],
+  ["clientAuth", ["none", "request", "require"]],
+] as const satisfies [keyof TlsServeOptions, readonly string[]][];
+
+function readCertificates(tls: TlsServeOptions): TlsIdentity[] {
+  if (typeof tls !== "object" || tls === null) throw new TypeError("tls of serve must be an object of options");
+  const { certificates = [] } = tls;
+  if (!Array.isArray(certificates))
+    throw new TypeError("tls.certificates of serve must be a list of { cert, key } and { pfx }");
+  for (const [index, { cert, key, pfx }] of (certificates as readonly TlsIdentity[]).entries()) {
+    if (pfx !== undefined) continue;
+    if (cert === undefined || key === undefined) {
+      throw new TypeError(`tls.certificates[${index}] of serve: ${cert === undefined ? "cert" : "key"} is missing`);
+    }
+  }
+  return [...certificates];
 }
 
 /** Of a server that speaks HTTP. */
-export function httpsContext(identity: TlsIdentity): TlsContext {
-  return serverContext({ ...identity, alpn: ["h2", "http/1.1"] });
+export function httpsContext(options: TlsOptions): TlsContext {
+  return serverContext({ ...options, alpn: ["h2", "http/1.1"] });
 }
 
 /** The same of proxies. */

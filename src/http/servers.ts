@@ -1,5 +1,7 @@
 /** The HTTP servers of this process, for whoever looks at them from outside: metrics, readiness. */
 
+import type { CertificateFacts } from "../tls/context.ts";
+
 /** What can be seen of a server. */
 export interface ServerState {
   /** Connections open now, and those among them that are at work on something. */
@@ -9,6 +11,9 @@ export interface ServerState {
   readonly draining: boolean;
   /** It takes connections: false at its limit, without descriptors, and when its listener is closed. */
   readonly accepting: boolean;
+  /** Connections whose TLS handshake is not done, and the certificates that are shown in them. */
+  readonly handshaking: number;
+  readonly certificates: readonly CertificateFacts[];
 }
 
 /** Added when a server starts, taken out when its last connection has closed. @internal */

@@ -21,9 +21,20 @@ export interface Settings extends Limits {
   adminInsecure: boolean;
   logFormat: "auto" | "json" | "text";
   accessLog: boolean;
-  tlsCert: string | undefined;
-  tlsKey: string | undefined;
+  tls: "auto" | "self-signed" | "off";
+  tlsCert: readonly string[];
+  tlsKey: readonly string[];
+  tlsPfx: readonly string[];
   tlsPassphraseFile: string | undefined;
+  tlsOcsp: readonly string[];
+  tlsPolicy: "intermediate" | "modern";
+  tlsClientAuth: "none" | "request" | "require";
+  tlsClientCa: string | undefined;
+  hsts: string | undefined;
+  redirectHttp: string | undefined;
+  /** 0: the server's own. */
+  redirectPort: number;
+  tlsTicketKeys: string | undefined;
   proxyProtocol: boolean;
   trustProxy: readonly string[];
   wsIdleTimeout: number;

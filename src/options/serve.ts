@@ -12,7 +12,7 @@ const functions = ["handler", "onListen", "onError", "limits"];
 const known = new Set(
   functions.concat(
     ["hostname", "port", "path", "proxyProtocol", "trustProxy", "transport", "listener", "signal", "h2c"],
-    ["reusePort", "backlog", "tcpBacklog", "counters", "cert", "key", "passphrase"],
+    ["reusePort", "backlog", "tcpBacklog", "counters", "cert", "key", "passphrase", "tls"],
   ),
 );
 

@@ -32,7 +32,7 @@ export function readValue(option: Option, value: unknown, what: string, typed: b
       if (option.some && Array.isArray(value) && value.length === 0) {
         throw new OptionError(`${what} is empty: give ${option.wants}, or leave it out`);
       }
-      return readList(value, what, option.wants);
+      return readList(value, what, option.wants, option.files ? /\s*,\s*/ : /[\s,]+/);
   }
 }
 
@@ -55,13 +55,16 @@ function readText(value: unknown, what: string, wants: string): string {
   return value;
 }
 
-function readList(value: unknown, what: string, wants: string): readonly string[] {
+function readList(value: unknown, what: string, wants: string, between: RegExp): readonly string[] {
   const texts = Array.isArray(value) ? value : [value];
   return texts.flatMap((text) => {
     if (typeof text !== "string") {
       throw new OptionError(`${what} must be a string or a list of them, not ${shown(text)}: give ${wants}`);
     }
-    const items = text.split(/[\s,]+/).filter((item) => item !== "");
+    const items = text
+      .trim()
+      .split(between)
+      .filter((item) => item !== "");
     if (items.length === 0) throw new OptionError(`${what} is empty: give ${wants}`);
     return items;
   });

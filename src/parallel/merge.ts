@@ -11,7 +11,11 @@ export interface FamilySamples {
   readonly samples: readonly Sample[];
 }
 
-const LARGEST = new Set(["slipway_task_oldest_seconds", "slipway_stall_longest_seconds"]);
+const LARGEST = new Set([
+  "slipway_task_oldest_seconds",
+  "slipway_stall_longest_seconds",
+  "slipway_tls_certificate_remaining_seconds",
+]);
 /** What is true of the whole process, whichever thread looks. */
 const ONCE =
   /^(process_|slipway_build$|slipway_poller$|slipway_draining$|slipway_readiness|slipway_workers|nodejs_heap_size_limit)/;

@@ -11,7 +11,8 @@ import { openSsl, type Pointer } from "../../ffi/openssl.ts";
 import { openSslClient } from "../../ffi/openssl-client.ts";
 import { parseIp } from "../net/ip.ts";
 import { InvalidData } from "../runtime/errors.ts";
-import { CIPHERS, explained, preparedContext } from "./context.ts";
+import { CIPHERS, preparedContext } from "./context.ts";
+import { explained } from "./identity.ts";
 
 export interface ClientIdentity {
   /** PEM: roots that are trusted beside the usual ones. */
@@ -155,7 +156,9 @@ function whatIsWrong(error: NodeJS.ErrnoException, { ca, ...settings }: SecureCo
   } catch (ofRoots) {
     return `a certificate of caCerts can't be read: ${(ofRoots as Error).message}`;
   }
-  return settings.cert === undefined ? error.message : explained(error, settings);
+  const { cert, key } = settings;
+  if (typeof cert !== "string" || typeof key !== "string") return error.message;
+  return explained(error, { cert, key });
 }
 
 let roots: { readonly file: string; readonly pem: readonly Buffer[] } | undefined;

@@ -1,26 +1,57 @@
 /**
- * What a certificate, its key and a policy become: an SSL_CTX, which every connection's SSL is made of. Node's
- * `tls.createSecureContext` reads all the formats (PEM, PKCS#12, encrypted keys) and names what is wrong with them.
+ * What certificates, their keys and a policy become: SSL_CTXs, of which every connection's SSL is made. With one
+ * certificate there is one; with several one for each group of them that a name may be answered with (`names.ts`).
  */
 import type { SecureContext, SecureContextOptions } from "node:tls";
 import { openSsl, type Pointer } from "../../ffi/openssl.ts";
+import { askByName, ticketsBy } from "../../ffi/openssl-callbacks.ts";
+import { opensslCertificates } from "../../ffi/openssl-certificates.ts";
+import { readHsts } from "./hsts.ts";
+import {
+  checkAuthorities,
+  NOT_ITS_KEY,
+  pem,
+  pointerOf,
+  secureContext,
+  TlsConfigError,
+  type TlsIdentity,
+} from "./identity.ts";
+import { certificateOf, certified, namesOf, ServerNames } from "./names.ts";
+import { keepStaple, showStaples } from "./staples.ts";
+import { ticketKeys } from "./ticket-keys.ts";
 
-/** Loaded when there is a certificate: most servers have none, and it takes milliseconds. */
-const createSecureContext = (options: SecureContextOptions): SecureContext =>
-  process.getBuiltinModule("node:tls").createSecureContext(options);
+export { TlsConfigError, type TlsIdentity } from "./identity.ts";
 
-export interface TlsIdentity {
-  /** PEM: the certificate, and behind it those between it and the root. */
-  readonly cert: string | Uint8Array;
-  /** PEM: the private key; RSA, ECDSA or Ed25519. */
-  readonly key: string | Uint8Array;
-  /** Of an encrypted key. */
-  readonly passphrase?: string | undefined;
+export interface TlsOptions {
+  /** The first is shown to who asks for no name, or for nobody's. */
+  readonly certificates: readonly TlsIdentity[];
+  /** Mozilla's "intermediate" is TLS 1.2 and 1.3, "modern" TLS 1.3 alone. @default {"intermediate"} */
+  readonly policy?: "intermediate" | "modern" | undefined;
+  /**
+   * Whether clients are asked for a certificate: "request" lets in who has none, and "require" does not; one that is not
+   * valid, or that nobody in `clientCa` has signed, is refused by both. @default {"none"}
+   */
+  readonly clientAuth?: ClientAuth | undefined;
+  /** PEM: who signs the certificates of clients. */
+  readonly clientCa?: string | Uint8Array | undefined;
+  /** Strict-Transport-Security: "180d", "1y includeSubDomains". */
+  readonly hsts?: string | undefined;
 }
 
-export interface ServerContextOptions extends TlsIdentity {
+export type ClientAuth = "none" | "request" | "require";
+
+export interface ServerContextOptions extends TlsOptions {
   /** Protocols by ALPN, the best first; none: it is not negotiated. */
   readonly alpn?: readonly string[];
+}
+
+export interface CertificateFacts {
+  /** The first that it is for. */
+  readonly name: string;
+  /** "ec", "rsa", "ed25519". */
+  readonly keyType: string;
+  /** Milliseconds of the wall clock. */
+  readonly validTo: number;
 }
 
 /**
@@ -45,134 +76,167 @@ const MODE_ACCEPT_MOVING_WRITE_BUFFER = 1 << 1;
 const MODE_RELEASE_BUFFERS = 1 << 4;
 const OP_NO_RENEGOTIATION = 1 << 30;
 
+/** What new connections are made of at one time. */
+interface Made {
+  readonly pointer: Pointer;
+  /** They free their SSL_CTXs when they are collected. */
+  readonly owners: readonly SecureContext[];
+  /** The first so many are of one certificate each. */
+  readonly own: number;
+  /** Undefined with one certificate: then nobody asks. */
+  readonly choose: ((name: string) => Pointer) | undefined;
+}
+
 export class TlsContext {
-  /** What connections are made of from now on; those that there are keep theirs. */
-  pointer: Pointer;
   readonly #alpn: readonly string[];
-  /** Frees the SSL_CTX when it is collected. */
-  #owner: SecureContext;
+  #made: Made;
+  #asksClients = false;
+  /** The value of Strict-Transport-Security; undefined: it is not said. */
+  readonly hsts: string | undefined;
 
   /** @internal Use `serverContext`. */
-  constructor(identity: TlsIdentity, alpn: readonly string[]) {
+  constructor({ alpn = [], ...options }: ServerContextOptions) {
     this.#alpn = alpn;
-    this.#owner = secureContext(identity);
-    this.pointer = this.#prepare(this.#owner);
+    this.hsts = options.hsts === undefined ? undefined : readHsts(options.hsts);
+    this.#made = this.#make(options);
+    this.#asksClients = options.clientAuth !== undefined && options.clientAuth !== "none";
   }
 
-  /** Another certificate from here on. Throws what `serverContext` throws, and then everything stays as it was. */
-  renew(identity: TlsIdentity): void {
-    const owner = secureContext(identity);
-    this.pointer = this.#prepare(owner);
-    this.#owner = owner;
+  /** Clients may have shown a certificate. */
+  get asksClients(): boolean {
+    return this.#asksClients;
   }
 
-  #prepare(owner: SecureContext): Pointer {
-    const pointer = preparedContext(owner);
-    const ssl = openSsl();
-    if (!ssl.keyFits(pointer)) throw new TlsConfigError(`TLS: ${NOT_ITS_KEY}`);
-    if (this.#alpn.length > 0) ssl.offerAlpn(pointer, this.#alpn);
-    return pointer;
+  /** What connections are made of from now on; those that there are keep theirs. */
+  get pointer(): Pointer {
+    return this.#made.pointer;
+  }
+
+  /** Other certificates from here on. Throws what `serverContext` throws, and then everything stays as it was. */
+  renew(options: TlsOptions): void {
+    this.#made = this.#make(options);
+  }
+
+  /** The SSL_CTX for a name that a client asks for. @internal */
+  choose(name: string): Pointer {
+    return this.#made.choose?.(name) ?? this.#made.pointer;
+  }
+
+  /** What whoever watches over them wants to know of its certificates. */
+  certificates(): readonly CertificateFacts[] {
+    const { owners, own } = this.#made;
+    return owners.slice(0, own).map((owner) => {
+      const certificate = certificateOf(pointerOf(owner));
+      return {
+        name: namesOf(certificate)[0] ?? "",
+        keyType: certificate.publicKey.asymmetricKeyType ?? "",
+        validTo: certificate.validToDate.getTime(),
+      };
+    });
   }
 
   /** It is held by this: what points to it must not outlive it. @internal */
   get owner(): object {
-    return this.#owner;
+    return this.#made.owners;
   }
-}
 
-/** A certificate or a key that can't be used: the person's to mend. */
-export class TlsConfigError extends TypeError {
-  override readonly name = "TlsConfigError";
-}
-
-/** Throws one sentence that names what is wrong, with the certificate or with the key. */
-export function serverContext({ alpn = [], ...identity }: ServerContextOptions): TlsContext {
-  openSsl();
-  return new TlsContext(identity, alpn);
-}
-
-const NOT_ITS_KEY = "the key does not belong to the certificate";
-
-function secureContext({ cert, key, passphrase }: TlsIdentity): SecureContext {
-  const settings: SecureContextOptions = {
-    cert: pem(cert),
-    key: pem(key),
-    ciphers: CIPHERS,
-    minVersion: "TLSv1.2",
-    sessionIdContext: "slipway",
-    ticketKeys: ticketKeys(),
-    ...(passphrase !== undefined && { passphrase }),
-  };
-  try {
-    return createSecureContext(settings);
-  } catch (error) {
-    throw new TlsConfigError(`TLS: ${explained(error as NodeJS.ErrnoException, settings)}`, { cause: error });
-  }
-}
-
-/** Where threads find what the tickets of them all are encrypted with. */
-const TICKET_KEYS = "slipway ticket keys";
-/** Node's three keys of 16 bytes each: the key's name, that of HMAC, that of AES. */
-const TICKET_KEY_BYTES = 48;
-let ownTicketKeys: Uint8Array | undefined;
-
-/** A session may be resumed on any thread: to be called before there are any. */
-export function shareTicketKeys(): void {
-  process.getBuiltinModule("node:worker_threads").setEnvironmentData(TICKET_KEYS, ticketKeys());
-}
-
-/** The same for every context of the process, also when a certificate is renewed. */
-function ticketKeys(): Buffer {
-  ownTicketKeys ??=
-    (process.getBuiltinModule("node:worker_threads").getEnvironmentData(TICKET_KEYS) as Uint8Array | undefined) ??
-    process.getBuiltinModule("node:crypto").randomBytes(TICKET_KEY_BYTES);
-  return Buffer.from(ownTicketKeys);
-}
-
-const pem = (value: string | Uint8Array): string | Buffer => (typeof value === "string" ? value : Buffer.from(value));
-
-/** OpenSSL's errors name the function that failed; which of the two files it was is found by trying each alone. */
-export function explained(error: NodeJS.ErrnoException, { cert, key, passphrase }: SecureContextOptions): string {
-  if (fails({ cert })) return `the certificate can't be read: ${words(fails({ cert }))}`;
-  const alone = fails({ key, ...(passphrase !== undefined && { passphrase }) });
-  if (alone !== undefined) {
-    if (/interrupted or cancelled|bad password|bad decrypt|processing error/i.test(alone.message)) {
-      return passphrase === undefined ? "the key is encrypted: give its passphrase" : "the key's passphrase is wrong";
+  #make(options: TlsOptions): Made {
+    const { certificates, clientAuth = "none" } = options;
+    const settings = settingsOf(options);
+    if (certificates.length === 0) throw new TlsConfigError("TLS: there is no certificate");
+    const owners = certificates.map((identity, index) => {
+      try {
+        return this.#prepared([identity], settings, clientAuth);
+      } catch (error) {
+        if (certificates.length === 1 || !(error instanceof TlsConfigError)) throw error;
+        throw new TlsConfigError(error.message.replace(/^TLS/, `TLS, certificate ${index + 1}`), index, {
+          cause: error,
+        });
+      }
+    });
+    const staples = certificates.some(({ ocsp }) => ocsp !== undefined);
+    if (staples) this.#keepStaples(certificates, owners);
+    if (owners.length === 1) return { pointer: pointerOf(owners[0]), owners, own: 1, choose: undefined };
+    const names = new ServerNames(owners.map((owner) => certified(pointerOf(owner))));
+    const pointers = new Map(owners.map((owner, index) => [String(index), pointerOf(owner)]));
+    for (const group of names.groups()) {
+      if (pointers.has(String(group))) continue;
+      const owner = this.#prepared(
+        group.map((index) => certificates[index]),
+        settings,
+        clientAuth,
+      );
+      owners.push(owner);
+      if (staples) showStaples(pointerOf(owner));
+      pointers.set(String(group), pointerOf(owner));
     }
-    return `the key can't be read: ${words(alone)}`;
+    const of = (group: readonly number[]): Pointer => pointers.get(String(group)) ?? 0;
+    const pointer = of(names.fallback);
+    askByName(pointer, this);
+    return { pointer, owners, own: certificates.length, choose: (name) => of(names.find(name) ?? names.fallback) };
   }
-  if (/key values mismatch|key type mismatch/i.test(error.message)) return NOT_ITS_KEY;
-  return words(error);
-}
 
-function fails(options: SecureContextOptions): Error | undefined {
-  try {
-    createSecureContext(options);
-    return undefined;
-  } catch (error) {
-    return error as Error;
+  #keepStaples(certificates: readonly TlsIdentity[], owners: readonly SecureContext[]): void {
+    for (const [index, { ocsp }] of certificates.entries()) {
+      try {
+        keepStaple(certificateOf(pointerOf(owners[index])), ocsp);
+      } catch (error) {
+        throw error instanceof TlsConfigError ? new TlsConfigError(error.message, index) : error;
+      }
+      showStaples(pointerOf(owners[index]));
+    }
   }
-}
 
-function words(error: Error | undefined): string {
-  const text = (error?.message ?? "").replace(/^error:[0-9A-F]+:[^:]*:[^:]*:/, "").trim();
-  return /no start line|unsupported/i.test(text) ? "there is nothing in PEM format (-----BEGIN …)" : text;
+  #prepared(identities: readonly TlsIdentity[], settings: SecureContextOptions, clientAuth: ClientAuth): SecureContext {
+    const owner = secureContext(identities, settings);
+    const pointer = preparedContext(owner);
+    const openssl = openSsl();
+    if (!openssl.keyFits(pointer)) throw new TlsConfigError(`TLS: ${NOT_ITS_KEY}`);
+    if (clientAuth !== "none") opensslCertificates().askClients(pointer, clientAuth === "require");
+    ticketsBy(pointer, ticketKeys());
+    if (this.#alpn.length > 0) openssl.offerAlpn(pointer, this.#alpn);
+    return owner;
+  }
 }
 
 /** What Node has made, ready for connections that are not Node's: of a server or of a client. */
 export function preparedContext(owner: SecureContext): Pointer {
   const pointer = pointerOf(owner);
-  const ssl = openSsl();
-  ssl.forgetSessionCallbacks(pointer);
-  ssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
-  ssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
+  const openssl = openSsl();
+  openssl.forgetSessionCallbacks(pointer);
+  openssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
+  openssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
   return pointer;
 }
 
-/** The address of the SSL_CTX. Node shows it to C++ only, as a value whose address is all that can be printed of it. */
-function pointerOf(secure: SecureContext): Pointer {
-  const { context } = secure as SecureContext & { context: { readonly _external: unknown } };
-  const address = /External: ([0-9a-f]+)/.exec(process.getBuiltinModule("node:util").inspect(context._external))?.[1];
-  if (address === undefined) throw new Error("TLS is not supported on this host: it does not show its SSL_CTX");
-  return Number.parseInt(address, 16);
+/** Throws one sentence that names what is wrong, with the certificate or with the key. */
+export function serverContext(options: ServerContextOptions): TlsContext {
+  openSsl();
+  return new TlsContext(options);
+}
+
+function settingsOf({ policy = "intermediate", clientAuth = "none", clientCa }: TlsOptions): SecureContextOptions {
+  if (clientAuth !== "none" && clientCa === undefined) {
+    throw new TlsConfigError("TLS: to ask clients for certificates, say who signs them (clientCa)");
+  }
+  const authorities = clientAuth === "none" || clientCa === undefined ? [] : [pem(clientCa)];
+  if (authorities.length > 0) checkAuthorities(authorities[0]);
+  return {
+    ciphers: CIPHERS,
+    minVersion: policy === "modern" ? "TLSv1.3" : "TLSv1.2",
+    sessionIdContext: sessionContext(clientAuth, authorities),
+    // Without it Node reads all the world's roots, in 3 ms, which a server has nobody to check by.
+    ca: authorities,
+  };
+}
+
+/**
+ * A session goes on only where it might have begun: who was let in without a certificate, or by another authority, is not
+ * let in by a ticket, whose keys are the process's. At most 32 bytes.
+ */
+function sessionContext(clientAuth: ClientAuth, authorities: readonly (string | Buffer)[]): string {
+  if (authorities.length === 0) return "slipway";
+  const hash = process.getBuiltinModule("node:crypto").createHash("sha256").update(clientAuth);
+  for (const one of authorities) hash.update(one);
+  return hash.digest("base64url").slice(0, 32);
 }

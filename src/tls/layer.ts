@@ -8,6 +8,7 @@
  * cost each connection 5 KB (docs/5-architecture.md).
  */
 import { openSsl, PEER_CLOSED, type Pointer, WANTS_READING } from "../../ffi/openssl.ts";
+import { opensslCertificates } from "../../ffi/openssl-certificates.ts";
 import { openSslClient } from "../../ffi/openssl-client.ts";
 import { type Handle, type Poller, SENDING, SENT, type Sink, type Transport } from "../../ffi/poller.ts";
 import { freed } from "../net/lent.ts";
@@ -30,6 +31,7 @@ export interface TlsOwner {
  *   READING     its sink wants to be told what comes
  *   BLOCKED     the poller keeps bytes of it, and `sent` will follow
  *   BROKEN      it failed, or has ended: nothing can be sent
+ *   MIDWAY      it may have the beginning of a record, so that what comes next may not be one from its start
  *   CLIENT      the peer is a server
  */
 const FRESH = 1;
@@ -37,7 +39,8 @@ const HANDSHAKING = 2;
 const READING = 4;
 const BLOCKED = 8;
 const BROKEN = 16;
-const CLIENT = 32;
+const MIDWAY = 32;
+const CLIENT = 64;
 
 /** A record carries 16 KiB at the most (RFC 8446, 5.1); as many of them as the kernel's receive buffer is read in. */
 const PLAIN_BYTES = 64 * 1024;
@@ -163,10 +166,6 @@ export class TlsLayer implements Transport, Sink {
   resumed(handle: Handle): boolean {
     return this.#openssl.resumed(this.#ssl[handle]);
   }
-  /** Its handshake is not done. */
-  shaking(handle: Handle): boolean {
-    return (this.#state[handle] & HANDSHAKING) !== 0;
-  }
   /** Bytes of it wait with the poller: `sent` will follow. */
   blockedNow(handle: Handle): boolean {
     return (this.#state[handle] & BLOCKED) !== 0;
@@ -176,6 +175,11 @@ export class TlsLayer implements Transport, Sink {
     const ssl = this.#ssl[handle] ?? 0;
     if (ssl === 0 || this.#state[handle] & (HANDSHAKING | BROKEN)) return false;
     return (this.#openssl.shutdownState(ssl) & PEER_CLOSED) !== 0;
+  }
+
+  /** Its handshake is not done yet. */
+  shaking(handle: Handle): boolean {
+    return ((this.#state[handle] ?? 0) & HANDSHAKING) !== 0;
   }
 
   /** The SSL of a connection whose handshake is done, 0 without. */
@@ -215,7 +219,10 @@ export class TlsLayer implements Transport, Sink {
     if (this.#held.size > 0 && this.#held.has(handle)) return this.#hold(handle, bytes.subarray(start, end));
     // What was under way when it paused.
     if ((state & (READING | HANDSHAKING)) === 0) return this.#hold(handle, bytes.slice(start, end));
-    const whole = end - start - RECORD_HEADER === ((bytes[start + 3] << 8) | bytes[start + 4]);
+    // Behind a part of a record any two bytes can look like a length, by who chooses where to cut.
+    const whole =
+      (state & (MIDWAY | HANDSHAKING)) === 0 &&
+      end - start - RECORD_HEADER === ((bytes[start + 3] << 8) | bytes[start + 4]);
     this.#openssl.bioWrite(this.#incoming, start === 0 ? bytes : bytes.subarray(start, end), end - start);
     let done = false;
     try {
@@ -227,7 +234,7 @@ export class TlsLayer implements Transport, Sink {
     }
   }
 
-  /** Reads what is in the BIO. `one`: it is one record, so that nothing is left behind what it gives. */
+  /** Reads what is in the BIO. `one`: it is one record, not of the handshake, so that nothing is left behind it. */
   #read(handle: Handle, one: boolean): void {
     const openssl = this.#openssl;
     const ssl = this.#ssl[handle];
@@ -235,30 +242,34 @@ export class TlsLayer implements Transport, Sink {
     const incoming = this.#incoming;
     for (;;) {
       const shaking = (this.#state[handle] & HANDSHAKING) !== 0;
+      if (!one) openssl.clearErrors();
       const n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
-      // Asked at once: whoever learns that the handshake is done may write, and then the answer is another. What it says
-      // that it wants is what it wanted when it failed (a bad record, a fatal alert): an error comes first.
-      const reason = n <= 0 ? openssl.takeError() : "";
-      const ended = n <= 0 && (openssl.shutdownState(ssl) & PEER_CLOSED) !== 0;
-      const waits = n <= 0 && reason === "" && !ended && openssl.wants(ssl) === WANTS_READING;
+      // Asked at once: whoever learns that the handshake is done may write, and then the answer is another. SSL_want would
+      // not do: it says what was last waited for, also of a connection that has failed meanwhile.
+      const waits = n <= 0 && openssl.error(ssl, n) === WANTS_READING;
       // Its part of a handshake, the answer to a new key or to a wish to renegotiate: one record of data brings none.
-      const spoke = shaking || !one || n <= 0;
+      const spoke = !one || n <= 0;
       if (spoke && !this.#speak(handle, ssl, life, shaking)) {
         openssl.bioReset(incoming);
         return;
       }
       if (n <= 0) {
-        if (waits) return;
+        if (waits && openssl.bioPending(incoming) === 0) {
+          this.#state[handle] |= MIDWAY;
+          return;
+        }
         openssl.bioReset(incoming);
-        return this.#over(handle, reason, ended);
+        return this.#over(handle, ssl);
       }
       this.#sinks[handle]?.received(handle, this.#plain, 0, n);
       if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) {
         openssl.bioReset(incoming);
         return;
       }
-      if (one && !shaking) return;
+      if (one) return;
       const left = openssl.bioPending(incoming);
+      // OpenSSL takes no byte beyond the record that it reads.
+      this.#state[handle] &= ~MIDWAY;
       if (left === 0) return;
       if ((this.#state[handle] & READING) === 0) return this.#takeOut(handle, left);
     }
@@ -281,13 +292,17 @@ export class TlsLayer implements Transport, Sink {
   }
 
   /** It failed, or the peer has said that it ends. */
-  #over(handle: Handle, reason: string, ended: boolean): void {
+  #over(handle: Handle, ssl: Pointer): void {
+    const openssl = this.#openssl;
+    let reason = openssl.takeError();
     // OpenSSL takes a fatal alert for an end as well, but with an error.
-    if (reason === "" && ended) {
+    if (reason === "" && openssl.shutdownState(ssl) & PEER_CLOSED) {
       this.#state[handle] &= ~READING;
       this.#sinks[handle]?.ended(handle);
       return;
     }
+    const ofClient = reason === "certificate verify failed" && (this.#state[handle] & CLIENT) === 0;
+    if (ofClient) reason += `: ${opensslCertificates().refusal(ssl)}`;
     // The alert that says what was wrong.
     this.#flush(handle);
     this.#state[handle] |= BROKEN;

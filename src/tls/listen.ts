@@ -51,7 +51,7 @@ export function listenTls(options: ListenTlsOptions): TlsListener {
   const alpn = checkAlpn(alpnProtocols, "Deno.listenTls");
   let context: TlsContext;
   try {
-    context = serverContext({ cert, key, alpn });
+    context = serverContext({ certificates: [{ cert, key }], alpn });
   } catch (error) {
     if (error instanceof TlsConfigError) throw new InvalidData(error.message, { cause: error });
     throw error;

@@ -57,11 +57,29 @@ declare module "slipway" {
     logFormat?: "auto" | "json" | "text";
     /** One line for each request. */
     accessLog?: boolean;
-    /** Files in PEM format: with a certificate, and its private key, connections speak TLS. */
-    tlsCert?: string;
-    tlsKey?: string;
+    /** "self-signed": TLS with a certificate for localhost, which is made; "off": none whatever else is said. */
+    tls?: "auto" | "self-signed" | "off";
+    /** Files in PEM format: with a certificate, and its private key, connections speak TLS. Several go by names. */
+    tlsCert?: string | readonly string[];
+    tlsKey?: string | readonly string[];
+    /** Instead of both: PKCS#12. */
+    tlsPfx?: string | readonly string[];
+    /** The authority's word about each certificate (OCSP, DER), which is shown to clients that ask. */
+    tlsOcsp?: string | readonly string[];
     /** A file whose first line decrypts the key. */
     tlsPassphraseFile?: string;
+    /** "modern" is TLS 1.3 alone. */
+    tlsPolicy?: "intermediate" | "modern";
+    /** Whether clients are to show a certificate, and a file (PEM) with who signs them. */
+    tlsClientAuth?: "none" | "request" | "require";
+    tlsClientCa?: string;
+    /** Strict-Transport-Security: "180d", "1y includeSubDomains". */
+    hsts?: string;
+    /** Where http is answered with a redirect to https (":80"), and to which port if not the server's own. */
+    redirectHttp?: string;
+    redirectPort?: number;
+    /** Keys of session tickets that replicas share: a file, or `env:NAME`. */
+    tlsTicketKeys?: string;
     /** Every connection must begin with a PROXY header. */
     proxyProtocol?: boolean;
     /** Whose PROXY, Forwarded and X-Forwarded-* headers are believed: addresses and ranges. */
@@ -148,6 +166,9 @@ declare namespace Deno {
     readonly cipher: string;
     readonly serverName: string | undefined;
     readonly resumed: boolean;
+    readonly handshakeMs: number;
+    /** A server's, or that which a client has shown: as node:crypto's X509Certificate. */
+    readonly peerCertificate: { readonly subject: string; readonly fingerprint256: string } | undefined;
   }
 
   /** A connection that speaks TLS. The first read or write waits for the handshake, and fails with what is wrong. */
@@ -198,6 +219,21 @@ declare namespace Deno {
           protocol: string | undefined;
           serverName: string | undefined;
           resumed: boolean;
+          handshakeMs: number;
+          /** The client's, where one was asked for: verified. */
+          peerCertificate:
+            | {
+                subject: string;
+                issuer: string;
+                subjectAltName: string | undefined;
+                fingerprint256: string;
+                serialNumber: string;
+                validFrom: string;
+                validTo: string;
+                raw: Uint8Array;
+                toString(): string;
+              }
+            | undefined;
         }
       | undefined;
     /** How long the client may take for the body from now on: "2m", milliseconds, or "none". */
@@ -256,6 +292,27 @@ declare namespace Deno {
     signal?: AbortSignal;
     onListen?(address: A): void;
     onError?(error: unknown): Response | Promise<Response>;
+    /** PEM: the certificate, and those between it and its root; with it, and its key, connections speak TLS. */
+    cert?: string | Uint8Array;
+    key?: string | Uint8Array;
+    /** Of an encrypted key. */
+    passphrase?: string;
+    tls?: TlsServeOptions;
+  }
+
+  /** TLS beside `cert` and `key`, or instead of them. */
+  interface TlsServeOptions {
+    /** Further certificates, by the name that a client asks for. */
+    certificates?: readonly (
+      | { cert: string | Uint8Array; key: string | Uint8Array; passphrase?: string; ocsp?: Uint8Array }
+      | { pfx: Uint8Array; passphrase?: string; ocsp?: Uint8Array }
+    )[];
+    policy?: "intermediate" | "modern";
+    /** Whether clients are asked for a certificate, and who signs those (PEM). */
+    clientAuth?: "none" | "request" | "require";
+    clientCa?: string | Uint8Array;
+    /** Strict-Transport-Security: "180d", "1y includeSubDomains". */
+    hsts?: string;
   }
 
   interface ServeTcpOptions extends ServeOptions<NetAddr> {

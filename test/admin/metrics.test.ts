@@ -192,8 +192,12 @@ test("every method, class and limit has its row, with its own number", async () 
   for (const i of LIMITS.keys()) counters.limits[i] = 1000 + i;
   for (const value of [0, 0.005, 0.006, 10, 11, 1e9]) counters.duration.observe(value);
   Object.assign(counters, { accepted: 7, bytesIn: 8, bytesOut: 2 ** 53 - 1, cut: 9 });
-  const server = { connections: 10, active: 4, draining: false, accepting: true };
-  const servers = [server, { ...server, accepting: false }, { ...server, draining: true, accepting: false }];
+  const server = { connections: 10, active: 4, draining: false, accepting: true, handshaking: 0, certificates: [] };
+  const servers = [
+    server,
+    { ...server, accepting: false, handshaking: 0, certificates: [] },
+    { ...server, draining: true, accepting: false, handshaking: 0, certificates: [] },
+  ];
   const families = parseOpenMetrics(await new Exposition(httpFamilies(counters, () => servers)).text("openmetrics"));
   for (const [m, method] of METHODS.entries()) {
     for (const [c, status] of ["none", "1xx", "2xx", "3xx", "4xx", "5xx"].entries()) {

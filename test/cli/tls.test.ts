@@ -1,6 +1,7 @@
 // time limit: 180 s
 // --tls-cert and its like: what can't be used is said, and a certificate that changes is taken up by new connections.
 
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { TlsFiles } from "../../src/cli/tls-files.ts";
 import { httpsContext } from "../../src/http/mod.ts";
+import { certificate } from "../support/certificates.ts";
 import { logged } from "../support/logged.ts";
 import { fromSource, run, start, temporaryFolder } from "../support/process.ts";
 import { certFile, identity, keyFile, otherCertFile, otherKeyFile } from "../support/tls.ts";
@@ -22,6 +24,31 @@ const slipway = (...args: string[]) => run([...fromSource, "run", program, "--po
 for (const [title, args, says] of [
   ["a certificate alone", ["--tls-cert", certFile], /--tls-cert alone does nothing: .* give --tls-key as well\n$/],
   ["a key alone", ["--tls-key", keyFile], /--tls-key alone does nothing: .* give --tls-cert as well\n$/],
+  [
+    "fewer keys",
+    ["--tls-cert", `${certFile},${otherCertFile}`, "--tls-key", keyFile],
+    /--tls-cert names 2 files.*give --tls-key as often/,
+  ],
+  [
+    "no ticket keys",
+    ["--tls-ticket-keys", "env:NONE_OF_THIS_NAME"],
+    /names env:NONE_OF_THIS_NAME: there is no such variable/,
+  ],
+  [
+    "clients without an authority",
+    [...["--tls-cert", certFile, "--tls-key", keyFile], "--tls-client-auth", "require"],
+    /--tls-client-auth alone does nothing: give --tls-client-ca/,
+  ],
+  [
+    "an authority alone",
+    [...["--tls-cert", certFile, "--tls-key", keyFile], "--tls-client-ca", certFile],
+    /--tls-client-ca alone does nothing: give --tls-client-auth/,
+  ],
+  [
+    "no authority",
+    [...["--tls-cert", certFile, "--tls-key", keyFile], "--tls-client-auth", "require", "--tls-client-ca", program],
+    /the authorities of clients can't be read: .* \([^,]*server.ts\)\n$/,
+  ],
   ["no such file", ["--tls-cert", "/none", "--tls-key", keyFile], /--tls-cert names \/none: there is no such file\n$/],
   [
     "a key of another",
@@ -82,13 +109,70 @@ for (const threads of [1, 2]) {
 
     copyFileSync(keyFile, key);
     server.child.kill("SIGHUP");
-    await server.saw(/the certificate was not changed, the one before stays: TLS: the key does not belong/);
+    await server.saw(/the certificate was not changed, what was before stays: TLS: the key does not belong/);
     assert.is(await keyOf(Number(port)), "RSA");
     await answers(old);
     old.destroy();
     await server.stop();
   });
 }
+
+test("several certificates, by the name asked for; renewed together, each message names its files", async () => {
+  const second = certificate(["second.test"], { commonName: "second" });
+  const [cert, key] = [join(folder, "second cert.pem"), join(folder, "second key.pem")];
+  writeFileSync(cert, second.cert);
+  writeFileSync(key, second.key);
+  const files = ["--tls-cert", certFile, "--tls-key", keyFile, "--tls-cert", cert, "--tls-key", key];
+  const server = start([...fromSource, "run", program, "--port", "0", "--log-format", "text", ...files]);
+  const port = Number((await server.saw(/^Listening on https:\S*?:(\d+)/m))[1]);
+  const shown = async (servername: string): Promise<unknown> => {
+    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, servername });
+    await once(socket, "secureConnect");
+    const { CN } = socket.getPeerCertificate().subject;
+    socket.destroy();
+    return CN;
+  };
+  assert.is(await shown("second.test"), "second");
+  assert.is(await shown("localhost"), "localhost");
+  const renewed = certificate(["second.test"], { commonName: "renewed" });
+  writeFileSync(cert, renewed.cert);
+  server.child.kill("SIGHUP");
+  await server.saw(
+    /TLS, certificate 2: the key does not belong to the certificate \([^,]*second cert.pem, [^,]*second key.pem\)/,
+  );
+  assert.is(await shown("second.test"), "second");
+  writeFileSync(key, renewed.key);
+  server.child.kill("SIGHUP");
+  await server.saw(/The certificate was read again/);
+  assert.is(await shown("second.test"), "renewed");
+  await server.stop();
+});
+
+test("--tls self-signed: kept for the user, printed once, the same for every thread; off is off", async () => {
+  const env = { XDG_STATE_HOME: join(folder, "state") };
+  const server = start(
+    [...fromSource, "run", program, "--port", "0", "--log-format", "text", "--tls", "self-signed", "--parallel", "2"],
+    { env },
+  );
+  const [, fingerprint] = await server.saw(/^Self-signed certificate for localhost: \S+, SHA-256 ([0-9A-F:]{95})$/m);
+  const port = Number((await server.saw(/^Listening on https:\S*?:(\d+)/m))[1]);
+  const ca = readFileSync(join(env.XDG_STATE_HOME, "slipway/localhost.pem"));
+  for (let i = 0; i < 6; i++) {
+    const socket = connect({ port, host: "127.0.0.1", servername: "localhost", ca });
+    await once(socket, "secureConnect");
+    assert.is(socket.getPeerCertificate().fingerprint256, fingerprint);
+    socket.destroy();
+  }
+  const { stderr } = await server.stop();
+  assert.is(stderr.match(/Self-signed certificate/g)?.length, 1, stderr);
+  const both = await slipway("--tls", "self-signed", "--tls-cert", certFile, "--tls-key", keyFile);
+  assert.match(both.stderr, /--tls \(self-signed\) and a certificate of your own exclude each other/);
+  const off = start([...fromSource, "run", program, "--port", "0", "--tls", "off", "--log-format", "text"], {
+    env: { SLIPWAY_TLS_CERT: certFile, SLIPWAY_TLS_KEY: keyFile },
+  });
+  await off.saw(/^Listening on http:/m);
+  await off.stop();
+});
 
 test("a session is resumed whichever thread it comes to, also with another certificate", async () => {
   const [cert, key] = [join(folder, "cert-t.pem"), join(folder, "key-t.pem")];
@@ -116,16 +200,68 @@ test("a session is resumed whichever thread it comes to, also with another certi
   await server.stop();
 });
 
+test("ticket keys that are given: resumed across a restart, by every thread, and as they change", async () => {
+  const file = join(folder, "tickets");
+  const [a, b] = [randomBytes(80).toString("base64"), randomBytes(48).toString("hex")];
+  writeFileSync(file, `${a}\n`);
+  const tls = ["--tls-cert", certFile, "--tls-key", keyFile, "--log-format", "text", "--parallel", "2"];
+  const open = async (keys: string, env = {}) => {
+    const server = start([...fromSource, "run", program, "--port", "0", ...tls, "--tls-ticket-keys", keys], { env });
+    return { server, port: Number((await server.saw(/^Listening on https:\S*?:(\d+)/m))[1]) };
+  };
+  const ticket = async (port: number): Promise<Buffer> => {
+    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+    const [session] = (await once(socket, "session")) as [Buffer];
+    socket.destroy();
+    return session;
+  };
+  const resumed = async (port: number, session: Buffer): Promise<boolean> => {
+    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, session });
+    await once(socket, "secureConnect");
+    const again = socket.isSessionReused();
+    socket.destroy();
+    return again;
+  };
+  const first = await open(file);
+  const session = await ticket(first.port);
+  for (let i = 0; i < 6; i++) assert.is(await resumed(first.port, session), true);
+  await first.server.stop();
+
+  const second = await open("env:SHARED", { SHARED: `${b},${a}` });
+  for (let i = 0; i < 6; i++) assert.is(await resumed(second.port, session), true);
+  await second.server.stop();
+
+  writeFileSync(file, `${b}\n`);
+  const third = await open(file);
+  assert.is(await resumed(third.port, session), false, "another key");
+  writeFileSync(file, `${b}\n${a}\n`);
+  third.server.child.kill("SIGHUP");
+  await third.server.saw(/The ticket keys were read again/);
+  for (let until = performance.now() + 20_000, yes = 0; yes < 6; ) {
+    yes = (await resumed(third.port, session)) ? yes + 1 : 0;
+    assert.ok(performance.now() < until);
+  }
+  writeFileSync(file, "half a k");
+  third.server.child.kill("SIGHUP");
+  await third.server.saw(/the ticket keys were not changed, what was before stays: .*key 1 is not 80 or 48 bytes/);
+  assert.is(await resumed(third.port, session), true);
+  await third.server.stop();
+});
+
 test("files that change are read when both have been written", async () => {
   const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   copyFileSync(certFile, cert);
   copyFileSync(keyFile, key);
-  const context = httpsContext(identity);
+  const context = httpsContext({ certificates: [identity] });
   const before = context.pointer;
   let reads = 0;
-  using files = new TlsFiles([cert, key], context, () => {
-    reads++;
-    return { cert: readFileSync(cert), key: readFileSync(key) };
+  const files = new TlsFiles({
+    files: [cert, key],
+    what: "The certificate was",
+    apply() {
+      reads++;
+      context.renew({ certificates: [{ cert: readFileSync(cert), key: readFileSync(key) }] });
+    },
   });
   files.look();
   copyFileSync(otherCertFile, cert);

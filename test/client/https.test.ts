@@ -12,7 +12,7 @@ import * as assert from "uvu/assert";
 import { clientCounters } from "../../src/client/counters.ts";
 import { type CreateHttpClientOptions, createHttpClient } from "../../src/client/http-client.ts";
 import { serve } from "../../src/http/mod.ts";
-import { issue } from "../support/certificates.ts";
+import { issue } from "../support/issued.ts";
 import { repository, run, temporaryFolder } from "../support/process.ts";
 import { failure, until } from "./support.ts";
 

@@ -37,7 +37,7 @@ else
     chmodSync(join(folder, "slipway"), 0o755);
     writeFileSync(join(folder, "server.ts"), 'export default { fetch: () => new Response("hello\\n") };\n');
     const env = { PATH: `${folder}${delimiter}${process.env.PATH}`, SLIPWAY_PORT: String(port) };
-    const block = /^```console\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? "";
+    const block = /^## Certificates$[\s\S]*?^```console\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? "";
     const steps = block
       .split(/^\$ /m)
       .slice(1)

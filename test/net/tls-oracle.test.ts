@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { issue } from "../support/certificates.ts";
 import { denoProgram, noDeno } from "../support/deno.ts";
+import { issue } from "../support/issued.ts";
 import { repository, run, temporaryFolder } from "../support/process.ts";
 import { skip } from "../support/skip.ts";
 

@@ -90,7 +90,7 @@ test("a handshake has its time", async () => {
   assert.is(HANDSHAKE_MS, 10_000);
   const lines = await logged(async () => {
     const listener = listen({ port: 0, hostname: "127.0.0.1" });
-    secureListener(listener, serverContext(identity), 50);
+    secureListener(listener, serverContext({ certificates: [identity] }), 50);
     let failure: unknown;
     await using server = serveConn(listener, async (conn) => {
       failure = await conn.read(new Uint8Array(1)).catch((error: unknown) => error);

@@ -1,6 +1,6 @@
 /**
  * A certificate of tests, for localhost, that its own key has signed; nobody trusts it, and it is good for nothing else.
- * With SLIPWAY_TLS=1 the servers of `test/http` speak TLS with it, and so do their clients: the same tests hold there.
+ * With SLIPWAY_TEST_TLS=1 the servers of `test/http` speak TLS with it, and so do their clients: the same tests hold there.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ export const identity = { cert: readFileSync(certFile, "utf8"), key: readFileSyn
 export const otherCertFile: string = join(folder, "other-cert.pem");
 export const otherKeyFile: string = join(folder, "other-key.pem");
 
-export const overTls: boolean = process.env["SLIPWAY_TLS"] === "1";
+export const overTls: boolean = process.env["SLIPWAY_TEST_TLS"] === "1";
 // For `fetch`, which can be told in no other way.
 if (overTls) {
   process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
@@ -26,5 +26,5 @@ if (overTls) {
 
 /** What a server of the tests speaks TLS with, if it does. */
 export function tlsContext(): TlsContext | undefined {
-  return overTls ? httpsContext(identity) : undefined;
+  return overTls ? httpsContext({ certificates: [identity] }) : undefined;
 }

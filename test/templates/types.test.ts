@@ -60,7 +60,7 @@ export const everything: Server = {
   maxHeaderBytes: "1MiB", maxHeaderCount: 256, maxBodyBytes: "none", maxConnections: "auto",
   maxRequestsPerConnection: 1000, drainDelay: "5s", drainIdle: "1s", drainTimeout: "30s",
   admin: "127.0.0.1:9090", adminInsecure: false, logFormat: "json", accessLog: true,
-  tlsCert: "cert.pem", tlsKey: "key.pem", tlsPassphraseFile: "passphrase",
+  tls: "auto", tlsCert: ["cert.pem"], tlsKey: "key.pem", tlsPfx: ["a.pfx"], tlsOcsp: "ocsp.der", tlsPassphraseFile: "passphrase", tlsTicketKeys: "env:KEYS", hsts: "180d", redirectHttp: ":80", redirectPort: 443, tlsPolicy: "modern", tlsClientAuth: "require", tlsClientCa: "ca.pem",
   proxyProtocol: false, trustProxy: ["10.0.0.0/8"], fetchConnectTimeout: "1s", fetchHeaderTimeout: 5000,
   fetchBodyTimeout: "none", fetchIdleTimeout: "1m", fetchMaxIdlePerHost: 10, fetchMaxIdle: 100, traceTasks: true, stallWarning: "100ms", traceStalls: false,
 };

@@ -17,7 +17,7 @@ import {
 } from "../../src/runtime/errors.ts";
 import { type ConnectTlsOptions, connectTls, startTls, type TlsConn } from "../../src/tls/mod.ts";
 import { bytes, descriptors, readExactly, rejects, text, until } from "../net/pair.ts";
-import { type Issued, issue } from "../support/certificates.ts";
+import { type Issued, issue } from "../support/issued.ts";
 
 const root = issue({ name: "Root of the tests", ca: true });
 const middle = issue({ name: "Intermediate of the tests", issuer: root, ca: true });
@@ -87,6 +87,8 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     assert.is(info.alpnProtocol, "b");
     assert.is(info.version, version);
     assert.is(info.resumed, false);
+    assert.ok(info.handshakeMs > 0);
+    assert.is(info.peerCertificate?.subject, "CN=leaf");
     assert.is(await conn.handshake(), info);
     assert.is(await conn.write(bytes("hello")), 5);
     assert.is(text(await readExactly(conn, 5)), "hello");

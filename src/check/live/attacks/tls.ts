@@ -89,7 +89,7 @@ export const tlsFacts: readonly Attack[] = [
     name: "the certificate is valid, and for a while",
     rule: "RFC 5280, 4.1.2.5",
     sent: "a handshake",
-    want: "valid now, 14 days or more left, a key of 2048 bits (RSA) or 224 (EC) or more, and the name asked for",
+    want: "valid now, 30 days or more left, a key of 2048 bits (RSA) or 224 (EC) or more, and the name asked for",
     async run(context) {
       const { target, address } = context.wires;
       const socket = await handshake(target, address, HANDSHAKE_MS);
@@ -112,8 +112,8 @@ function judgeCertificate(socket: TLSSocket, name: string | undefined): Outcome 
   if (validFromDate.getTime() > Date.now()) return fail(`it is valid only from ${validFromDate.toISOString()} on`);
   const bits = publicKey.asymmetricKeyDetails?.modulusLength;
   if (bits !== undefined && bits < 2048) return fail(`its key has ${bits} bits`);
-  if (days < 14) return warn(`${dates}: ${days} days left`);
-  const shown = `${dates}, ${publicKey.asymmetricKeyType}${bits === undefined ? "" : ` ${bits}`}`;
+  if (days < 30) return warn(`${dates}: ${days} days left`);
+  const shown = `${dates}, ${days} days left, ${publicKey.asymmetricKeyType}${bits === undefined ? "" : ` ${bits}`}`;
   // On this machine a server is often asked by an address or as localhost: no fault of its certificate.
   if (name !== undefined && certificate.checkHost(name) === undefined) return warn(`${shown}; it is not for ${name}`);
   return pass(`${shown}${certificate.checkIssued(certificate) ? ", self-signed" : ""}`);

@@ -1,0 +1,24 @@
+/** A handler whose responses say Strict-Transport-Security, but for those that say it themselves. */
+import { addField, isLightResponse } from "../fetch/mod.ts";
+import type { Handler } from "./service.ts";
+
+const NAME = "strict-transport-security";
+
+export function withHsts(handler: Handler, value: string): Handler {
+  const said = (response: unknown): unknown => {
+    if (isLightResponse(response)) addField(response, NAME, value);
+    // Made by code that had the host's own class: its headers may be locked, and then it goes without.
+    else if (response instanceof globalThis.Response && !response.headers.has(NAME)) {
+      try {
+        response.headers.set(NAME, value);
+      } catch {}
+    }
+    return response;
+  };
+  return ((request: Request, info: never) => {
+    const response: unknown = (handler as (request: Request, info: never) => unknown)(request, info);
+    return typeof response === "object" && response !== null && "then" in response
+      ? Promise.resolve(response).then(said)
+      : said(response);
+  }) as Handler;
+}
