@@ -60,9 +60,32 @@ const onEachPoller: readonly string[] = [
 /** Of those, the ones that run once more with TLS between client and server (test/support/tls.ts). */
 const overTls = new Set(
   [
-    ...["deadlines", "disconnects", "drain", "keep-alive", "mixture", "pipelining", "refusals"],
-    ...["request-bodies", "request-limits", "response-bodies", "timeouts", "unread-answers"],
-  ].map((name) => `test/http/${name}.test.ts`),
+    ...[
+      ...[
+        "deadlines",
+        "disconnects",
+        "drain",
+        "interim-and-trailers",
+        "keep-alive",
+        "mixture",
+        "pipelining",
+        "refusals",
+      ],
+      ...["request-bodies", "request-limits", "response-bodies", "timeouts", "unread-answers"],
+    ].map((name) => `http/${name}`),
+    ...[...["drain", "flow", "hostile", "leaks", "limits", "observed", "requests", "rules", "timing", "wire-fuzz"]].map(
+      (name) => `http2/${name}`,
+    ),
+    ...["bytes", "clients", "compression", "handshake", "lifecycle", "many", "over-http2", "rules"].map(
+      (name) => `websocket/${name}`,
+    ),
+  ].map((name) => `test/${name}.test.ts`),
+);
+/** And these once more with HTTP/2 between them, whose clients speak the bytes of HTTP/1.1 (test/http/support/over-http2.ts). */
+const overHttp2 = new Set(
+  ["failures", "interim-and-trailers", "lifecycle", "request-bodies", "request-limits", "response-bodies"].map(
+    (name) => `test/http/${name}.test.ts`,
+  ),
 );
 /** But for these, which open no socket, or of which it is no matter: their seconds would be spent twice for nothing. */
 const onAnyPoller = new Set(
@@ -82,6 +105,8 @@ interface Check {
   readonly poller?: string;
   /** Its servers and clients speak TLS. */
   readonly tls?: boolean;
+  /** They speak HTTP/2. */
+  readonly http2?: boolean;
   readonly limitSeconds: number;
   /** uvu's summary says how many tests ran; a tool such as tsc is one test, passed when it exits with 0. */
   readonly summary: "uvu" | "exit code";
@@ -182,6 +207,7 @@ function run(check: Check): Promise<Outcome> {
         NODE_COMPILE_CACHE: compileCache,
         ...(check.poller === undefined ? {} : { SLIPWAY_POLLER: check.poller }),
         ...(check.tls ? { SLIPWAY_TEST_TLS: "1" } : {}),
+        ...(check.http2 ? { SLIPWAY_TEST_H2: "1" } : {}),
         PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH ?? ""}`,
       },
     });
@@ -294,7 +320,10 @@ function forEachPoller(chosen: readonly Check[]): Check[] {
     if (!stands(check)) return [check];
     const epoll = { ...check, name: `${check.name} [epoll]`, poller: "epoll" };
     const both = refused === "" ? [{ ...check, poller: "uring" }, epoll] : [epoll];
-    return overTls.has(check.name) ? [...both, { ...both[0], name: `${check.name} [tls]`, tls: true }] : both;
+    const all: Check[] = [...both];
+    if (overTls.has(check.name)) all.push({ ...both[0], name: `${check.name} [tls]`, tls: true });
+    if (overHttp2.has(check.name)) all.push({ ...both[0], name: `${check.name} [h2]`, http2: true });
+    return all;
   });
 }
 

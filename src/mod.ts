@@ -50,6 +50,7 @@ export {
   serve,
 } from "./http/mod.ts";
 export * from "./net/mod.ts";
+export { type ProxyHandler, proxy, type ReverseProxyOptions, type UpstreamState } from "./proxy/mod.ts";
 export { errors, type GoOptions, go, Task, taskCount, tasks } from "./runtime/mod.ts";
 export * from "./tls/mod.ts";
 export type { Server, ServerOptions } from "./types.ts";

@@ -19,6 +19,8 @@ export interface ServerOptions extends LimitOptions {
   listen?: string | readonly string[];
   /** Clients may begin with HTTP/2, without TLS, if they know that they may ("prior knowledge"). @default {false} */
   h2c?: boolean;
+  /** Compresses answers with zstd, Brotli or gzip for clients that accept them (docs/compression.md). @default {false} */
+  compress?: boolean;
   /** Metrics and health on a port of their own: `127.0.0.1:9090` or `unix:/run/admin.sock`. Off by default. */
   admin?: string;
   /** Lets `admin` be an address that other machines reach. @default {false} */
@@ -48,7 +50,7 @@ export interface ServerOptions extends LimitOptions {
   /** Where http is answered with a redirect to https (":80"), and to which port if not the server's own. */
   redirectHttp?: string;
   redirectPort?: number;
-  /** Keys of session tickets that replicas share: a file, or `env:NAME`. */
+  /** Keys of session tickets that replicas share: a file, or `env:VARIABLE`. */
   tlsTicketKeys?: string;
   /** Every connection must begin with a PROXY header. @default {false} */
   proxyProtocol?: boolean;

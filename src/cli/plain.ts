@@ -36,7 +36,7 @@ export async function offerDefaults(
   const limits = limitOptions(
     Object.fromEntries(limitTable.flatMap(({ name }) => (said.has(name) ? [[name, settings[name]]] : []))),
   );
-  const { h2c, proxyProtocol, trustProxy } = settings;
+  const { h2c, compress, proxyProtocol, trustProxy } = settings;
   const [passed] = beside?.supervised?.sockets ?? [];
   const asked = addressAsked(early) ? chooseAddresses(early) : [];
   const address: ListenAddress | undefined = asked[0] ?? (passed && { transport: "fd", fd: String(passed.fd) });
@@ -53,6 +53,7 @@ export async function offerDefaults(
   handover.serveDefaults = {
     limits,
     h2c,
+    compress,
     proxyProtocol,
     trustProxy,
     ...(tls && { tls }),

@@ -81,12 +81,13 @@ async function httpServer(
 ): Promise<(listener: Listener) => Drain> {
   const { serve } = await import("../http/mod.ts");
   const { settings } = resolved;
-  const { h2c, proxyProtocol, trustProxy } = settings;
+  const { h2c, compress, proxyProtocol, trustProxy } = settings;
   const tls = await readTls(resolved);
   const options = {
     ...(tls && { tls }),
     ...limitOptions(settings),
     ...(h2c && { h2c }),
+    ...(compress && { compress }),
     ...(proxyProtocol && { proxyProtocol }),
     ...(trustProxy.length > 0 && { trustProxy }),
     ...(onError && { onError }),

@@ -12,6 +12,7 @@ import { Failure } from "./errors.ts";
 export const templates: Readonly<Record<string, string>> = {
   http: "an HTTP server: routes, JSON, a streamed response, a page (the default)",
   tcp: "a TCP server: line chat, a task per connection",
+  proxy: "a reverse proxy: TLS in front, several applications behind it",
   minimal: "one file",
 };
 

@@ -64,8 +64,7 @@ export async function readTls(resolved: Resolved, within: "http" | "raw" = "http
       );
     }
   };
-  const make = within === "http" ? httpsContext : serverContext;
-  const context = named(() => make(options()));
+  const context = named(() => (within === "http" ? httpsContext(options()) : serverContext(options())));
   contexts.set(asked, context);
   new TlsFiles({ files, what: "The certificate was", apply: () => named(() => context.renew(options())) }).watch();
   return context;

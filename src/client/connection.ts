@@ -50,6 +50,22 @@ export interface Caller {
   /** The response's last byte has come, or never will. */
   over(connection: Carrier): void;
   timedOut(which: "header" | "body"): void;
+  /** A 103 has come, before the response (RFC 8297); without this method nobody wants to know. */
+  hinted?(parser: ResponseParser, bytes: Uint8Array, start: number): void;
+  /** The server changes to the protocol that was asked for; without this method none was. */
+  switched?(connection: ClientConnection, parser: ResponseParser, bytes: Uint8Array, start: number): Switched;
+}
+
+/** Who has a connection that has left HTTP (RFC 9110, 7.8). */
+export interface Switched {
+  /** Lent, as the poller's bytes are. */
+  received(bytes: Uint8Array, start: number, end: number): void;
+  /** What waited has gone to the kernel. */
+  sent(): void;
+  /** The server's FIN. */
+  ended(): void;
+  /** It broke, and is closed. */
+  failed(error: Error): void;
 }
 
 export type Received = null | Uint8Array<ArrayBuffer> | IncomingBody;
@@ -97,6 +113,7 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
   /** Nobody wants the body; it is read to its end all the same. */
   #dropping = false;
   #upload: Upload | undefined;
+  #switched: Switched | undefined;
   #gone = false;
 
   /** `carrier`: what it is read and written through, as it is or over TLS. */
@@ -112,6 +129,11 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
 
   get gone(): boolean {
     return this.#gone;
+  }
+
+  /** Something has come of the answer to the last request. */
+  get touched(): boolean {
+    return this.#touched;
   }
 
   // ---- a request leaves
@@ -185,7 +207,7 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
   received(bytes: Uint8Array, start: number, end: number): void {
     if (this.#body !== undefined) return this.#feed(bytes, start, end);
     // RFC 9112, 9.2: what nobody has asked for answers nobody.
-    if (!this.#waiting) return this.close();
+    if (!this.#waiting) return this.#switched === undefined ? this.close() : this.#switched.received(bytes, start, end);
     this.#touched = true;
     let input = this.#input;
     if (input !== undefined) {
@@ -203,7 +225,8 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
       }
       if (result !== COMPLETE) return this.#malformed(parser.reason);
       if (parser.status >= 200) break;
-      if (parser.status === 101) return this.#malformed("it changes to a protocol that nobody asked for");
+      if (parser.status === 101) return this.#switch(bytes, start, end);
+      if (parser.status === 103) this.#call?.hinted?.(parser, bytes, start);
       if (++this.#interim > MAX_INTERIM) return this.#malformed(`it has more than ${MAX_INTERIM} interim responses`);
       start = parser.end;
       if (start === end) {
@@ -213,6 +236,31 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
     }
     this.#input = undefined;
     this.#respond(bytes, start, end);
+  }
+
+  /** HTTP ends here. */
+  #switch(bytes: Uint8Array, start: number, end: number): void {
+    const call = this.#call;
+    if (call?.switched === undefined) return this.#malformed("it changes to a protocol that nobody asked for");
+    const at = parser.end;
+    this.#waiting = false;
+    this.#input = undefined;
+    this.#runtime.setDeadline(this.handle, 0);
+    const switched = call.switched(this, parser, bytes, start);
+    if (this.#gone) return switched.failed(closedEarly(call.url));
+    this.#switched = switched;
+    if (at < end) switched.received(bytes, at, end);
+  }
+
+  /** Sends what another protocol says: the poller's SENT, SENDING or a negated errno. */
+  sendSwitched(bytes: Uint8Array, start: number, end: number): number {
+    return this.#gone ? SENT : this.host.poller.send(this.handle, bytes, start, end);
+  }
+  pauseSwitched(): void {
+    if (!this.#gone) this.host.poller.pause(this.handle);
+  }
+  resumeSwitched(): void {
+    if (!this.#gone) this.host.poller.receive(this.handle);
   }
 
   #respond(bytes: Uint8Array, start: number, end: number): void {
@@ -262,6 +310,7 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
   }
 
   ended(): void {
+    if (this.#switched !== undefined) return this.#switched.ended();
     const call = this.#call;
     if (call === undefined) return this.close();
     if (this.#body?.unframed && !this.#carrier.cutOff(this.handle)) {
@@ -272,11 +321,16 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
   }
 
   failed(errno: number): void {
-    this.#lose(this.#carrier.why(errno));
+    const switched = this.#switched;
+    if (switched === undefined) return this.#lose(this.#carrier.why(errno));
+    const why = this.#carrier.why(errno);
+    this.close();
+    switched.failed(why);
   }
 
   sent(): void {
     this.#upload?.sent();
+    this.#switched?.sent();
   }
 
   expired(): void {
@@ -344,6 +398,7 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
     this.#call = undefined;
     this.#body = undefined;
     this.#input = undefined;
+    this.#switched = undefined;
     this.#upload?.stop();
     this.#upload = undefined;
     this.#carrier.remove(this);

@@ -7,12 +7,22 @@ export { isForeignResponse, toLightResponse } from "./foreign.ts";
 export { HeadFields } from "./head.ts";
 export { Headers } from "./headers.ts";
 export { fetch, fetchByHost, install, type Network } from "./install.ts";
-export { type IncomingRequest, incomingOf, type NetworkCall, Request, requestFrom } from "./request.ts";
+export {
+  type IncomingRequest,
+  incomingOf,
+  type NetworkCall,
+  Request,
+  requestFrom,
+  takeBody,
+  unchangedIncomingOf,
+} from "./request.ts";
 export {
   addField,
+  encodedResponse,
   type IncomingResponse,
   isLightResponse,
   markBodyUsed,
+  passedOn,
   Response,
   recycleBody,
   responseBody,

@@ -55,6 +55,10 @@ export let takeForFetch: (input: unknown) => { url: string; init: RequestInit } 
 
 /** What the server knows of a Request, or of the one that it was made of; null where it came from no network. */
 export let incomingOf: (request: unknown) => IncomingRequest | null;
+/** The same of a Request that is just what came, and not of one that was made of it. */
+export let unchangedIncomingOf: (request: unknown) => IncomingRequest | null;
+/** The body, for whoever sends it on; nobody can read it after that. */
+export let takeBody: (request: globalThis.Request) => LightBody;
 /** True for a Request of ours. */
 export let isOwnRequest: (input: unknown) => input is Request;
 /** Whether only the host's `fetch` can do what a Request asks for. */
@@ -201,6 +205,9 @@ export class Request implements globalThis.Request {
       if (typeof input !== "object" || input === null || !(#incoming in input)) return null;
       return input.#incoming ?? incomingOf(input.#follows);
     };
+    unchangedIncomingOf = (input) =>
+      typeof input === "object" && input !== null && #incoming in input ? input.#incoming : null;
+    takeBody = (request) => (request as Request).#take();
     isOwnRequest = (input): input is Request => typeof input === "object" && input !== null && #options in input;
     needsHost = (request) => {
       const { dispatcher, integrity, mode } = request.#options;

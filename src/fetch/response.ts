@@ -59,6 +59,10 @@ const ERROR = 4;
 
 /** A response of status 101, which the constructor refuses to make. */
 export let switchingProtocols: (fields: string[]) => Response;
+/** The same status under other fields, and with another body or the same: bytes are its own from here on. */
+export let encodedResponse: (response: globalThis.Response, fields: string[], body: LightBody) => Response;
+/** What a proxy passes on: any status, and fields of which nothing concerns a connection. */
+export let passedOn: (status: number, statusText: string, fields: string[], body: LightBody | NetworkBody) => Response;
 /** The Response of a response from the network. Its headers are immutable; bytes are its own from here on. */
 export let responseFrom: (incoming: IncomingResponse, body: null | Uint8Array | NetworkBody) => Response;
 /** True for a Response of ours, false for a native one and everything else. */
@@ -172,6 +176,25 @@ export class Response implements globalThis.Response {
       response.#status = incoming.status;
       response.#statusText = incoming.statusText;
       response.#source = body;
+      return response;
+    };
+    encodedResponse = (from, fields, body) => {
+      const response = new Response();
+      response.#status = (from as Response).#status;
+      response.#statusText = (from as Response).#statusText;
+      response.#type = (from as Response).#type;
+      response.#fields = fields;
+      response.#source = body;
+      if (body instanceof ReadableStream) response.#stream = body;
+      return response;
+    };
+    passedOn = (status, statusText, fields, body) => {
+      const response = new Response();
+      response.#status = status;
+      response.#statusText = statusText;
+      response.#fields = fields;
+      response.#source = body;
+      if (body instanceof ReadableStream) response.#stream = body;
       return response;
     };
     responseStatus = (r) => (r as Response).#status;

@@ -54,9 +54,10 @@ export class Admit {
     const { clients } = this.#settings.gate ?? {};
     if (clients?.has(handle) && clients.get(handle) === undefined) return undefined;
     const fields = new HeadFields(exchange.head, exchange.fieldsStart);
-    const forwarded = readForwarded((name) => fields.get(name), exchange.remoteAddress, believed);
+    const peer = exchange.remoteAddress;
+    const forwarded = readForwarded((name) => fields.get(name), peer, believed);
     if (typeof forwarded === "string") return forwarded;
-    exchange.forwarded(forwarded);
+    exchange.forwarded(forwarded, believed.hasPeer(peer));
     return undefined;
   }
 }

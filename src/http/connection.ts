@@ -10,6 +10,7 @@ import { ConnectionInput } from "./connection-input.ts";
 import type { HttpCounters, LimitName } from "./counters.ts";
 import { bodyTimedOut, bodyTooLarge, clientGone, notAnswered, notRead } from "./endings.ts";
 import type { Exchange, ExchangeOwner } from "./exchange.ts";
+import { type Extras, fieldLines } from "./extras.ts";
 import { type BodyOwner, bodyCutShort, IncomingBody } from "./incoming-body.ts";
 import type { RequestLimits } from "./limits.ts";
 import { headLength } from "./response-head.ts";
@@ -121,6 +122,7 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
     exchange.owner = this;
     this.requestBegan(length !== 0, this.#expectContinue);
     if (this.#peerEnded) this.#grace();
+    if (exchange.extras !== undefined) this.hinted(exchange.extras);
     if (length === 0) return;
     this.body = new IncomingBody(this, length, this.host.limits.bodyHighWater);
     exchange.body = this.body;
@@ -205,6 +207,7 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
       return this.settle(exchange, new Response("request cut short\n", { status: 400 }));
     const again = this.#recovering === exchange;
     this.#recovering = exchange;
+    if (exchange.extras !== undefined) exchange.extras.trailers = undefined;
     this.settle(exchange, again ? this.host.lastResort(error) : this.host.failure(error, exchange));
   }
 
@@ -336,6 +339,8 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
 
   /** The handler's own limits for this request, from this moment on. */
   limitsSet(limits: RequestLimits, read: boolean, write: boolean): void {
+    // Those of a request that is over are not the next one's.
+    if (this.exchange?.limits !== limits) return;
     this.own = limits;
     this.limitsChanged(read, write);
     const { body } = this;
@@ -429,6 +434,17 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
     const result = this.host.poller.send(this.handle, CONTINUE, 0, CONTINUE.length);
     if (result < 0) this.broken(result);
     else this.bodyMoved(0);
+  }
+
+  hinted(extras: Extras): void {
+    const text = extras.hints.splice(0).map((fields) => `HTTP/1.1 103 Early Hints\r\n${fieldLines(fields)}\r\n`);
+    // Who hints late must not do so for the next request.
+    if (text.length === 0 || this.exchange?.extras !== extras) return;
+    if (this.minor === 0 || this.#closed || this.#sender?.begun) return;
+    const bytes = Buffer.from(text.join(""), "latin1");
+    this.sentBytes += bytes.length;
+    const result = this.host.poller.send(this.handle, bytes, 0, bytes.length);
+    if (result < 0) this.broken(result);
   }
 
   /** A send returned an errno. */

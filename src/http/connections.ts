@@ -175,7 +175,9 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
       const upgraded = this.#upgraded?.get(handle);
       if (upgraded !== undefined) visit(upgraded.successor.name, now - upgraded.openedAt);
     }
-    for (const other of this.others.values()) other.visitRequests((began) => visit("http request", now - began));
+    for (const other of this.others.values()) {
+      other.visitRequests((began, name = "http request") => visit(name, now - began));
+    }
     for (const began of this.abandoned.values()) visit("http request, given up on", now - began);
   };
 
@@ -222,7 +224,8 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     let cut = 0;
     for (const handle of this.rows.handles()) {
       const one = this.rows.active[handle]?.exchange === undefined && this.#upgraded?.get(handle) === undefined ? 0 : 1;
-      const requests = this.others.get(handle)?.requests ?? one;
+      const other = this.others.get(handle);
+      const requests = other === undefined ? one : other.requests + other.tunnels;
       if (requests === 0) continue;
       cut += requests;
       this.fired("drainTimeout", handle, "was not done by the end of the drain");
@@ -374,8 +377,12 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     if (client !== undefined && this.rows.serials[handle] === serial) return client;
     const peer = this.#peers.get(handle);
     if (peer !== undefined && this.rows.serials[handle] === serial) return peer;
-    if (this.rows.serials[handle] === serial || this.listener.addr.transport === "unix") return this.#peerOf(handle);
-    return UNKNOWN_PEER;
+    if (this.listener.addr.transport === "unix") return this.listener.addr;
+    if (this.rows.serials[handle] !== serial) return UNKNOWN_PEER;
+    // Who asks for one request of a connection asks for the next one as well: getpeername(2) is 2 µs, and more.
+    const found = this.#peerOf(handle);
+    this.#peers.set(handle, found);
+    return found;
   }
 
   tlsInfo(handle: Handle, serial: number): TlsInfo | undefined {

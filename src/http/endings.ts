@@ -5,9 +5,18 @@ export function clientGone(): DOMException {
   return new DOMException("the client went away before the response was sent", "AbortError");
 }
 
+const byServer = new WeakSet<object>();
+
 /** `drainTimeout` passed, or the server was closed at once. */
 export function serverEnded(why: string): DOMException {
-  return new DOMException(`the server ${why} before the response was sent`, "AbortError");
+  const reason = new DOMException(`the server ${why} before the response was sent`, "AbortError");
+  byServer.add(reason);
+  return reason;
+}
+
+/** Whether it was the server that ended. */
+export function isServerEnd(reason: unknown): boolean {
+  return typeof reason === "object" && reason !== null && byServer.has(reason);
 }
 
 /** `readTimeout`. */

@@ -8,6 +8,7 @@ import type { Addr } from "../net/mod.ts";
 import { readLimit } from "../options/limits.ts";
 import { go, type Task } from "../runtime/tasks.ts";
 import type { TlsInfo } from "../tls/info.ts";
+import { Extras, hintFields, type TrailerFields } from "./extras.ts";
 import type { Forwarded } from "./forwarded.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import type { RequestLimits } from "./limits.ts";
@@ -39,12 +40,26 @@ export interface ServeHandlerInfo<A extends Addr = Addr> {
   setMaxBodyBytes(size: number | string): void;
   /** Bytes a second that keep a moving body alive: `"4KiB"`; 0 makes both timeouts absolute. */
   setMinRate(rate: number | string): void;
+  /**
+   * Sends a 103 with these fields before the response (RFC 8297): `link`, so that a browser fetches what the page will need
+   * while it is being made. Does nothing once the response has begun, and for clients of HTTP/1.0.
+   */
+  earlyHints(headers: HeadersInit): void;
+  /**
+   * Sends these fields behind the body (RFC 9110, 6.5): at once, promised, or given by a function that is called when the
+   * body is done. HTTP/1.1 sends the body in chunks for that. What has no body, or a client of HTTP/1.0, gets none.
+   */
+  trailers(fields: HeadersInit | Promise<HeadersInit> | (() => HeadersInit | Promise<HeadersInit>)): void;
   /** Starts a task whose signal aborts when this request's does. */
   go(name: string, fn: (signal: AbortSignal) => unknown): Task;
 }
 
 /** Who moves the bytes of an exchange, once that takes longer than a moment. */
 export interface ExchangeOwner {
+  /** There is a 103 to be sent. */
+  hinted(extras: Extras): void;
+  /** What it moves may lead out of HTTP (RFC 8441). */
+  readonly tunnel?: object | undefined;
   limitsSet(limits: RequestLimits, read: boolean, write: boolean): void;
 }
 
@@ -67,10 +82,15 @@ export class Exchange implements IncomingRequest, Upgradable {
   /** What this request has for itself, where it differs from the server's limits. */
   limits: RequestLimits | undefined;
   owner: ExchangeOwner | undefined;
+  /** What comes before the response's head, and behind its body. */
+  extras: Extras | undefined;
   /** Its handler's promise is pending. */
   running: boolean;
   /** Sent back as x-request-id. */
   requestId: string | undefined;
+
+  /** Its peer is a proxy that is trusted: what it says of its client holds. */
+  believed = false;
 
   readonly #host: ExchangeHost;
   readonly #handle: Handle;
@@ -112,6 +132,7 @@ export class Exchange implements IncomingRequest, Upgradable {
     this.body = undefined;
     this.limits = undefined;
     this.owner = undefined;
+    this.extras = undefined;
     this.running = false;
     this.requestId = undefined;
     this.#controller = undefined;
@@ -130,9 +151,22 @@ export class Exchange implements IncomingRequest, Upgradable {
   }
 
   /** What trusted proxies say of the client, and of what it asked them for. */
-  forwarded(said: Forwarded): void {
+  forwarded(said: Forwarded, believed: boolean): void {
+    this.believed = believed;
     this.#remoteAddress = said.remoteAddr;
     if (said.proto !== undefined || said.host !== undefined) this.#forwarded = said;
+  }
+
+  /** Host as it came, or what stood for it: "" where HTTP/1.0 says none. */
+  get authority(): string {
+    return this.head.slice(this.#hostStart, this.#hostEnd);
+  }
+  get scheme(): "http" | "https" {
+    return this.#host.scheme;
+  }
+  /** Who sent it, whatever proxies say of where it comes from. */
+  get peerAddress(): Addr {
+    return this.#host.remoteAddress(this.#handle, this.#serial);
   }
 
   /** The target as it came. */
@@ -146,6 +180,17 @@ export class Exchange implements IncomingRequest, Upgradable {
     limits[name] = readLimit(name, value, `${name} of a request`);
     const rate = name === "minRate";
     this.owner?.limitsSet(limits, rate || name === "readTimeout", rate || name === "writeTimeout");
+  }
+
+  earlyHints(headers: HeadersInit): void {
+    const extras = (this.extras ??= new Extras());
+    extras.hints.push(hintFields(headers));
+    this.owner?.hinted(extras);
+  }
+  trailers(fields: TrailerFields): void {
+    (this.extras ??= new Extras()).trailers = fields;
+    // Told when it is waited for, and only if it is.
+    if (fields instanceof Promise) fields.catch(() => {});
   }
 
   /** A Request of Fetch has none when its method is GET or HEAD: then what came is dropped (RFC 9110, 9.3.1). */
@@ -194,6 +239,10 @@ export class Exchange implements IncomingRequest, Upgradable {
       this.#settle();
     }
     return this.#completed.promise;
+  }
+
+  get tunnel(): boolean {
+    return this.owner?.tunnel !== undefined;
   }
 
   /** RFC 9110, 7.8: HTTP/1.0 knows no upgrade, and a body would have to come first. */
@@ -256,6 +305,12 @@ export class HandlerInfo implements ServeHandlerInfo {
   }
   setMinRate(rate: number | string): void {
     this.#exchange.setLimit("minRate", rate);
+  }
+  earlyHints(headers: HeadersInit): void {
+    this.#exchange.earlyHints(headers);
+  }
+  trailers(fields: TrailerFields): void {
+    this.#exchange.trailers(fields);
   }
   go(name: string, fn: (signal: AbortSignal) => unknown): Task {
     return go(name, fn, { signal: this.#exchange.signal(), ofRequest: true });

@@ -18,7 +18,10 @@ export interface Protocol {
 export interface OtherConnection {
   /** Requests that are being answered. */
   readonly requests: number;
-  visitRequests(visit: (startedAt: number) => void): void;
+  /** Those of its streams that have left HTTP. */
+  readonly tunnels: number;
+  /** `name`: of what it has become. */
+  visitRequests(visit: (startedAt: number, name?: string) => void): void;
   /** The server wants to end: with `last`, whatever was not begun by now is not served. */
   drain(last: boolean): void;
   /** It is closed: whoever works for it is told why. */

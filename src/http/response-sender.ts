@@ -5,6 +5,7 @@
  */
 import { SENDING } from "../../ffi/poller.ts";
 import {
+  type LightBody,
   markBodyUsed,
   recycleBody,
   responseBody,
@@ -18,6 +19,7 @@ import { logError } from "../runtime/log.ts";
 import { BLOB_PART, BodyOutput, fileTooShort } from "./body-output.ts";
 import type { HttpConnection } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
+import type { TrailerFields } from "./extras.ts";
 import { CHUNKED, UNFRAMED, writeHead } from "./response-head.ts";
 import { announcedLength, lightResponse } from "./sendable.ts";
 import { isBodiless, persistence, writeSimple } from "./simple-response.ts";
@@ -65,7 +67,8 @@ export class ResponseSender {
     }
     if (responseStatus(response) === 101) return this.#switch(response);
     const head = this.#exchange.method === "HEAD";
-    if (!head && !(responseBody(response) instanceof ReadableStream)) {
+    const { trailers } = this.#exchange.extras ?? {};
+    if (!head && trailers === undefined && !(responseBody(response) instanceof ReadableStream)) {
       const { host } = this.#connection;
       const persists = this.#connection.decidePersistence(false);
       const end = writeSimple(
@@ -123,7 +126,10 @@ export class ResponseSender {
     const connection = this.#connection;
     if (asksToClose(fields)) connection.keepAlive = false;
     markBodyUsed(response);
-    const stream = body instanceof ReadableStream ? body : undefined;
+    // They can only come behind chunks (RFC 9112, 7.1.2).
+    const trailers = none || connection.minor === 0 ? undefined : this.#exchange.extras?.trailers;
+    const whole = trailers === undefined ? undefined : streamOf;
+    const stream = body instanceof ReadableStream ? body : whole?.(body);
     let file = stream === undefined ? undefined : fileBehind(stream);
     const fileSize = file === undefined || isBodiless(status) ? -1 : sizeOf(file);
     // What says that it is empty may be of those that are made as they are read (/proc).
@@ -142,7 +148,10 @@ export class ResponseSender {
     connection.decidePersistence(stream !== undefined && file === undefined);
 
     let framing: number;
-    if (isBodiless(status)) framing = status === 304 && announced >= 0 ? announced : UNFRAMED;
+    if (trailers !== undefined) {
+      framing = CHUNKED;
+      file = undefined;
+    } else if (isBodiless(status)) framing = status === 304 && announced >= 0 ? announced : UNFRAMED;
     else if (body === null) framing = head && announced >= 0 ? announced : 0;
     else if (typeof body === "string") framing = Buffer.byteLength(body);
     else if (body instanceof Uint8Array) framing = body.length;
@@ -174,7 +183,8 @@ export class ResponseSender {
     }
     this.begun = true;
     connection.responding(status);
-    if (none || body === null) await output.flush(end);
+    if (trailers !== undefined && stream !== undefined) await this.#stream(end, stream, framing, first, trailers);
+    else if (none || body === null) await output.flush(end);
     else if (typeof body === "string") await output.headAndText(end, body);
     else if (body instanceof Uint8Array) {
       try {
@@ -192,8 +202,9 @@ export class ResponseSender {
     stream: ReadableStream<Uint8Array>,
     framing: number,
     first: ReadableStreamReadResult<Uint8Array> | undefined,
+    trailers?: TrailerFields,
   ): Promise<void> {
-    const pump = new StreamPump(this.#output, this.#reader ?? this.#open(stream), framing);
+    const pump = new StreamPump(this.#output, this.#reader ?? this.#open(stream), framing, trailers);
     this.#pump = pump;
     await pump.run(head, first);
     this.#reader = undefined;
@@ -233,6 +244,18 @@ export class ResponseSender {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Of a body that is none. */
+function streamOf(body: Exclude<LightBody, ReadableStream>): ReadableStream<Uint8Array> {
+  if (body instanceof Blob) return body.stream();
+  return new ReadableStream({
+    start(controller) {
+      const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+      if (bytes !== null && bytes.length > 0) controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+}
 
 /** What is left of a file; -1 when it is closed. */
 function sizeOf(file: FileSource): number {

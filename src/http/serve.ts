@@ -15,6 +15,7 @@ import { type ProxyOptions, readProxyOptions } from "../net/trust.ts";
 import { type LimitOptions, readLimits } from "../options/limits.ts";
 import { announce, logError } from "../runtime/log.ts";
 import { type ClientAuth, serverContext, TlsContext, type TlsIdentity, type TlsOptions } from "../tls/context.ts";
+import { compressing } from "./compression/mod.ts";
 import type { HttpCounters } from "./counters.ts";
 import type { DrainResult } from "./drain.ts";
 import type { ErrorHandler } from "./failure.ts";
@@ -48,6 +49,8 @@ export interface ServeOptions<A extends Addr = Addr> extends LimitOptions, Proxy
   limits?: LimitsHook;
   /** Clients may begin with HTTP/2, without TLS, if they know that they may ("prior knowledge"). @default {false} */
   h2c?: boolean;
+  /** Compresses answers for clients that can read them so (docs/compression.md). @default {false} */
+  compress?: boolean;
   /** PEM: the certificate, and those between it and its root. With it, and `key`, connections speak TLS 1.2 or 1.3. */
   cert?: string | Uint8Array;
   /** PEM: the certificate's private key. */
@@ -177,9 +180,10 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
   const trust = readProxyOptions(chosenProxies(options), "serve");
   const tls = tlsOf(options);
   const h2c = priorKnowledge(options);
+  const served = compresses(options) ? compressing(handler as Handler) : (handler as Handler);
   const listener = options.listener ?? listen(listenOptions(options));
   const server = new HttpServer<never>(
-    new HttpService(listener, tls?.hsts === undefined ? (handler as Handler) : withHsts(handler as Handler, tls.hsts), {
+    new HttpService(listener, tls?.hsts === undefined ? served : withHsts(served, tls.hsts), {
       onError: options.onError,
       limits,
       limitsHook: options.limits,
@@ -272,6 +276,14 @@ function chosenProxies({ counters, proxyProtocol, trustProxy }: ServeOptions<nev
 function priorKnowledge({ counters, h2c }: ServeOptions<never>): boolean {
   if (h2c !== undefined && typeof h2c !== "boolean") throw new TypeError("h2c of serve must be true or false");
   return counters === undefined && (handover.serveDefaults?.h2c || h2c === true);
+}
+
+/** And of compression. */
+function compresses({ counters, compress }: ServeOptions<never>): boolean {
+  if (compress !== undefined && typeof compress !== "boolean") {
+    throw new TypeError("compress of serve must be true or false");
+  }
+  return counters === undefined && (handover.serveDefaults?.compress || compress === true);
 }
 
 function listenOptions(options: ServeOptions<never>): ListenOptions {

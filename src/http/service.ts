@@ -245,6 +245,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   }
 
   failure(error: unknown, exchange: Exchange | undefined, what?: string): Response | Promise<Response> {
+    // They were meant to follow another response.
+    if (exchange?.extras !== undefined) exchange.extras.trailers = undefined;
     return failureResponse(error, this.#onError, exchange?.requestId, what);
   }
 
@@ -426,7 +428,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
 
   /** HEAD is answered without a body, which is not for `writeSimple`. */
   #simple(exchange: Exchange | undefined, bytes: Uint8Array, start: number): boolean {
-    if (exchange !== undefined) return exchange.method !== "HEAD";
+    if (exchange !== undefined) return exchange.method !== "HEAD" && exchange.extras === undefined;
     return bytes[start] !== 0x48 || bytes[start + 1] !== 0x45 || bytes[start + 4] !== 0x20;
   }
 

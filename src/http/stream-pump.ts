@@ -6,6 +6,7 @@
  * and a short stream with its head, cost one send (a send for each was 25 ms of CPU per MiB of events).
  */
 import { type BodyOutput, DEARER } from "./body-output.ts";
+import { fieldLines, type TrailerFields, trailerFields } from "./extras.ts";
 import { newBatch, type Outgoing } from "./outgoing.ts";
 import { CHUNKED } from "./response-head.ts";
 import { writeChunkSize } from "./simple-response.ts";
@@ -33,6 +34,7 @@ export class StreamPump {
   readonly #output: BodyOutput;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #chunked: boolean;
+  readonly #trailers: TrailerFields | undefined;
   /** Bytes that the content-length still promises; -1 where it says nothing. */
   #left: number;
   #batch: Outgoing | undefined;
@@ -43,7 +45,14 @@ export class StreamPump {
   #over = false;
   readonly #done = Promise.withResolvers<void>();
 
-  constructor(output: BodyOutput, reader: ReadableStreamDefaultReader<Uint8Array>, framing: number) {
+  /** `trailers` are for chunks alone. */
+  constructor(
+    output: BodyOutput,
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+    framing: number,
+    trailers?: TrailerFields,
+  ) {
+    this.#trailers = trailers;
     this.#output = output;
     this.#reader = reader;
     this.#chunked = framing === CHUNKED;
@@ -198,12 +207,20 @@ export class StreamPump {
   async #finish(): Promise<void> {
     if (this.#left > 0) throw new TypeError("a body's stream gave fewer bytes than its content-length");
     if (this.#chunked) {
-      if (this.#end + LAST_CHUNK.length > BATCH) {
+      let last = LAST_CHUNK;
+      if (this.#trailers !== undefined) {
+        this.waiting = true;
+        const fields = await trailerFields(this.#trailers);
+        this.waiting = false;
+        if (this.#over) return;
+        last = `0\r\n${fieldLines(fields)}\r\n`;
+      }
+      if (this.#end + last.length > BATCH) {
         this.#flush();
         await this.#full;
         if (this.#over) return;
       }
-      this.#end += this.#reserve().latin1Write(LAST_CHUNK, this.#end);
+      this.#end += this.#reserve().latin1Write(last, this.#end);
     }
     this.#flush();
     if (this.#full !== undefined) await this.#full;

@@ -61,6 +61,8 @@ export interface Successor {
 export interface Upgradable {
   /** Settles when the answer has left, be it the upgrade or another one. */
   readonly completed: Promise<void>;
+  /** It came on a stream of HTTP/2 that is to carry the other protocol (RFC 8441), and is answered with 200 there. */
+  readonly tunnel: boolean;
   /** Why it may not, as the request stands; undefined when it may. */
   upgradeFault(): string | undefined;
 }

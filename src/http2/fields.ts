@@ -10,7 +10,7 @@ export const METHOD = 1;
 export const SCHEME = 2;
 export const AUTHORITY = 3;
 export const PATH = 4;
-/** A pseudo-header that no request has here, `:protocol` and `:status` among them (RFC 9113, 8.3). */
+/** A pseudo-header that no request has, `:status` among them (RFC 9113, 8.3). */
 export const STRANGE = 5;
 /** Malformed: a name that is no lower-case token, a value with what no value has (RFC 9113, 8.2.1). */
 export const MALFORMED = 6;
@@ -21,6 +21,8 @@ export const CONTENT_LENGTH = 9;
 export const TE = 10;
 export const EXPECT = 11;
 export const PRIORITY = 12;
+/** RFC 8441, 4. */
+export const PROTOCOL = 13;
 
 export class Field {
   readonly name: string;
@@ -48,6 +50,7 @@ const KINDS = new Map<string, number>([
   [":scheme", SCHEME],
   [":authority", AUTHORITY],
   [":path", PATH],
+  [":protocol", PROTOCOL],
   ["connection", FORBIDDEN],
   ["keep-alive", FORBIDDEN],
   ["proxy-connection", FORBIDDEN],

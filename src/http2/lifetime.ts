@@ -98,6 +98,8 @@ export abstract class Lifetime extends Streams implements OtherConnection {
       this.#draining = 1;
       this.#goaway(STREAM_MAX, NO_ERROR);
     }
+    if (last && this.http.ending && this.tunnels > 0)
+      for (const { tunnel } of [...this.streams.values()]) tunnel?.drain();
     if (!last || this.#drainAt !== 0 || this.#draining === 2) return;
     this.ping(PING_DRAIN);
     this.arm((this.#drainAt = Math.ceil(this.now + Math.max(1, this.limits.drainIdle))));

@@ -21,7 +21,7 @@ import {
   writeUint32,
 } from "./frames.ts";
 import { MAX_WAITING, MOST_WAITING } from "./limits.ts";
-import { blockRoom, writeBlock } from "./response-block.ts";
+import { blockRoom, fieldListRoom, writeBlock, writeFieldList } from "./response-block.ts";
 import { Scheduler } from "./scheduler.ts";
 import { BY_CONNECTION, BY_STREAM, type Http2Stream, NOT } from "./stream.ts";
 
@@ -217,10 +217,18 @@ export class Output {
         at = this.#head(out, at, stream);
       }
       if (response.queued === 0) {
-        if (response.ended && !stream.localEnded) {
-          if (out.length - at < FRAME_HEAD) return at;
-          at = writeFrameHead(out, at, 0, DATA, END_STREAM, stream.id);
-          stream.sending(FRAME_HEAD, 0);
+        const { trailers } = stream;
+        if (response.ended && !stream.localEnded && trailers !== "waiting") {
+          const from = at;
+          if (trailers === undefined) {
+            if (out.length - at < FRAME_HEAD) return at;
+            at = writeFrameHead(out, at, 0, DATA, END_STREAM, stream.id);
+          } else {
+            if (out.length - at < FRAME_HEAD + 1 + fieldListRoom(trailers)) return at;
+            const end = writeFieldList(out, this.beginBlock(out, at + FRAME_HEAD), trailers);
+            at = writeFields(out, at, at + FRAME_HEAD, end, stream.id, END_STREAM);
+          }
+          stream.sending(at - from, 0);
           this.#endOf(stream);
         }
         scheduler.remove(stream);
@@ -242,7 +250,7 @@ export class Output {
         continue;
       }
       const size = Math.min(wanted, room, stream.sendWindow, this.window);
-      const last = size === response.queued && response.ended;
+      const last = size === response.queued && response.ended && stream.trailers === undefined;
       at = writeFrameHead(out, at, size, DATA, last ? END_STREAM : 0, stream.id);
       response.take(out, at, size);
       at += size;
@@ -265,7 +273,7 @@ export class Output {
     if (head === undefined || response === undefined) return from;
     stream.headSent = true;
     const { status, type, fields, length } = head;
-    const empty = response.ended && response.queued === 0;
+    const empty = response.ended && response.queued === 0 && stream.trailers === undefined;
     const flags = empty ? END_STREAM : 0;
     const at = from + FRAME_HEAD;
     const block = writeBlock(out, this.beginBlock(out, at), status, type, fields, length, exchange.requestId);

@@ -16,6 +16,7 @@ import {
   PATH,
   PLAIN,
   PRIORITY,
+  PROTOCOL,
   SCHEME,
   STRANGE,
   TE,
@@ -42,6 +43,8 @@ export class RequestHead implements FieldSink {
   /** -1 when there is none. */
   contentLength = -1;
   expectContinue = false;
+  /** What the stream is to carry, instead of a request's body (RFC 8441, 4); empty with ordinary requests. */
+  protocol = "";
   /** Of the Priority field. */
   priority: string | undefined;
   /** It breaks a rule: a stream error (RFC 9113, 8.1.1). */
@@ -72,6 +75,7 @@ export class RequestHead implements FieldSink {
     this.#maxCount = maxCount;
     this.#trailers = trailers;
     this.method = this.#scheme = this.#path = this.authority = this.#lines = this.reason = "";
+    this.protocol = "";
     this.#hasPath = this.#hasAuthority = this.#regular = this.malformed = this.expectContinue = false;
     this.#host = this.priority = undefined;
     this.contentLength = -1;
@@ -105,6 +109,10 @@ export class RequestHead implements FieldSink {
         if (this.#hasPath || value === "" || !this.#mayBePseudo()) return this.#malform();
         this.#hasPath = true;
         this.#path = value;
+        return;
+      case PROTOCOL:
+        if (this.protocol !== "" || value === "" || !this.#mayBePseudo()) return this.#malform();
+        this.protocol = value;
         return;
       case STRANGE:
       case MALFORMED:
@@ -145,14 +153,21 @@ export class RequestHead implements FieldSink {
     if (this.refused === 431) return true;
     const { method } = this;
     if (method === "") return false;
-    if (method === "CONNECT") {
+    if (this.protocol !== "") {
+      // RFC 8441, 4: CONNECT with all that other requests have.
+      if (method !== "CONNECT") return false;
+      if (this.protocol !== "websocket") this.#refuse(501, "no other protocol than websocket is supported");
+      // Handlers see what asks for the same in HTTP/1.1 (RFC 6455, 4.1).
+      this.method = "GET";
+      this.#lines += UPGRADE;
+    } else if (method === "CONNECT") {
       // 8.5: only a method and an authority.
       if (this.#hasPath || this.#scheme !== "" || !this.#hasAuthority) return false;
       this.#refuse(501, "CONNECT is not supported");
       return true;
     }
     if (this.#scheme === "" || !this.#hasPath) return false;
-    if (method !== "GET" && !isToken(method)) return false;
+    if (method !== "GET" && this.protocol === "" && !isToken(method)) return false;
     if (!this.#hasAuthority) {
       if (this.#host === undefined) return false;
       this.authority = this.#host;
@@ -215,6 +230,7 @@ export class RequestHead implements FieldSink {
 }
 
 const START = " HTTP/2\r\n";
+const UPGRADE = "\r\nupgrade: websocket\r\nconnection: Upgrade";
 
 function isToken(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (TOKEN[text.charCodeAt(i)] !== 1) return false;

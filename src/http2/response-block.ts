@@ -65,9 +65,27 @@ export function writeBlock(
   return at;
 }
 
-/** Writes the block of an interim response without fields (RFC 9110, 15.2). */
-export function writeInterim(out: Uint8Array, at: number, status: number): number {
-  return writeField(out, at, ":status", `${status}`);
+/** Writes the block of an interim response (RFC 9110, 15.2). */
+export function writeInterim(
+  out: Uint8Array,
+  at: number,
+  status: number,
+  fields: readonly string[] = NO_FIELDS,
+): number {
+  return writeFieldList(out, writeField(out, at, ":status", `${status}`), fields);
+}
+
+/** Of trailers, which have nothing else (RFC 9113, 8.1). */
+export function writeFieldList(out: Uint8Array, at: number, fields: readonly string[]): number {
+  for (let i = 0; i < fields.length; i += 2) at = writeField(out, at, fields[i], fields[i + 1]);
+  return at;
+}
+
+/** What it needs at most. */
+export function fieldListRoom(fields: readonly string[]): number {
+  let room = 0;
+  for (let i = 0; i < fields.length; i += 2) room += fieldRoom(fields[i], fields[i + 1]);
+  return room;
 }
 
 function shapeOf(status: number, type: string | null, fields: readonly string[] | null): Shape {

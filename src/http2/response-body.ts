@@ -13,6 +13,8 @@ import { type DiskFile, fileBehind } from "../runtime/file-source.ts";
 const ENOUGH = 32 * 1024;
 /** Characters of a text that are encoded at once. */
 const TEXT = 16 * 1024;
+/** Memory that small pieces share. */
+const SHARED = 4 * 1024;
 /** Bytes of a file that are read at once. */
 const READ = 64 * 1024;
 
@@ -32,10 +34,14 @@ export class ResponseBody {
   queued = 0;
   /** Nothing comes behind them. */
   ended = false;
+  /** All that waited was taken; for who pushes. */
+  drained: (() => void) | undefined;
   /** The source is being waited for. */
   waiting = false;
   readonly #host: BodyHost;
   #chunks: Bytes[] = [];
+  /** The last of what small pieces have become, in memory that has room behind it. */
+  #shared: Bytes | undefined;
   /** Of the first chunk. */
   #at = 0;
   /** A text that is encoded piece by piece, as there is room for it: its bytes beside it would double what waits. */
@@ -68,6 +74,36 @@ export class ResponseBody {
     } else this.#stream(body);
   }
 
+  /** Copies more, for who pushes: small pieces that wait share memory, and are one. */
+  push(bytes: Bytes, start: number, end: number): void {
+    const size = end - start;
+    const waits = this.queued > 0;
+    this.queued += size;
+    const some = bytes.subarray(start, end);
+    if (!waits || size > SHARED / 2) {
+      this.#chunks.push(Uint8Array.from(some));
+      return;
+    }
+    let shared = this.#shared;
+    let at = shared === undefined ? 0 : shared.byteOffset + shared.length;
+    const memory = shared === undefined || at + size > SHARED ? new Uint8Array(SHARED) : new Uint8Array(shared.buffer);
+    if (shared === undefined || memory.buffer !== shared.buffer) at = 0;
+    memory.set(some, at);
+    const last = this.#chunks.length - 1;
+    if (at > 0 && this.#chunks[last] === shared) {
+      shared = memory.subarray(shared?.byteOffset, at + size);
+      this.#chunks[last] = shared;
+    } else {
+      shared = memory.subarray(at, at + size);
+      this.#chunks.push(shared);
+    }
+    this.#shared = shared;
+  }
+  /** Nothing more is pushed. */
+  finish(): void {
+    this.ended = this.#over = true;
+  }
+
   /** Moves `count` bytes that wait to `out[at, …)`. */
   take(out: Uint8Array, at: number, count: number): void {
     this.queued -= count;
@@ -82,6 +118,10 @@ export class ResponseBody {
       if (this.#at < chunk.length) break;
       this.#chunks.shift();
       this.#at = 0;
+    }
+    if (this.queued === 0 && this.drained !== undefined) {
+      this.#shared = undefined;
+      this.drained();
     }
     if (this.queued >= ENOUGH || this.#room === undefined) return;
     const room = this.#room;

@@ -22,6 +22,7 @@ export function writeSettings(out: Uint8Array, at: number, maxHeaderBytes: numbe
   const entries: readonly (readonly [number, number])[] = [
     [MAX_CONCURRENT_STREAMS, MAX_STREAMS],
     [MAX_HEADER_LIST_SIZE, maxHeaderBytes],
+    [ENABLE_CONNECT_PROTOCOL, 1],
     [NO_RFC7540_PRIORITIES, 1],
   ];
   at = writeFrameHead(out, at, entries.length * ENTRY, SETTINGS, 0, 0);

@@ -30,7 +30,8 @@ export function writeAnswer(
 ): number {
   const body = responseBody(response);
   const status = responseStatus(response);
-  if (status === 0 || responseBodyUsed(response)) return 0;
+  // Neither a network error nor what leads out of HTTP.
+  if (status < 200 || responseBodyUsed(response)) return 0;
   if (typeof body === "string" ? body.length * 3 > FRAME_MAX : body !== null && !(body instanceof Uint8Array)) return 0;
   const length = lengthToSay(response, toHead);
   const size = body === null || toHead || isBodiless(status) ? 0 : length;

@@ -16,10 +16,12 @@ import { type Clock, type ClockHost, ConnectionClocks } from "../http/connection
 import { HTTP_2 } from "../http/ended-request.ts";
 import { bodyTimedOut, bodyTooLarge, notAnswered, notRead } from "../http/endings.ts";
 import type { Exchange, ExchangeOwner } from "../http/exchange.ts";
+import { type Extras, type TrailerFields, trailerFields } from "../http/extras.ts";
 import { type BodyOwner, IncomingBody } from "../http/incoming-body.ts";
 import type { RequestLimits } from "../http/limits.ts";
 import { dropResponse, lightResponse } from "../http/sendable.ts";
 import { isBodiless } from "../http/simple-response.ts";
+import { promised } from "../http/upgrade.ts";
 import { logError } from "../runtime/log.ts";
 import { workSettled } from "../runtime/stall-clock.ts";
 import { CANCEL, INTERNAL_ERROR } from "./errors.ts";
@@ -28,6 +30,7 @@ import { DEFAULT_PRIORITY, type Priority } from "./priority.ts";
 import { lengthToSay } from "./response-block.ts";
 import { type BodyHost, ResponseBody } from "./response-body.ts";
 import type { Scheduled } from "./scheduler.ts";
+import { Tunnel } from "./tunnel.ts";
 
 /** The head of a response, as it waits for its turn. */
 export interface ResponseHead {
@@ -44,14 +47,22 @@ export interface StreamHost extends ClockHost {
   /** Bytes of bodies that the connection has sent. */
   readonly dataSent: number;
   readonly http: {
+    readonly ending: boolean;
     failure(error: unknown, exchange: Exchange, what?: string): unknown;
     lastResort(error: unknown): Response;
   };
   /** It has something to send. */
   ready(stream: Http2Stream): void;
+  /** Sends what there is, now. */
+  flush(): void;
+  /** Whether so many bytes of it will leave as the code that runs now is done, as far as can be said. */
+  mayLeave(stream: Http2Stream, bytes: number): boolean;
+  /** It has led out of HTTP: its exchange is over. */
+  switched(stream: Http2Stream): void;
   /** Its reader takes bytes again. */
   credit(stream: Http2Stream): void;
   sendContinue(stream: Http2Stream): void;
+  sendInterim(stream: Http2Stream, status: number, fields: readonly string[]): void;
   /** Ends the stream with an error, and forgets it. */
   reset(stream: Http2Stream, code: number, reason: unknown): void;
   fired(limit: "readTimeout" | "writeTimeout" | "maxBodyBytes", what: string): void;
@@ -78,11 +89,15 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   /** What the client may send. */
   receiveWindow = STREAM_WINDOW;
   body: IncomingBody | undefined;
+  /** What comes and goes in place of bodies, when it was asked for that (RFC 8441). */
+  tunnel: Tunnel | undefined;
   /** What content-length announces; -1 for nothing. */
   readonly announced: number;
   head: ResponseHead | undefined;
   headSent = false;
   response: ResponseBody | undefined;
+  /** Fields behind the body, "waiting" until they are known; undefined where there are none. */
+  trailers: readonly string[] | "waiting" | undefined;
   status = 0;
   sentBytes = 0;
   headBytes = 0;
@@ -115,11 +130,16 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     return this.handle;
   }
 
-  /** The request begins; `expectContinue`: its body comes when it is asked for. */
-  begin(expectContinue: boolean): void {
+  /** The request begins; `expectContinue`: its body comes when it is asked for; `tunnel`: it has none, but may lead out. */
+  begin(expectContinue: boolean, tunnel: boolean): void {
+    if (tunnel && !this.remoteEnded) {
+      this.tunnel = new Tunnel(this);
+      return this.requestBegan(false, false);
+    }
     const body = !this.remoteEnded;
     this.#expectContinue = expectContinue && body;
     this.requestBegan(body, this.#expectContinue);
+    if (this.exchange.extras !== undefined) this.hinted(this.exchange.extras);
     if (!body) return;
     // A length of 0 that is not the end of the stream yet is a body whose end comes by itself.
     const length = this.announced > 0 ? this.announced : Number.POSITIVE_INFINITY;
@@ -129,10 +149,22 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
 
   // ---- the request's body
 
+  /** What the client sends has to wait. */
+  get paused(): boolean {
+    return this.body?.paused === true || this.tunnel?.paused === true;
+  }
+  /** Bytes that have come, and wait. */
+  get unread(): number {
+    return this.body?.unread ?? this.tunnel?.unread ?? 0;
+  }
+
   /** False: it is longer than it said, or than it may be; the stream is being refused. */
   received(bytes: Uint8Array, start: number, end: number): "malformed" | "refused" | undefined {
     const { body } = this;
-    if (body === undefined) return undefined;
+    if (body === undefined) {
+      this.tunnel?.received(bytes, start, end);
+      return undefined;
+    }
     if (this.announced >= 0 && body.received + end - start > this.announced) return "malformed";
     body.feed(bytes, start, end);
     if (body.received > this.maxBodyBytes) {
@@ -147,7 +179,10 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   receivedAll(): boolean {
     this.remoteEnded = true;
     const { body } = this;
-    if (body === undefined) return true;
+    if (body === undefined) {
+      this.tunnel?.receivedAll();
+      return true;
+    }
     if (this.announced >= 0 && body.received !== this.announced) return false;
     if (!body.complete) body.end();
     this.bodyArrived();
@@ -169,7 +204,14 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     this.bodyMoved(0);
   }
 
+  hinted(extras: Extras): void {
+    const hints = extras.hints.splice(0);
+    if (this.#over || this.head !== undefined) return;
+    for (const fields of hints) this.host.sendInterim(this, 103, fields);
+  }
+
   limitsSet(limits: RequestLimits, read: boolean, write: boolean): void {
+    if (this.#over || this.tunnel?.carries) return;
     this.own = limits;
     this.limitsChanged(read, write);
     const { body } = this;
@@ -217,6 +259,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     }
     const again = this.#failed;
     this.#failed = true;
+    this.#forgetTrailers();
     const { http } = this.host;
     this.settle(again ? http.lastResort(error) : http.failure(error, this.exchange));
   }
@@ -233,6 +276,8 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   /** Answers with a light Response that can be sent. */
   answer(response: Response): void {
     const status = responseStatus(response);
+    if (status === 101) return this.#switch(response);
+    this.tunnel?.refuse();
     const fields = responseFields(response);
     const source = responseBody(response);
     const toHead = this.exchange.method === "HEAD";
@@ -243,14 +288,37 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     const head: ResponseHead = { status, type: responseContentType(response), fields, length };
     const body = new ResponseBody(this, length);
     this.response = body;
+    const trailers = none ? undefined : this.exchange.extras?.trailers;
+    if (trailers !== undefined) this.trailers = "waiting";
     if (none) {
       if (source instanceof ReadableStream) source.cancel().catch(() => {});
       body.begin(null);
     } else body.begin(source);
+    if (trailers !== undefined && body.ended) this.#askTrailers(trailers);
     // It may be made of the request's body, and "100 Continue" can only come before the head.
     if (this.#expectContinue && !body.ended && body.queued === 0) this.#pending = head;
     else this.#headReady(head);
   }
+
+  /** HTTP ends here, and another protocol carries on, if the handler has said which. */
+  #switch(response: Response): void {
+    const { exchange, tunnel } = this;
+    const upgrade = promised(response);
+    if (upgrade?.request !== exchange || tunnel === undefined) {
+      throw new TypeError("a response with status 101 answers another request");
+    }
+    markBodyUsed(response);
+    const body = new ResponseBody(this, -1);
+    this.response = body;
+    // RFC 8441, 5: any status of 2xx says yes.
+    this.#headReady({ status: 200, type: null, fields: responseFields(response), length: -1 });
+    this.stopClocks();
+    this.host.setDeadlineAt(this.id, 0);
+    this.host.switched(this);
+    tunnel.begin(upgrade.successor, body);
+    if (this.host.http.ending) tunnel.drain();
+  }
+
   #headReady(head: ResponseHead): void {
     this.#pending = undefined;
     this.head = head;
@@ -259,8 +327,27 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     this.host.ready(this);
   }
 
+  /** They were those of another response. */
+  #forgetTrailers(): void {
+    this.trailers = undefined;
+    const { extras } = this.exchange;
+    if (extras !== undefined) extras.trailers = undefined;
+  }
+
+  #askTrailers(trailers: TrailerFields): void {
+    trailerFields(trailers).then(
+      (fields) => {
+        this.trailers = fields;
+        if (!this.#over && this.head !== undefined) this.host.ready(this);
+      },
+      (error: unknown) => this.bodyFailed(error),
+    );
+  }
+
   bodyReady(): void {
     if (this.#over) return;
+    const { trailers } = this.exchange.extras ?? {};
+    if (this.trailers === "waiting" && this.response?.ended && trailers !== undefined) this.#askTrailers(trailers);
     if (this.#pending !== undefined) this.#headReady(this.#pending);
     else if (this.head !== undefined) this.host.ready(this);
   }
@@ -292,7 +379,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
   get sendable(): boolean {
     const { response } = this;
     if (this.head === undefined || response === undefined || this.localEnded) return false;
-    return !this.headSent || response.queued > 0 || response.ended;
+    return !this.headSent || response.queued > 0 || (response.ended && this.trailers !== "waiting");
   }
 
   sending(head: number, bytes: number): void {
@@ -302,14 +389,22 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
 
   /** Bytes wait for the client to give the stream, or the connection, a larger window. */
   windowClosed(by: number): void {
+    if (this.tunnel?.carries) {
+      this.blocked = by;
+      return this.tunnel.stuck();
+    }
     if (this.blocked !== NOT && this.blocked !== by) this.windowOpened();
     this.blocked = by;
     this.writingBegan();
   }
   windowOpened(): void {
     if (this.blocked === NOT) return;
-    this.writingEnded();
     this.blocked = NOT;
+    if (!this.tunnel?.carries) this.writingEnded();
+  }
+  /** Nobody sees to the clocks of what still waits but us. */
+  lingers(): void {
+    if (this.blocked !== NOT) this.writingBegan();
   }
   /**
    * Windows hide what the client's kernel does: what it took is what we were let send. Of the whole connection where that
@@ -340,10 +435,15 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     exchange.fail(reason);
     body?.fail(reason);
     this.response?.cancel(reason);
+    this.tunnel?.lost(reason);
     return exchange.running;
   }
 
   expired(): void {
+    if (this.tunnel?.carries) {
+      this.deadline = 0;
+      return this.tunnel.expired();
+    }
     const clock = this.expiredClock();
     if (clock !== undefined) this.#ranOut(clock);
   }
@@ -375,6 +475,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     if (this.head !== undefined) return this.host.reset(this, CANCEL, error);
     this.response?.cancel(error);
     this.#pending = undefined;
+    this.#forgetTrailers();
     this.exchange.abort(error);
     this.exchange.fail(error);
     this.body?.fail(error);

@@ -18,7 +18,7 @@ import { COSTS, Patience } from "./patience.ts";
 import { parsePriority } from "./priority.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import type { RequestHead } from "./request-head.ts";
-import { writeInterim } from "./response-block.ts";
+import { fieldListRoom, writeInterim } from "./response-block.ts";
 import { PeerSettings } from "./settings.ts";
 import { bodyBytes, headBytes, writeAnswer } from "./simple-answer.ts";
 import { SocketClock } from "./socket-clock.ts";
@@ -49,6 +49,8 @@ export abstract class Streams implements StreamHost, OutputHost {
   /** Handlers that go on though their streams are over: they count as streams, or resets would free them. */
   protected abandoned = 0;
   protected readonly streams = new Map<number, Http2Stream>();
+  /** Streams that have led out of HTTP. */
+  tunnels = 0;
   protected readonly peer = new PeerSettings();
   protected readonly receiving = new ReceiveWindow();
   protected readonly patience: Patience;
@@ -90,10 +92,10 @@ export abstract class Streams implements StreamHost, OutputHost {
     return this.output.dataSent;
   }
   get requests(): number {
-    return this.streams.size;
+    return this.streams.size - this.tunnels;
   }
-  visitRequests(visit: (startedAt: number) => void): void {
-    for (const { startedAt } of this.streams.values()) visit(startedAt);
+  visitRequests(visit: (startedAt: number, name?: string) => void): void {
+    for (const { startedAt, tunnel } of this.streams.values()) visit(startedAt, tunnel?.successor?.name);
   }
 
   // ---- a request
@@ -121,6 +123,7 @@ export abstract class Streams implements StreamHost, OutputHost {
       hostEnd,
     );
     const { contentLength, expectContinue } = head;
+    const tunnel = head.protocol !== "";
     if (http.requestCame(handle)) this.hadItsLast();
     let refusal: Refusal | undefined;
     let response: unknown;
@@ -140,7 +143,7 @@ export abstract class Streams implements StreamHost, OutputHost {
         exchange.abort(clientGone());
         return dropLater(response);
       }
-      if (isLightResponse(response) && !output.blocked) {
+      if (isLightResponse(response) && !output.blocked && exchange.extras === undefined) {
         const window = Math.min(output.window, this.peer.initialWindow);
         const sent = writeAnswer(output, id, response, exchange.requestId, method === "HEAD", window);
         if (sent > 0) {
@@ -160,7 +163,7 @@ export abstract class Streams implements StreamHost, OutputHost {
     if (priority !== undefined) stream.priority = parsePriority(priority);
     this.streams.set(id, stream);
     this.headBytes += text.length;
-    stream.begin(expectContinue);
+    stream.begin(expectContinue, tunnel);
     stream.settle((response ??= http.call(exchange)));
   }
 
@@ -192,7 +195,7 @@ export abstract class Streams implements StreamHost, OutputHost {
   /** Gives back what was taken, as long as the stream's reader keeps up; and of the connection's window what is free. */
   credit(stream: Http2Stream | undefined): void {
     const { receiving, output } = this;
-    if (stream !== undefined && !stream.remoteEnded && stream.body?.paused !== true) {
+    if (stream !== undefined && !stream.remoteEnded && !stream.paused) {
       const owed = receiving.stream - stream.receiveWindow;
       if (owed >= receiving.stream >> 1) {
         stream.receiveWindow += owed;
@@ -202,17 +205,38 @@ export abstract class Streams implements StreamHost, OutputHost {
     }
     if (!receiving.low) return;
     let unread = 0;
-    for (const { body } of this.streams.values()) unread += body?.unread ?? 0;
+    for (const each of this.streams.values()) unread += each.unread;
     const owed = receiving.owed(unread);
     if (owed > 0) output.frame(WINDOW_UPDATE, 0, owed);
   }
 
-  sendContinue(stream: Http2Stream): void {
+  flush(): void {
+    this.output.flush();
+  }
+
+  mayLeave(stream: Http2Stream, bytes: number): boolean {
     const { output } = this;
-    const out = output.reserve(64);
+    return !output.blocked && bytes <= stream.sendWindow && bytes <= output.window;
+  }
+
+  switched(stream: Http2Stream): void {
+    this.tunnels++;
+    const { exchange } = stream;
+    exchange.finish();
+    this.http.exchangeEnded(stream, exchange, false);
+  }
+
+  sendContinue(stream: Http2Stream): void {
+    this.sendInterim(stream, 100);
+  }
+
+  sendInterim(stream: Http2Stream, status: number, fields: readonly string[] = []): void {
+    const { output } = this;
+    const out = output.reserve(64 + fieldListRoom(fields));
     const from = output.end;
     const at = from + FRAME_HEAD;
-    output.end = writeFields(out, from, at, writeInterim(out, output.beginBlock(out, at), 100), stream.id, 0);
+    const end = writeInterim(out, output.beginBlock(out, at), status, fields);
+    output.end = writeFields(out, from, at, end, stream.id, 0);
     output.schedule();
   }
 
@@ -247,7 +271,7 @@ export abstract class Streams implements StreamHost, OutputHost {
     if (this.streams.get(stream.id) !== stream) return;
     this.output.scheduler.remove(stream);
     if (stream.abort(reason)) this.#handlerGoesOn(stream);
-    this.http.exchangeEnded(stream, stream.exchange, true);
+    if (stream.tunnel?.successor === undefined) this.http.exchangeEnded(stream, stream.exchange, true);
     this.#forget(stream);
   }
 
@@ -258,6 +282,7 @@ export abstract class Streams implements StreamHost, OutputHost {
 
   #forget(stream: Http2Stream): void {
     this.streams.delete(stream.id);
+    if (stream.tunnel?.successor !== undefined) this.tunnels--;
     this.headBytes -= stream.exchange.head.length;
     if (this.streams.size === 0 && !this.closed) this.emptied();
   }
@@ -312,7 +337,7 @@ export abstract class Streams implements StreamHost, OutputHost {
     stream.finished();
     this.patience.requestEnded();
     if (exchange.running) this.#handlerGoesOn(stream);
-    this.http.exchangeEnded(stream, exchange, false);
+    if (stream.tunnel?.successor === undefined) this.http.exchangeEnded(stream, exchange, false);
     // RFC 9113, 8.1: the rest of the request is not wanted.
     if (!stream.remoteEnded) this.sendReset(stream.id, NO_ERROR);
     this.#forget(stream);

@@ -25,6 +25,7 @@ export interface ServeDefaults {
   readonly proxyProtocol?: boolean;
   readonly trustProxy?: readonly string[];
   readonly h2c?: boolean;
+  readonly compress?: boolean;
   /** A TlsContext of src/tls, which is above this folder: servers speak TLS with it, whatever the program says. */
   readonly tls?: object;
 }

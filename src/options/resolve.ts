@@ -17,6 +17,7 @@ export interface Settings extends Limits {
   /** 0: "auto". */
   parallel: number;
   h2c: boolean;
+  compress: boolean;
   admin: string | undefined;
   adminInsecure: boolean;
   logFormat: "auto" | "json" | "text";

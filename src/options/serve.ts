@@ -11,14 +11,16 @@ const functions = ["handler", "onListen", "onError", "limits"];
 /** What is no limit, and is read. */
 const known = new Set(
   functions.concat(
-    ["hostname", "port", "path", "proxyProtocol", "trustProxy", "transport", "listener", "signal", "h2c"],
+    ["hostname", "port", "path", "proxyProtocol", "trustProxy", "transport", "listener", "signal", "h2c", "compress"],
     ["reusePort", "backlog", "tcpBacklog", "counters", "cert", "key", "passphrase", "tls"],
   ),
 );
 
 const options: readonly Option[] = [
   ...limitTable,
-  ...optionTable.filter(({ name }) => ["port", "hostname", "h2c", "proxyProtocol", "trustProxy"].includes(name)),
+  ...optionTable.filter(({ name }) =>
+    ["port", "hostname", "h2c", "compress", "proxyProtocol", "trustProxy"].includes(name),
+  ),
 ];
 
 /** One line each. `beaten`: limits that a flag or a variable names, where what the program says does not hold. */

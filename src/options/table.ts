@@ -255,6 +255,14 @@ const restTable = [
     section: "2-run.md#http2",
   },
   {
+    name: "compress",
+    group: "protocols",
+    kind: "flag",
+    default: false,
+    says: "compress answers, for clients that can read them so (zstd, br, gzip)",
+    section: "compression.md#what-is-compressed",
+  },
+  {
     name: "parallel",
     group: "threads",
     kind: "count",

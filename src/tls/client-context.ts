@@ -12,7 +12,7 @@ import { openSslClient } from "../../ffi/openssl-client.ts";
 import { parseIp } from "../net/ip.ts";
 import { InvalidData } from "../runtime/errors.ts";
 import { CIPHERS, preparedContext } from "./context.ts";
-import { explained } from "./identity.ts";
+import { explained, type TlsIdentity } from "./identity.ts";
 
 export interface ClientIdentity {
   /** PEM: roots that are trusted beside the usual ones. */
@@ -156,9 +156,7 @@ function whatIsWrong(error: NodeJS.ErrnoException, { ca, ...settings }: SecureCo
   } catch (ofRoots) {
     return `a certificate of caCerts can't be read: ${(ofRoots as Error).message}`;
   }
-  const { cert, key } = settings;
-  if (typeof cert !== "string" || typeof key !== "string") return error.message;
-  return explained(error, { cert, key });
+  return settings.cert === undefined ? error.message : explained(error, settings as TlsIdentity);
 }
 
 let roots: { readonly file: string; readonly pem: readonly Buffer[] } | undefined;

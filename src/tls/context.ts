@@ -189,24 +189,14 @@ export class TlsContext {
 
   #prepared(identities: readonly TlsIdentity[], settings: SecureContextOptions, clientAuth: ClientAuth): SecureContext {
     const owner = secureContext(identities, settings);
-    const pointer = preparedContext(owner);
     const openssl = openSsl();
+    const pointer = preparedContext(owner);
     if (!openssl.keyFits(pointer)) throw new TlsConfigError(`TLS: ${NOT_ITS_KEY}`);
     if (clientAuth !== "none") opensslCertificates().askClients(pointer, clientAuth === "require");
     ticketsBy(pointer, ticketKeys());
     if (this.#alpn.length > 0) openssl.offerAlpn(pointer, this.#alpn);
     return owner;
   }
-}
-
-/** What Node has made, ready for connections that are not Node's: of a server or of a client. */
-export function preparedContext(owner: SecureContext): Pointer {
-  const pointer = pointerOf(owner);
-  const openssl = openSsl();
-  openssl.forgetSessionCallbacks(pointer);
-  openssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
-  openssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
-  return pointer;
 }
 
 /** Throws one sentence that names what is wrong, with the certificate or with the key. */
@@ -239,4 +229,14 @@ function sessionContext(clientAuth: ClientAuth, authorities: readonly (string | 
   const hash = process.getBuiltinModule("node:crypto").createHash("sha256").update(clientAuth);
   for (const one of authorities) hash.update(one);
   return hash.digest("base64url").slice(0, 32);
+}
+
+/** What Node has made, ready for connections that are not Node's: of a server or of a client. */
+export function preparedContext(owner: SecureContext): Pointer {
+  const pointer = pointerOf(owner);
+  const openssl = openSsl();
+  openssl.forgetSessionCallbacks(pointer);
+  openssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
+  openssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
+  return pointer;
 }

@@ -44,6 +44,7 @@ const CLIENT = 64;
 
 /** A record carries 16 KiB at the most (RFC 8446, 5.1); as many of them as the kernel's receive buffer is read in. */
 const PLAIN_BYTES = 64 * 1024;
+const RECORD_BYTES = 16 * 1024;
 /** What becomes of as much fits into the poller's outgoing memory: 22 bytes of each record are TLS's, 29 in TLS 1.2. */
 const OUT_BYTES = PLAIN_BYTES - 1024;
 /** The content types that a conversation may begin with (RFC 8446, 5.1), and the bytes before a record's content. */
@@ -166,6 +167,10 @@ export class TlsLayer implements Transport, Sink {
   resumed(handle: Handle): boolean {
     return this.#openssl.resumed(this.#ssl[handle]);
   }
+  /** Its handshake is not done. */
+  shaking(handle: Handle): boolean {
+    return ((this.#state[handle] ?? 0) & HANDSHAKING) !== 0;
+  }
   /** Bytes of it wait with the poller: `sent` will follow. */
   blockedNow(handle: Handle): boolean {
     return (this.#state[handle] & BLOCKED) !== 0;
@@ -175,11 +180,6 @@ export class TlsLayer implements Transport, Sink {
     const ssl = this.#ssl[handle] ?? 0;
     if (ssl === 0 || this.#state[handle] & (HANDSHAKING | BROKEN)) return false;
     return (this.#openssl.shutdownState(ssl) & PEER_CLOSED) !== 0;
-  }
-
-  /** Its handshake is not done yet. */
-  shaking(handle: Handle): boolean {
-    return ((this.#state[handle] ?? 0) & HANDSHAKING) !== 0;
   }
 
   /** The SSL of a connection whose handshake is done, 0 without. */
@@ -243,36 +243,74 @@ export class TlsLayer implements Transport, Sink {
     for (;;) {
       const shaking = (this.#state[handle] & HANDSHAKING) !== 0;
       if (!one) openssl.clearErrors();
-      const n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
+      let n = openssl.read(ssl, this.#plainAddress, PLAIN_BYTES);
+      // Records that have come together are told together: their answers leave in one send, and as few records.
+      let more = n;
+      if (!one && !shaking) {
+        while (more > 0 && n <= PLAIN_BYTES - RECORD_BYTES && openssl.bioPending(incoming) > 0) {
+          more = openssl.read(ssl, this.#plainAddress + n, PLAIN_BYTES - n);
+          if (more > 0) n += more;
+        }
+      }
       // Asked at once: whoever learns that the handshake is done may write, and then the answer is another. SSL_want would
       // not do: it says what was last waited for, also of a connection that has failed meanwhile.
-      const waits = n <= 0 && openssl.error(ssl, n) === WANTS_READING;
+      const waits = more <= 0 && openssl.error(ssl, more) === WANTS_READING;
+      const reason = more <= 0 && !waits ? openssl.takeError() : "";
       // Its part of a handshake, the answer to a new key or to a wish to renegotiate: one record of data brings none.
       const spoke = !one || n <= 0;
       if (spoke && !this.#speak(handle, ssl, life, shaking)) {
         openssl.bioReset(incoming);
         return;
       }
-      if (n <= 0) {
-        if (waits && openssl.bioPending(incoming) === 0) {
-          this.#state[handle] |= MIDWAY;
+      if (n > 0) {
+        this.#sinks[handle]?.received(handle, this.#plain, 0, n);
+        if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) {
+          openssl.bioReset(incoming);
           return;
         }
-        openssl.bioReset(incoming);
-        return this.#over(handle, ssl);
+        if (one) return;
       }
-      this.#sinks[handle]?.received(handle, this.#plain, 0, n);
-      if (this.#ssl[handle] !== ssl || this.#lives[handle] !== life) {
-        openssl.bioReset(incoming);
-        return;
-      }
-      if (one) return;
-      const left = openssl.bioPending(incoming);
+      if (more <= 0) return this.#stopped(handle, ssl, waits, reason, n > 0);
       // OpenSSL takes no byte beyond the record that it reads.
       this.#state[handle] &= ~MIDWAY;
+      const left = openssl.bioPending(incoming);
       if (left === 0) return;
       if ((this.#state[handle] & READING) === 0) return this.#takeOut(handle, left);
     }
+  }
+
+  /**
+   * There is nothing more to be read: for now (`waits`), or for good, with OpenSSL's `reason` if that was an error. `told`:
+   * the sink has just got what came before.
+   */
+  #stopped(handle: Handle, ssl: Pointer, waits: boolean, reason: string, told: boolean): void {
+    const openssl = this.#openssl;
+    if (waits && openssl.bioPending(this.#incoming) === 0) {
+      this.#state[handle] |= MIDWAY;
+      return;
+    }
+    openssl.bioReset(this.#incoming);
+    // OpenSSL takes a fatal alert for an end as well, but with an error.
+    if (reason !== "" || (openssl.shutdownState(ssl) & PEER_CLOSED) === 0) return this.#broken(handle, ssl, reason);
+    // Who has paused learns of the end when he reads on: OpenSSL says it again.
+    if (told && (this.#state[handle] & READING) === 0) return this.#hold(handle, new Uint8Array(0));
+    this.#state[handle] &= ~READING;
+    this.#sinks[handle]?.ended(handle);
+  }
+
+  #broken(handle: Handle, ssl: Pointer, reason: string): void {
+    const state = this.#state[handle];
+    // What was wrong with a client's certificate. Whoever is the client has his own words for a server's.
+    if (reason === "certificate verify failed" && (state & CLIENT) === 0) {
+      reason += `: ${opensslCertificates().refusal(ssl)}`;
+    }
+    // The alert that says what was wrong.
+    this.#flush(handle);
+    this.#state[handle] |= BROKEN;
+    if (state & HANDSHAKING) return this.#owner.handshakeFailed(handle, reason);
+    this.reason = reason;
+    this.#sinks[handle]?.failed(handle, this.constants.errno.EPROTO);
+    this.reason = "";
   }
 
   /** What OpenSSL says by itself goes out. False when the connection is no longer ours. */
@@ -289,29 +327,6 @@ export class TlsLayer implements Transport, Sink {
     this.#state[handle] |= BROKEN;
     this.#sinks[handle]?.failed(handle, -sent);
     return false;
-  }
-
-  /** It failed, or the peer has said that it ends. */
-  #over(handle: Handle, ssl: Pointer): void {
-    const openssl = this.#openssl;
-    let reason = openssl.takeError();
-    // OpenSSL takes a fatal alert for an end as well, but with an error.
-    if (reason === "" && openssl.shutdownState(ssl) & PEER_CLOSED) {
-      this.#state[handle] &= ~READING;
-      this.#sinks[handle]?.ended(handle);
-      return;
-    }
-    const ofClient = reason === "certificate verify failed" && (this.#state[handle] & CLIENT) === 0;
-    if (ofClient) reason += `: ${opensslCertificates().refusal(ssl)}`;
-    // The alert that says what was wrong.
-    this.#flush(handle);
-    this.#state[handle] |= BROKEN;
-    if (this.#state[handle] & HANDSHAKING) this.#owner.handshakeFailed(handle, reason);
-    else {
-      this.reason = reason;
-      this.#sinks[handle]?.failed(handle, this.constants.errno.EPROTO);
-      this.reason = "";
-    }
   }
 
   #noTls(handle: Handle, bytes: Uint8Array, start: number, end: number): void {

@@ -46,7 +46,7 @@ export function selfSigned(folder: string = selfSignedFolder(), now: number = Da
     try {
       // Of several that start at once the first wins; what is there and of no use any more is replaced.
       if (statSync(pair, { throwIfNoEntry: false }) === undefined) linkSync(mine, pair);
-      else renameSync(mine, pair);
+      else if (read(pair, now) === undefined) renameSync(mine, pair);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     } finally {

@@ -34,12 +34,34 @@ const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 export interface HandshakeOptions {
   readonly protocol: string | undefined;
   readonly compression: boolean;
+  /** By HTTP/2 (RFC 8441), where nothing is upgraded. */
+  readonly tunnel: boolean;
   /** Whether there is memory for windows of so many bytes. */
   readonly windows: (bytes: number) => boolean;
 }
 
 /** Reads the request, and makes the answer. Throws a HandshakeError. */
 export function shake(method: string, headers: Headers, options: HandshakeOptions): Handshake {
+  const fields = options.tunnel ? [] : ["upgrade", "websocket", "connection", "Upgrade"];
+  const key = options.tunnel ? headers.get("sec-websocket-key") : checkUpgrade(method, headers);
+  // RFC 8441, 5: HTTP/2 needs no proof of having understood. Clients that send a key all the same (undici) want it.
+  if (key !== null && KEY.test(key)) fields.push("sec-websocket-accept", acceptFor(key));
+  if (headers.get("sec-websocket-version") !== "13") {
+    throw new HandshakeError("Invalid Header: 'sec-websocket-version' header must be 13", 426);
+  }
+  const protocol = chooseProtocol(headers.get("sec-websocket-protocol"), options.protocol);
+  if (protocol !== "") fields.push("sec-websocket-protocol", protocol);
+  const offers = parseOffers(headers.get("sec-websocket-extensions") ?? "");
+  if (offers === undefined) {
+    throw new HandshakeError("Invalid Header: 'sec-websocket-extensions' header is malformed");
+  }
+  const agreement = options.compression ? agree(offers, options.windows) : undefined;
+  if (agreement !== undefined) fields.push("sec-websocket-extensions", agreement.text);
+  return { fields, protocol, agreement };
+}
+
+/** What HTTP/1.1 asks for besides, and RFC 8441 does not (5). Returns the key. */
+function checkUpgrade(method: string, headers: Headers): string {
   if (!lists(headers.get("upgrade"), "websocket")) {
     throw new HandshakeError("Invalid Header: 'upgrade' header must contain 'websocket'", 426);
   }
@@ -52,19 +74,7 @@ export function shake(method: string, headers: Headers, options: HandshakeOption
   if (!KEY.test(key)) {
     throw new HandshakeError("Invalid Header: 'sec-websocket-key' header must be 16 bytes in base64");
   }
-  if (headers.get("sec-websocket-version") !== "13") {
-    throw new HandshakeError("Invalid Header: 'sec-websocket-version' header must be 13", 426);
-  }
-  const fields = ["upgrade", "websocket", "connection", "Upgrade", "sec-websocket-accept", acceptFor(key)];
-  const protocol = chooseProtocol(headers.get("sec-websocket-protocol"), options.protocol);
-  if (protocol !== "") fields.push("sec-websocket-protocol", protocol);
-  const offers = parseOffers(headers.get("sec-websocket-extensions") ?? "");
-  if (offers === undefined) {
-    throw new HandshakeError("Invalid Header: 'sec-websocket-extensions' header is malformed");
-  }
-  const agreement = options.compression ? agree(offers, options.windows) : undefined;
-  if (agreement !== undefined) fields.push("sec-websocket-extensions", agreement.text);
-  return { fields, protocol, agreement };
+  return key;
 }
 
 /** RFC 6455, 4.2.2. */

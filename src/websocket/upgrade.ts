@@ -73,6 +73,7 @@ export function upgrade<S>(
   const incoming = incomingOf(request);
   const { fields, protocol, agreement } = shake(request.method, request.headers, {
     protocol: options?.protocol,
+    tunnel: isUpgradable(incoming) && incoming.tunnel,
     compression: settings.compression,
     windows: (bytes) => webSocketCounters.memory + bytes <= settings.memory,
   });

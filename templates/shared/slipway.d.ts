@@ -29,6 +29,48 @@ declare module "slipway" {
     listener: Listener,
     handler: (conn: Conn, signal: AbortSignal) => unknown,
   ): { readonly finished: Promise<void>; shutdown(): Promise<void>; close(): void };
+  /** A handler that passes requests on to "http://host:port" or "unix:/path", WebSockets included. */
+  export function proxy(
+    upstreams: string | URL | readonly (string | URL)[],
+    options?: ReverseProxyOptions,
+  ): ProxyHandler;
+  export interface ProxyHandler {
+    (request: Request, info?: ServeHandlerInfo): Promise<Response>;
+    /** What is known of the upstreams in this thread: to be asked by a readiness check, for one. */
+    readonly upstreams: readonly { readonly name: string; readonly state: "in" | "out"; readonly requests: number }[];
+    /** Ends checks and idle connections; what runs is not cut. */
+    close(): void;
+  }
+  /** Durations are "5s", milliseconds, or "none". */
+  export interface ReverseProxyOptions {
+    /** Which upstream is next: each in turn, or the one with the fewest open requests. @default {"round-robin"} */
+    balance?: "round-robin" | "least-requests";
+    /** What Host says there: what the client said, the upstream's own name, or this. @default {"pass"} */
+    host?: "pass" | "upstream" | (string & {});
+    /** Adds X-Forwarded-For, -Proto and -Host to Forwarded. @default {false} */
+    xForwarded?: boolean;
+    /** How Via names this proxy. */
+    name?: string;
+    /** PEM: roots for https upstreams beside the usual ones; a certificate and its key, for those that ask for one. */
+    caCerts?: readonly string[];
+    cert?: string;
+    key?: string;
+    connectTimeout?: number | string;
+    headerTimeout?: number | string;
+    bodyTimeout?: number | string;
+    idleTimeout?: number | string;
+    maxIdle?: number;
+    tunnelTimeout?: number | string;
+    /** Upstreams that a request is tried at, where that is safe. @default {3} */
+    tries?: number;
+    /** Failures one after the other that put an upstream out, and for how long. @default {1, "10s"} */
+    maxFails?: number;
+    failTimeout?: number | string;
+    /** A path that is asked of each upstream, how often, and how long an answer may take. */
+    healthPath?: string;
+    healthInterval?: number | string;
+    healthTimeout?: number | string;
+  }
   /** Starts a named task: its failure is logged, and never takes the process with it. */
   export function go(name: string, run: (signal: AbortSignal) => unknown): { cancel(): void; finished: Promise<void> };
 
@@ -57,6 +99,8 @@ declare module "slipway" {
     logFormat?: "auto" | "json" | "text";
     /** One line for each request. */
     accessLog?: boolean;
+    /** Compresses answers with zstd, Brotli or gzip for clients that accept them. @default {false} */
+    compress?: boolean;
     /** "self-signed": TLS with a certificate for localhost, which is made; "off": none whatever else is said. */
     tls?: "auto" | "self-signed" | "off";
     /** Files in PEM format: with a certificate, and its private key, connections speak TLS. Several go by names. */
@@ -78,7 +122,7 @@ declare module "slipway" {
     /** Where http is answered with a redirect to https (":80"), and to which port if not the server's own. */
     redirectHttp?: string;
     redirectPort?: number;
-    /** Keys of session tickets that replicas share: a file, or `env:NAME`. */
+    /** Keys of session tickets that replicas share: a file, or `env:VARIABLE`. */
     tlsTicketKeys?: string;
     /** Every connection must begin with a PROXY header. */
     proxyProtocol?: boolean;
@@ -244,6 +288,10 @@ declare namespace Deno {
     setMaxBodyBytes(size: number | string): void;
     /** Bytes a second that extend both timeouts; 0 makes them absolute. */
     setMinRate(rate: number | string): void;
+    /** Sends a 103 with these fields before the response: `link`, for what the page will need. */
+    earlyHints(headers: HeadersInit): void;
+    /** Fields behind the body, at once, promised, or by a function that is called when the body is done. */
+    trailers(fields: HeadersInit | Promise<HeadersInit> | (() => HeadersInit | Promise<HeadersInit>)): void;
     /** Starts a task whose signal aborts when this request's does. */
     go(name: string, run: (signal: AbortSignal) => unknown): { cancel(): void; finished: Promise<void> };
   }
@@ -292,6 +340,8 @@ declare namespace Deno {
     signal?: AbortSignal;
     onListen?(address: A): void;
     onError?(error: unknown): Response | Promise<Response>;
+    /** Compresses answers with zstd, Brotli or gzip for clients that accept them. @default {false} */
+    compress?: boolean;
     /** PEM: the certificate, and those between it and its root; with it, and its key, connections speak TLS. */
     cert?: string | Uint8Array;
     key?: string | Uint8Array;

@@ -233,7 +233,7 @@ making("an unknown template lists what there is", () =>
   fails(
     ["new", "shop2", "--template", "htp"],
     2,
-    /no template 'htp' \(did you mean http\?\): choose one of http, tcp, minimal/,
+    /no template 'htp' \(did you mean http\?\): choose one of http, tcp, proxy, minimal/,
   ),
 );
 making("a folder that is not empty", () =>

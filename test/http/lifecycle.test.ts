@@ -8,12 +8,15 @@ import { listen } from "../../src/net/mod.ts";
 import { runtime } from "../../src/runtime/turn.ts";
 import { temporaryFolder } from "../support/process.ts";
 import { type Client, connect } from "./support/client.ts";
+import { onlyHttp1 } from "./support/over-http2.ts";
 import { eventually, logged, start, turns } from "./support/server.ts";
+
+const http1 = onlyHttp1(test);
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const quiet = { onListen() {} };
 
-test("shutdown closes idle connections, lets busy ones finish, and refuses new ones", async () => {
+http1("shutdown closes idle connections, lets busy ones finish, and refuses new ones", async () => {
   const gate = Promise.withResolvers<void>();
   using server = start(
     async (request) => {
@@ -57,7 +60,7 @@ async function assertRefused(work: () => Promise<Client>): Promise<void> {
   assert.is(error?.code, "ECONNREFUSED");
 }
 
-test("shutdown answers the request that lies unread on an idle connection", async () => {
+http1("shutdown answers the request that lies unread on an idle connection", async () => {
   using server = start(() => new Response("ok"));
   using client = await connect(server.port);
   client.write(GET);
@@ -95,7 +98,7 @@ test("shutdown waits for a stream, and for a client that still reads", async () 
   await finished;
 });
 
-test("a request that comes while its connection drains is answered with connection: close", async () => {
+http1("a request that comes while its connection drains is answered with connection: close", async () => {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let calls = 0;
   using server = start(async () => {

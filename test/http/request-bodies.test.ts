@@ -3,7 +3,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, connect, exchange } from "./support/client.ts";
+import { onlyHttp1 } from "./support/over-http2.ts";
 import { eventually, logged, start, turns } from "./support/server.ts";
+
+const http1 = onlyHttp1(test);
 
 const CHUNKED = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
 const post = (length: number, ...fields: string[]): string =>
@@ -171,7 +174,7 @@ test("a handler that reads slowly is never ahead by more than the high-water mar
   assert.ok(worst <= 131_072, `a chunk of ${worst} bytes waited`);
 });
 
-test("chunks of one byte cost no array each", async () => {
+http1("chunks of one byte cost no array each", async () => {
   using server = start(async (request) => new Response(String((await request.bytes()).length)));
   using client = await connect(server.port);
   const count = 2_000_000;
@@ -207,23 +210,26 @@ for (const [kind, head, body] of [
     Buffer.concat(Array.from({ length: 100 }, () => Buffer.from(`186a0\r\n${"x".repeat(100_000)}\r\n`))),
   ],
 ] as const) {
-  test(`10 MB that nobody wants (${kind}): the early answer reaches a client that writes all before it reads`, async () => {
-    using server = start(() => new Response("too much".repeat(100), { status: 413 }));
-    for (let i = 0; i < 10; i++) {
-      using client = await connect(server.port);
-      // As most clients do: first write all, then read.
-      client.socket.pause();
-      await client.send(head);
-      await client.send(body);
-      client.socket.resume();
-      const responses = await client.untilEnd();
-      assert.is(responses.length, 1);
-      assert.is(responses[0].status, 413);
-      assert.is(responses[0].text().length, 800);
-      if (kind === "Content-Length") assert.is(responses[0].header("connection"), "close");
-    }
-    await eventually(() => server.server.connections === 0, "the connections are forgotten");
-  });
+  http1(
+    `10 MB that nobody wants (${kind}): the early answer reaches a client that writes all before it reads`,
+    async () => {
+      using server = start(() => new Response("too much".repeat(100), { status: 413 }));
+      for (let i = 0; i < 10; i++) {
+        using client = await connect(server.port);
+        // As most clients do: first write all, then read.
+        client.socket.pause();
+        await client.send(head);
+        await client.send(body);
+        client.socket.resume();
+        const responses = await client.untilEnd();
+        assert.is(responses.length, 1);
+        assert.is(responses[0].status, 413);
+        assert.is(responses[0].text().length, 800);
+        if (kind === "Content-Length") assert.is(responses[0].header("connection"), "close");
+      }
+      await eventually(() => server.server.connections === 0, "the connections are forgotten");
+    },
+  );
 }
 
 test("a large body that becomes the response: the connection goes on", async () => {
@@ -285,7 +291,7 @@ test("100 Continue for a stream is sent when it is first read", async () => {
   assert.is((await client.responses(2))[1].text(), "hello");
 });
 
-test("an early final answer in place of 100 Continue ends the connection, and says so", async () => {
+http1("an early final answer in place of 100 Continue ends the connection, and says so", async () => {
   using server = start(() => new Response("no", { status: 403 }));
   const responses = await exchange(server.port, post(5, "Expect: 100-continue"));
   assert.equal(
@@ -294,7 +300,7 @@ test("an early final answer in place of 100 Continue ends the connection, and sa
   );
 });
 
-test("no 100 Continue to HTTP/1.0, nor when there is no body or it is here already", async () => {
+http1("no 100 Continue to HTTP/1.0, nor when there is no body or it is here already", async () => {
   using server = start(async (request) => new Response(await request.text()));
   using old = await connect(server.port);
   old.write("POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
@@ -311,7 +317,7 @@ test("no 100 Continue to HTTP/1.0, nor when there is no body or it is here alrea
   );
 });
 
-test("a chunked coding that goes bad while the handler reads: it is told, the client gets 400", async () => {
+http1("a chunked coding that goes bad while the handler reads: it is told, the client gets 400", async () => {
   const told = Promise.withResolvers<unknown>();
   const lines = await logged(async () => {
     using server = start(async (request) => {
@@ -339,7 +345,7 @@ test("a chunked coding that goes bad while the handler reads: it is told, the cl
   );
 });
 
-test("a body cut short by the client's end: the reader is told", async () => {
+http1("a body cut short by the client's end: the reader is told", async () => {
   const told = Promise.withResolvers<unknown>();
   using server = start(async (request) => {
     told.resolve(await request.text().catch((error: unknown) => error));

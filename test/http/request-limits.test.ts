@@ -1,7 +1,7 @@
 // What one request may have for itself: by its info, at any moment, and by the server's hook, before its body is read.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Handler, LimitsHook } from "../../src/http/mod.ts";
+import type { Handler, LimitsHook, ServeHandlerInfo } from "../../src/http/mod.ts";
 import { connect, exchange } from "./support/client.ts";
 import { eventually, logged, start, turns } from "./support/server.ts";
 import { movableTime } from "./support/time.ts";
@@ -164,6 +164,29 @@ test("what the hook misspells is told once, with what was meant, and changes not
     `slipway: limits(request) gave 'idleTimeout', which is no limit of a request but of the whole server${rest}`,
     `slipway: limits(request) gave '\\x1b[2J', which is no limit of a request${rest}`,
   ]);
+});
+
+test("limits that are set when the response is out are nobody's: not those of the next request", async () => {
+  let late: ServeHandlerInfo | undefined;
+  let calls = 0;
+  using server = start(async (request, info) => {
+    late ??= info;
+    calls++;
+    return new Response(await request.text());
+  });
+  using client = await connect(server.port);
+  const post = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n";
+  // Pipelined, so that they are the same connection's without a pause.
+  client.write(`${post}body${post}bo`);
+  await eventually(() => calls === 2, "the second is there");
+  late?.setMaxBodyBytes(1);
+  late?.setReadTimeout(1);
+  client.write("dy");
+  const responses = await client.responses(2);
+  assert.equal(
+    responses.map(({ status }) => status),
+    [200, 200],
+  );
 });
 
 test("info refuses what is no limit", async () => {

@@ -4,8 +4,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { start as startProcess } from "../support/process.ts";
 import { connect, exchange } from "./support/client.ts";
+import { onlyHttp1 } from "./support/over-http2.ts";
 import type { RawResponse } from "./support/responses.ts";
 import { eventually, logged, start, turns } from "./support/server.ts";
+
+const http1 = onlyHttp1(test);
 
 const get = (method = "GET", version = "1.1"): string => `${method} / HTTP/${version}\r\nHost: x\r\n\r\n`;
 
@@ -88,7 +91,7 @@ for (const [name, [make, text, framing, type]] of Object.entries(bodies)) {
   });
 }
 
-test("FormData", async () => {
+http1("FormData", async () => {
   const form = new FormData();
   form.set("a", "b");
   using server = start(() => new Response(form));
@@ -97,7 +100,7 @@ test("FormData", async () => {
   assert.ok(boundary && got.text().includes(`--${boundary}--`));
 });
 
-test("a date, a reason, and no field twice", async () => {
+http1("a date, a reason, and no field twice", async () => {
   const got = await wire(() => new Response("x", { status: 404, headers: { "x-a": "b" } }));
   assert.is(got.reason, "Not Found");
   assert.match(got.header("date") ?? "", /^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/);
@@ -155,7 +158,7 @@ test("fields of the connection are the server's: transfer-encoding, keep-alive, 
   for (const name of Object.keys(headers)) assert.is(got.header(name), name === "x-mine" ? "1" : null);
 });
 
-test("connection: close from the handler closes after the response", async () => {
+http1("connection: close from the handler closes after the response", async () => {
   for (const make of [
     () => new Response("x", { headers: { connection: "close" } }),
     () => new Response(stream("x"), { headers: { Connection: "a, Close" } }),
@@ -197,7 +200,7 @@ test("the same Response shape again and again, with other values", async () => {
   });
 });
 
-test("HTTP/1.0: a stream ends with the connection, anything else has its length", async () => {
+http1("HTTP/1.0: a stream ends with the connection, anything else has its length", async () => {
   using streaming = start(() => new Response(stream("a", "b")));
   const [streamed] = await exchange(streaming.port, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   assert.is(streamed.framing, "close");
@@ -208,7 +211,7 @@ test("HTTP/1.0: a stream ends with the connection, anything else has its length"
   assert.is(whole.framing, "length");
 });
 
-test("HTTP/1.0: a stream that fails midway ends in a reset, not as if it were whole", async () => {
+http1("HTTP/1.0: a stream that fails midway ends in a reset, not as if it were whole", async () => {
   const gate = Promise.withResolvers<void>();
   using server = start(
     () =>
@@ -282,7 +285,7 @@ test("a large Blob that is sent again and again is byte-exact each time, to whoe
   assert.ok((await slow.response()).body.equals(expected));
 });
 
-test("a client that does not read stalls the producer", async () => {
+http1("a client that does not read stalls the producer", async () => {
   let pulled = 0;
   const cancelled = Promise.withResolvers<unknown>();
   using server = start(
@@ -328,7 +331,7 @@ test("a stream that always has more does not keep the others from their turn", a
   await reading.stop("SIGKILL");
 });
 
-test("a stream that fails midway cuts the connection: the client sees that it is not whole", async () => {
+http1("a stream that fails midway cuts the connection: the client sees that it is not whole", async () => {
   for (const headers of [new Headers(), new Headers({ "content-length": "100" })]) {
     const lines = await logged(async () => {
       const failing = (): ReadableStream<Uint8Array> =>

@@ -1,9 +1,9 @@
 // How connections of HTTP/2 end with their server: told in two steps, so that nothing on its way is lost.
 
-import { connect } from "node:http2";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { eventually, start } from "../http/support/server.ts";
+import { session } from "./support/node.ts";
 import { DATA, END_STREAM, frame, GOAWAY, open, PING, type Raw } from "./support/raw.ts";
 
 const STREAM_MAX = 2 ** 31 - 1;
@@ -164,7 +164,7 @@ test("node's client under a drain loses nothing", async () => {
     },
     { h2c: true, drainIdle: 500 },
   );
-  const client = connect(`http://127.0.0.1:${server.port}`);
+  const client = session(server.port);
   let answered = 0;
   let asked = 0;
   const failed: unknown[] = [];

@@ -1,6 +1,6 @@
 // HPACK: the examples of RFC 7541, appendix C, random fields against nghttp2 (node:http2) in both directions, and bytes that
 // are no header block.
-import { connect, type IncomingHttpHeaders } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Field } from "../../src/http2/fields.ts";
@@ -9,6 +9,7 @@ import { writeField, writeInteger } from "../../src/http2/hpack-encoder.ts";
 import { decodeHuffman, encodeHuffman, huffmanLength } from "../../src/http2/huffman.ts";
 import { chooseSeed, Random } from "../http/support/random.ts";
 import { start } from "../http/support/server.ts";
+import { session } from "./support/node.ts";
 
 const seed = chooseSeed();
 console.log(`hpack: SLIPWAY_SEED=${seed}`);
@@ -126,7 +127,7 @@ test("random fields, encoded by nghttp2 for us, and by us for nghttp2", async ()
     },
     { h2c: true },
   );
-  const client = connect(`http://127.0.0.1:${server.port}`);
+  const client = session(server.port);
   const random = randomFrom();
   const some = (most: number): number => Math.floor(random() * most);
   const values = Array.from({ length: 40 }, () => {

@@ -11,6 +11,7 @@ import { Http2 } from "../../src/http2/mod.ts";
 import { Http2Stream } from "../../src/http2/stream.ts";
 import { type Listener, listen } from "../../src/net/mod.ts";
 import { eventually } from "../http/support/server.ts";
+import { tlsContext } from "../support/tls.ts";
 import { DATA, END_HEADERS, END_STREAM, frame, open, POST, type Raw, RST_STREAM, uint32 } from "./support/raw.ts";
 
 install();
@@ -27,9 +28,9 @@ class Watched extends Http2 {
 }
 
 const { begin } = Http2Stream.prototype;
-Http2Stream.prototype.begin = function (expectContinue) {
+Http2Stream.prototype.begin = function (expectContinue, tunnel) {
   gone.push(new WeakRef(this));
-  begin.call(this, expectContinue);
+  begin.call(this, expectContinue, tunnel);
 };
 
 test("connections and streams that end in every way leave nothing behind", async () => {
@@ -45,6 +46,7 @@ test("connections and streams that end in every way leave nothing behind", async
   const service = new HttpService(listener as Listener, handler, {
     http2: (http) => new Watched(http),
     priorKnowledge: true,
+    tls: tlsContext(),
   });
   const said: ((raw: Raw) => void)[] = [
     (raw) => raw.write(frame(0, 0, 0, "an error of the connection")),

@@ -3,11 +3,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { HttpCounters, LimitName } from "../../src/http/counters.ts";
 import { counters, LIMITS } from "../../src/http/counters.ts";
-import { connect } from "../http/support/client.ts";
 import { eventually, start } from "../http/support/server.ts";
 import {
   block,
   CONTINUATION,
+  connectRaw,
   DATA,
   END_HEADERS,
   END_STREAM,
@@ -35,7 +35,7 @@ const at = (path: string, base = GET): typeof GET =>
 
 test("readHeaderTimeout: a client that says nothing behind the preface", async () => {
   using server = start(() => new Response("x"), { h2c: true, readHeaderTimeout: 100 });
-  using client = await connect(server.port);
+  using client = await connectRaw(server.port);
   const before = fired("readHeaderTimeout");
   client.write(PREFACE);
   await client.gone();

@@ -1,28 +1,20 @@
 // From a request to its answer, as ordinary clients of HTTP/2 see it: node's own (nghttp2), and curl where it can.
 import { execFile } from "node:child_process";
-import {
-  type ClientHttp2Session,
-  type ClientSessionOptions,
-  connect,
-  constants,
-  type OutgoingHttpHeaders,
-} from "node:http2";
+import { type ClientHttp2Session, constants, type OutgoingHttpHeaders } from "node:http2";
 import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { connect as connectRaw } from "../http/support/client.ts";
+import { connect } from "../http/support/client.ts";
 import { eventually, logged, start } from "../http/support/server.ts";
 import { skip } from "../support/skip.ts";
+import { overTls } from "../support/tls.ts";
+import { scheme, session } from "./support/node.ts";
+import { connectRaw } from "./support/raw.ts";
 
 interface Answer {
   readonly status: number;
   readonly headers: Record<string, string | string[] | undefined>;
   readonly body: string;
-}
-
-function session(port: number, options: ClientSessionOptions = {}): ClientHttp2Session & Disposable {
-  const client = connect(`http://127.0.0.1:${port}`, options);
-  return Object.assign(client, { [Symbol.dispose]: () => client.destroy() });
 }
 
 function fetchOn(
@@ -64,7 +56,7 @@ test("a request is answered, and has the same Request and info as with HTTP/1.1"
   assert.is(answer.status, 200);
   assert.equal(JSON.parse(answer.body), {
     method: "GET",
-    url: `http://127.0.0.1:${server.port}/a?b=c`,
+    url: `${scheme}://127.0.0.1:${server.port}/a?b=c`,
     host: `127.0.0.1:${server.port}`,
     cookie: "a=1; b=2",
     names: ["cookie", "host", "x-some"],
@@ -278,7 +270,7 @@ test("a preface that comes byte by byte", async () => {
 
 test("without h2c the preface is a request of a version too new", async () => {
   using server = start(() => new Response("x"));
-  using client = await connectRaw(server.port);
+  using client = await connect(server.port);
   client.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   const [response] = await client.untilEnd();
   assert.is(response.status, 505);
@@ -291,13 +283,13 @@ const curl = await run("curl", ["--version"]).then(
 );
 if (curl !== "") skip(test, "curl", curl);
 else {
-  test("curl, with prior knowledge", async () => {
+  test("curl, with prior knowledge or by ALPN", async () => {
     using server = start(async (request) => new Response(`${request.method} ${(await request.text()).length}`), {
       h2c: true,
     });
     const { stdout } = await run("curl", [
       "--silent",
-      "--http2-prior-knowledge",
+      ...(overTls ? ["--http2", "--insecure"] : ["--http2-prior-knowledge"]),
       "--write-out",
       " %{http_version}",
       "--data",

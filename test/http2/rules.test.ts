@@ -2,12 +2,12 @@
 // to the others, what is an error of the connection ends it, each with its code.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { connect } from "../http/support/client.ts";
 import { start, type TestServer } from "../http/support/server.ts";
 import {
   ACK,
   block,
   CONTINUATION,
+  connectRaw,
   DATA,
   END_HEADERS,
   END_STREAM,
@@ -222,7 +222,7 @@ for (const [name, [code, say]] of Object.entries(broken)) {
 
 test("the connection ends: the first frame is not SETTINGS (3.4)", async () => {
   using at = server();
-  using client = await connect(at.port);
+  using client = await connectRaw(at.port);
   client.write(PREFACE);
   client.write(frame(PING, 0, 0, uint32(0, 0)));
   await client.until(() => client.over, "the end");
@@ -231,7 +231,7 @@ test("the connection ends: the first frame is not SETTINGS (3.4)", async () => {
 
 test("the connection ends: a preface that goes wrong (3.4)", async () => {
   using at = server();
-  using client = await connect(at.port);
+  using client = await connectRaw(at.port);
   client.write("PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n");
   await client.until(() => client.over, "the end");
   assert.is(client.bytes.readUInt32BE(client.bytes.length - 4), PROTOCOL_ERROR);
@@ -458,6 +458,7 @@ test("the server's preface is SETTINGS, which say what may be sent (3.4, 6.5.2)"
     [
       [3, 100],
       [6, 1_048_576],
+      [8, 1],
       [9, 1],
     ],
   );
@@ -492,7 +493,7 @@ test("frames in any pieces", async () => {
   for (const size of [1, 2, 7, 100]) {
     using raw = await open(at.port);
     raw.client[Symbol.dispose]();
-    using client = await connect(at.port);
+    using client = await connectRaw(at.port);
     for (let i = 0; i < bytes.length; i += size) await client.send(bytes.subarray(i, i + size));
     await client.saw("POST hello world");
   }

@@ -6,9 +6,9 @@ import { type Handler, HttpService } from "../../src/http/service.ts";
 import { defaultTiming, type Timing } from "../../src/http2/limits.ts";
 import { Http2 } from "../../src/http2/mod.ts";
 import { type Listener, listen } from "../../src/net/mod.ts";
-import { connect } from "../http/support/client.ts";
 import { eventually } from "../http/support/server.ts";
-import { frame, open, PING, PREFACE, SETTINGS } from "./support/raw.ts";
+import { tlsContext } from "../support/tls.ts";
+import { connectRaw, frame, open, PING, PREFACE, SETTINGS } from "./support/raw.ts";
 
 install();
 
@@ -17,13 +17,14 @@ function start(handler: Handler, timing: Partial<Timing>): { port: number; servi
   const service = new HttpService(listener as Listener, handler, {
     http2: (http) => new Http2(http, { ...defaultTiming, ...timing }),
     priorKnowledge: true,
+    tls: tlsContext(),
   });
   return { port: listener.addr.port, service, [Symbol.dispose]: () => service.close() };
 }
 
 test("SETTINGS that are not acknowledged: SETTINGS_TIMEOUT", async () => {
   using server = start(() => new Response("x"), { settingsAck: 50 });
-  using client = await connect(server.port);
+  using client = await connectRaw(server.port);
   client.write(PREFACE);
   client.write(frame(SETTINGS, 0, 0));
   await client.gone();

@@ -1,7 +1,8 @@
 // time limit: 300 s
 // Each template, as a user meets it: scaffolded, type-checked with nothing installed, its own test, run, compiled.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -18,6 +19,12 @@ import {
 } from "../support/process.ts";
 
 const folder = temporaryFolder();
+
+/** What the proxy of its template stands in front of. */
+const application = createServer((request, response) => response.end(`application ${request.url}\n`));
+await new Promise<void>((resolve) => application.listen(0, "127.0.0.1", resolve));
+application.unref();
+process.env["UPSTREAMS"] = `http://127.0.0.1:${(application.address() as AddressInfo).port}`;
 const bin = join(repository, "node_modules", ".bin");
 
 /** What a server made from a template must do. */
@@ -35,6 +42,10 @@ const checks: Record<string, (server: Server) => Promise<void>> = {
     assert.is((await fetch(`${server.url}/api/echo`, { method: "POST", body: "{" })).status, 400);
     assert.is(await text(`${server.url}/api/count`), "1\n2\n3\n4\n5\n");
     assert.is((await fetch(`${server.url}/nowhere`)).status, 404);
+  },
+  async proxy(server) {
+    assert.is(await text(`${server.url}/edge`), "the edge is up\n");
+    assert.is(await text(`${server.url}/a/b?c`), "application /a/b?c\n");
   },
   async tcp(server) {
     const ann = person(server.port, "Ann");

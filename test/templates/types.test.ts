@@ -10,7 +10,7 @@ const folder = temporaryFolder();
 const tsc = join(repository, "node_modules/.bin/tsc");
 
 const program = `
-import { connect, connectTls, type Conn, go, type Listener, listen, listenTls, serve, serveConn, type ServeHandlerInfo, type Server } from "slipway";
+import { connect, connectTls, type Conn, go, type Listener, listen, listenTls, proxy, serve, serveConn, type ServeHandlerInfo, type Server } from "slipway";
 
 const listener: Listener = listen({ port: 0, hostname: "127.0.0.1" });
 const echo = serveConn(listener, async (conn: Conn, signal: AbortSignal) => {
@@ -44,11 +44,20 @@ const inner = serve(
     onListen() {},
     readHeaderTimeout: "5s",
     maxConnections: "auto",
+    compress: true,
     drainDelay: 0,
     limits: (request) => (request.method === "PUT" ? { maxBodyBytes: "1GiB", readTimeout: "none" } : undefined),
   },
   () => new Response("inner"),
 );
+// Every option of a proxy.
+const pass = proxy(["http://127.0.0.1:3000", new URL("http://127.0.0.1:3001")], {
+  balance: "least-requests", host: "upstream", xForwarded: true, name: "edge", connectTimeout: "5s", headerTimeout: 100,
+  bodyTimeout: "none", idleTimeout: "30s", maxIdle: 10, tunnelTimeout: "1h", tries: 2, maxFails: 3, failTimeout: "10s",
+});
+serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, pass).close();
+export const wellOnes: number = pass.upstreams.filter(({ state, requests }) => state === "in" && requests < 10).length;
+pass.close();
 // Every option and hook that may stand beside a handler.
 export const everything: Server = {
   fetch: () => new Response(),
@@ -60,7 +69,7 @@ export const everything: Server = {
   maxHeaderBytes: "1MiB", maxHeaderCount: 256, maxBodyBytes: "none", maxConnections: "auto",
   maxRequestsPerConnection: 1000, drainDelay: "5s", drainIdle: "1s", drainTimeout: "30s",
   admin: "127.0.0.1:9090", adminInsecure: false, logFormat: "json", accessLog: true,
-  tls: "auto", tlsCert: ["cert.pem"], tlsKey: "key.pem", tlsPfx: ["a.pfx"], tlsOcsp: "ocsp.der", tlsPassphraseFile: "passphrase", tlsTicketKeys: "env:KEYS", hsts: "180d", redirectHttp: ":80", redirectPort: 443, tlsPolicy: "modern", tlsClientAuth: "require", tlsClientCa: "ca.pem",
+  compress: true, tls: "auto", tlsCert: ["cert.pem"], tlsKey: "key.pem", tlsPfx: ["a.pfx"], tlsOcsp: "ocsp.der", tlsPassphraseFile: "passphrase", tlsTicketKeys: "env:KEYS", hsts: "180d", redirectHttp: ":80", redirectPort: 443, tlsPolicy: "modern", tlsClientAuth: "require", tlsClientCa: "ca.pem",
   proxyProtocol: false, trustProxy: ["10.0.0.0/8"], fetchConnectTimeout: "1s", fetchHeaderTimeout: 5000,
   fetchBodyTimeout: "none", fetchIdleTimeout: "1m", fetchMaxIdlePerHost: 10, fetchMaxIdle: 100, traceTasks: true, stallWarning: "100ms", traceStalls: false,
 };
@@ -80,6 +89,8 @@ export default {
     info.setWriteTimeout(5000);
     info.setMaxBodyBytes("none");
     info.setMinRate(0);
+    info.earlyHints({ link: "</app.css>; rel=preload; as=style" });
+    info.trailers(async () => ({ "x-checksum": "1" }));
     await info.go("beside", (signal) => signal.aborted).finished;
     await task.finished;
     const other = await (await fetch(\`http://127.0.0.1:\${inner.addr.port}/\`)).text();

@@ -4,7 +4,9 @@
  */
 import { CLASSES, type HttpCounters, LIMITS, METHODS } from "../../http/counters.ts";
 import type { ServerState } from "../../http/servers.ts";
+import { compressionFamilies } from "./compression.ts";
 import { counter, type Family, gauge, histogram, type Sample } from "./family.ts";
+import { proxyFamilies } from "./proxy.ts";
 
 export function httpFamilies(counters: HttpCounters, servers: () => Iterable<ServerState>): Family[] {
   const sum = (of: (server: ServerState) => number): number => {
@@ -61,6 +63,8 @@ export function httpFamilies(counters: HttpCounters, servers: () => Iterable<Ser
     ),
     counter("slipway_received_bytes", "Bytes received on HTTP connections.", () => counters.bytesIn),
     counter("slipway_sent_bytes", "Bytes sent on HTTP connections.", () => counters.bytesOut),
+    ...compressionFamilies(),
+    ...proxyFamilies(),
   ];
 }
 

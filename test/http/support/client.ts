@@ -5,6 +5,7 @@
 import { connect as connectSocket, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { overTls } from "../../support/tls.ts";
+import { connectHttp2, overHttp2 } from "./over-http2.ts";
 import { parseResponses, type RawResponse } from "./responses.ts";
 
 /** Nothing on loopback takes this long: what does has hung. */
@@ -140,15 +141,21 @@ export class Client {
   }
 }
 
-/** Connects to a port of this machine, or to a Unix socket. */
-export function connect(to: number | string, hostname = "127.0.0.1"): Promise<Client> {
-  return new Promise((resolve, reject) => {
+/** Connects to a port of this machine, or to a Unix socket. `protocol`: what is asked for by ALPN, under TLS. */
+export async function connect(to: number | string, hostname = "127.0.0.1", protocol?: string): Promise<Client> {
+  if (overHttp2 && protocol === undefined) {
+    const socket = await connectHttp2(to, hostname);
+    // Of a socket it has what tests use.
+    return new Client(socket as unknown as Socket, socket.bare);
+  }
+  return await new Promise((resolve, reject) => {
     const bare =
       typeof to === "number"
         ? connectSocket({ port: to, host: hostname, allowHalfOpen: true, noDelay: true })
         : connectSocket({ path: to, allowHalfOpen: true });
     // It takes net's own option along, which its types do not say.
     const options: ConnectionOptions & { allowHalfOpen: true } = { socket: bare, allowHalfOpen: true, rejectUnauthorized: false }; // biome-ignore format: one line
+    if (protocol !== undefined) options.ALPNProtocols = [protocol];
     const socket = overTls ? connectTls(options) : bare;
     socket.once("error", reject);
     socket.once(overTls ? "secureConnect" : "connect", () => {

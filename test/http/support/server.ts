@@ -3,6 +3,7 @@ import { install } from "../../../src/fetch/mod.ts";
 import { type Handler, type HttpServer, type ServeOptions, serve } from "../../../src/http/mod.ts";
 import { logged } from "../../support/logged.ts";
 import { identity, overTls } from "../../support/tls.ts";
+import { overHttp2 } from "./over-http2.ts";
 
 export { logged };
 
@@ -17,7 +18,14 @@ export interface TestServer {
 
 export function start(handler: Handler, options: ServeOptions = {}): TestServer {
   // Clients that keep their connections would make every end of a server last its whole grace.
-  const usual = { port: 0, hostname: "127.0.0.1", onListen() {}, drainIdle: 30, ...(overTls && identity) };
+  const usual = {
+    port: 0,
+    hostname: "127.0.0.1",
+    onListen() {},
+    drainIdle: 30,
+    ...(overTls && identity),
+    h2c: overHttp2,
+  };
   const server = serve({ ...usual, ...options }, handler);
   const { addr } = server;
   const port = "port" in addr ? Number(addr.port) : 0;

@@ -166,9 +166,14 @@ export class Raw {
   }
 }
 
+/** A connection on which nothing was said yet, but what TLS asks for. */
+export function connectRaw(port: number): Promise<Client> {
+  return connect(port, "127.0.0.1", "h2");
+}
+
 /** Connects and says the preface, SETTINGS, and that it has read the server's. */
 export async function open(port: number, settings: Uint8Array = Buffer.alloc(0)): Promise<Raw> {
-  const raw = new Raw(await connect(port));
+  const raw = new Raw(await connectRaw(port));
   raw.write(PREFACE, frame(SETTINGS, 0, 0, settings), frame(SETTINGS, ACK, 0));
   return raw;
 }
