@@ -65,8 +65,7 @@ export function fetch(
   init: RequestInit | undefined = undefined,
 ): Promise<globalThis.Response> {
   if (network === undefined) return fetchByHost(input, init);
-  const simple = init === undefined && typeof input === "string" && /^https?:\/\/[^@]*$/.test(input);
-  if (simple) {
+  if (init === undefined && typeof input === "string" && hasScheme(input) && !input.includes("@")) {
     return network.get(input);
   }
   try {
@@ -75,6 +74,10 @@ export function fetch(
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+function hasScheme(url: string): boolean {
+  return url.startsWith("http://") || url.startsWith("https://");
 }
 
 function isHttp(input: RequestInfo | URL): boolean {

@@ -15,7 +15,7 @@ import { errnoError } from "../runtime/errno.ts";
 import { BadResource, InvalidData, TimedOut, UnexpectedEof } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/turn.ts";
 import type { TlsContext } from "./context.ts";
-import { type TlsInfo, tlsInfo } from "./info.ts";
+import { type PeerCertificate, type TlsInfo, tlsInfo } from "./info.ts";
 import { TlsLayer, type TlsOwner } from "./layer.ts";
 import { certificateRefused, handshakeReason } from "./verify.ts";
 
@@ -30,6 +30,9 @@ export interface TlsHandshakeInfo {
   readonly cipher: string;
   readonly serverName: string | undefined;
   readonly resumed: boolean;
+  readonly handshakeMs: number;
+  /** A server's, or that which a client has shown where it was asked for one. */
+  readonly peerCertificate: PeerCertificate | undefined;
 }
 
 /** What a connection does before it is secure. */
@@ -40,6 +43,8 @@ interface Shaking {
   /** Of a server: told of a handshake that failed. */
   readonly failed?: ((error: Error) => void) | undefined;
   begun: boolean;
+  /** The client may show a certificate; a server must. */
+  readonly asks: boolean;
 }
 
 /** A TLS connection. Made by `connectTls`, `startTls` and the listener of `listenTls`. */
@@ -48,6 +53,9 @@ export class TlsConn extends TcpConn {
   shaking: Shaking | undefined;
   /** The peer is a client. @internal */
   readonly accepted: boolean;
+  /** In milliseconds; and when it began. @internal */
+  handshakeMs = 0;
+  readonly #asks: boolean;
   readonly #conns: TlsConns;
   #info: TlsHandshakeInfo | undefined;
 
@@ -57,6 +65,7 @@ export class TlsConn extends TcpConn {
     this.#conns = conns;
     this.shaking = shaking;
     this.accepted = shaking.hostname === undefined;
+    this.#asks = shaking.asks;
     lock(this);
   }
 
@@ -70,7 +79,7 @@ export class TlsConn extends TcpConn {
     await flushed(this);
     const ssl = this.#conns.layer.sslOf(handleOf(this));
     if (ssl === 0) throw new BadResource("the connection has been closed");
-    return (this.#info ??= shown(tlsInfo(ssl, 0, false)));
+    return (this.#info ??= shown(tlsInfo(ssl, this.handshakeMs, this.#asks)));
   }
 
   override read(p: Uint8Array): Promise<number | null> {
@@ -95,8 +104,14 @@ export class TlsConn extends TcpConn {
   }
 }
 
-function shown({ protocol, version, cipher, serverName, resumed }: TlsInfo): TlsHandshakeInfo {
-  return { alpnProtocol: protocol ?? null, version, cipher, serverName, resumed };
+function shown(info: TlsInfo): TlsHandshakeInfo {
+  const { protocol, version, cipher, serverName, resumed, handshakeMs } = info;
+  return {
+    ...{ alpnProtocol: protocol ?? null, version, cipher, serverName, resumed, handshakeMs },
+    get peerCertificate() {
+      return info.peerCertificate;
+    },
+  };
 }
 
 /** What a server's connections begin with. */
@@ -193,7 +208,7 @@ export class TlsConns implements TlsOwner {
   /** A client on an open, connected handle, which begins at once. `kept`: what the server has said already. */
   client(handle: Handle, ssl: Pointer, hostname: string, timeout: number, kept?: Uint8Array): TlsConn {
     this.layer.adoptClient(handle, this.table.sink, ssl);
-    const conn = new TlsConn(this, handle, { hostname, timeout, begun: false });
+    const conn = new TlsConn(this, handle, { hostname, timeout, begun: false, asks: true });
     this.#runtime.release();
     conn.shaking && this.shake(conn, handle, conn.shaking);
     if (kept !== undefined) this.layer.received(handle, kept, 0, kept.length);
@@ -207,7 +222,12 @@ export class TlsConns implements TlsOwner {
       this.#runtime.close(handle);
       throw new Error("no memory for a connection's TLS");
     }
-    const conn = new TlsConn(this, handle, { hostname: undefined, timeout, failed, begun: false }, remote);
+    const conn = new TlsConn(
+      this,
+      handle,
+      { hostname: undefined, timeout, failed, begun: false, asks: context.asksClients },
+      remote,
+    );
     this.#runtime.release();
     if (kept !== undefined) {
       conn.shaking && this.shake(conn, handle, conn.shaking);
@@ -219,6 +239,7 @@ export class TlsConns implements TlsOwner {
   /** The handshake begins, and its time. */
   shake(conn: TlsConn, handle: Handle, shaking: Shaking): void {
     shaking.begun = true;
+    conn.handshakeMs = -monotonicNow();
     if (shaking.timeout < Number.POSITIVE_INFINITY) {
       const late = (): Error =>
         new TimedOut(`TLS handshake with ${showAddress(conn.remoteAddr)} timed out after ${shaking.timeout / 1000} s`);
@@ -232,6 +253,7 @@ export class TlsConns implements TlsOwner {
     const conn = this.table.conns[handle] as TlsConn | undefined;
     if (conn === undefined) return;
     conn.shaking = undefined;
+    conn.handshakeMs += monotonicNow();
     unlock(conn);
   }
 

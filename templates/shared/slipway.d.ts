@@ -210,6 +210,9 @@ declare namespace Deno {
     readonly cipher: string;
     readonly serverName: string | undefined;
     readonly resumed: boolean;
+    readonly handshakeMs: number;
+    /** A server's, or that which a client has shown: as node:crypto's X509Certificate. */
+    readonly peerCertificate: { readonly subject: string; readonly fingerprint256: string } | undefined;
   }
 
   /** A connection that speaks TLS. The first read or write waits for the handshake, and fails with what is wrong. */

@@ -87,6 +87,8 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     assert.is(info.alpnProtocol, "b");
     assert.is(info.version, version);
     assert.is(info.resumed, false);
+    assert.ok(info.handshakeMs > 0);
+    assert.is(info.peerCertificate?.subject, "CN=leaf");
     assert.is(await conn.handshake(), info);
     assert.is(await conn.write(bytes("hello")), 5);
     assert.is(text(await readExactly(conn, 5)), "hello");
