@@ -4,6 +4,7 @@ import { build, type Plugin } from "esbuild";
 import manifest from "../package.json" with { type: "json" };
 import type { BaseKit } from "../src/bundle/make-base.ts";
 import { bundle } from "../src/bundle/mod.ts";
+import { linesOnly } from "./source-map-lines.ts";
 
 const repository = resolve(import.meta.dirname, "..");
 
@@ -23,7 +24,7 @@ export async function baseKit(shared: Iterable<string> = []): Promise<BaseKit> {
     version: manifest.version,
     boot: (await script('import "./src/cli/boot.ts";')).code,
     runtime: wrapped(runtime.code),
-    map: runtime.map,
+    map: linesOnly(runtime.map),
     apart,
     sample: (await bundle(join(repository, "scripts/code-cache-server.ts"))).code,
     warm: await warm(),
