@@ -28,7 +28,7 @@ const MAX_INTERIM = 32;
 
 /** What carries a call: a connection of HTTP/1.1, or a stream of HTTP/2. */
 export interface Carrier {
-  begin(call: Caller, head: string | Buffer, body: LightBody, framing: number): void;
+  begin(call: Caller, head: string | Uint8Array<ArrayBuffer>, body: LightBody, framing: number): void;
   /** Nobody wants the rest of the response. */
   drop(body?: IncomingBody): void;
   abort(reason: unknown): void;
@@ -139,7 +139,7 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
   // ---- a request leaves
 
   /** Carries a request whose bytes are `head`, and `body` behind them. `chunked` is how a stream leaves; else its length. */
-  begin(call: Caller, head: string | Buffer, body: LightBody, framing: number): void {
+  begin(call: Caller, head: string | Uint8Array<ArrayBuffer>, body: LightBody, framing: number): void {
     this.#call = call;
     this.#waiting = true;
     this.#touched = false;

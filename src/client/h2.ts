@@ -7,6 +7,7 @@
  */
 import type { Handle } from "../../ffi/poller.ts";
 import type { LightBody } from "../fetch/mod.ts";
+import { latin1 } from "../http/exchange.ts";
 import { IncomingBody } from "../http/incoming-body.ts";
 import { type ClientHost, ClientHttp2 } from "../http2/client-connection.ts";
 import type { ClientStream, Loss, StreamOwner } from "../http2/client-stream.ts";
@@ -151,10 +152,10 @@ class Http2Call implements Carrier, StreamOwner {
     this.#http2 = http2;
   }
 
-  begin(call: Caller, head: string | Buffer, body: LightBody, framing: number): void {
+  begin(call: Caller, head: string | Uint8Array<ArrayBuffer>, body: LightBody, framing: number): void {
     this.#call = call;
     this.#since = this.#connection.runtime.now;
-    const text = typeof head === "string" ? head : head.toString("latin1");
+    const text = typeof head === "string" ? head : latin1(head, 0, head.length);
     const empty = body === null || framing === 0;
     this.#stream = this.#http2.request(this, fieldsOf(text), empty);
     if (empty) return this.#arm(call.headerTimeout);

@@ -14,7 +14,7 @@ const ENCODINGS = "gzip,br";
 const OURS = new Set(["host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te"]);
 
 /** The whole request, for a GET with nothing else to say. */
-export function simpleGet(target: Target): Buffer {
+export function simpleGet(target: Target): Uint8Array<ArrayBuffer> {
   return (target.get ??= Buffer.from(requestHead("GET", target, [], ""), "latin1"));
 }
 

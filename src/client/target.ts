@@ -14,7 +14,7 @@ export interface Target {
   readonly host: string;
   readonly path: string;
   /** The whole request, where it is a GET with nothing else to say. */
-  get: Buffer | undefined;
+  get: Uint8Array<ArrayBuffer> | undefined;
 }
 
 const KEPT = 256;

@@ -11,8 +11,9 @@ import { openSsl, type Pointer } from "../../ffi/openssl.ts";
 import { openSslClient } from "../../ffi/openssl-client.ts";
 import { parseIp } from "../net/ip.ts";
 import { InvalidData } from "../runtime/errors.ts";
-import { CIPHERS, preparedContext } from "./context.ts";
-import { explained, type TlsIdentity } from "./identity.ts";
+import { CIPHERS } from "./context.ts";
+import type { TlsIdentity } from "./identity.ts";
+import { explained, preparedContext } from "./secure-context.ts";
 
 export interface ClientIdentity {
   /** PEM: roots that are trusted beside the usual ones. */

@@ -7,16 +7,9 @@ import { openSsl, type Pointer } from "../../ffi/openssl.ts";
 import { askByName, ticketsBy } from "../../ffi/openssl-callbacks.ts";
 import { opensslCertificates } from "../../ffi/openssl-certificates.ts";
 import { readHsts } from "./hsts.ts";
-import {
-  checkAuthorities,
-  NOT_ITS_KEY,
-  pem,
-  pointerOf,
-  secureContext,
-  TlsConfigError,
-  type TlsIdentity,
-} from "./identity.ts";
+import { NOT_ITS_KEY, TlsConfigError, type TlsIdentity } from "./identity.ts";
 import { certificateOf, certified, namesOf, ServerNames } from "./names.ts";
+import { checkAuthorities, pem, pointerOf, preparedContext, secureContext } from "./secure-context.ts";
 import { keepStaple, showStaples } from "./staples.ts";
 import { ticketKeys } from "./ticket-keys.ts";
 
@@ -77,12 +70,6 @@ export const CIPHERS: string = [
  * P-521 and ffdhe3072, of which a handshake takes 13 and 9 times the CPU of P-256, for whoever likes to choose them.
  */
 const GROUPS = "X25519MLKEM768/X25519:P-256/P-384";
-
-// openssl/ssl.h
-const CTRL_MODE = 33;
-const MODE_ACCEPT_MOVING_WRITE_BUFFER = 1 << 1;
-const MODE_RELEASE_BUFFERS = 1 << 4;
-const OP_NO_RENEGOTIATION = 1 << 30;
 
 /** What new connections are made of at one time. */
 interface Made {
@@ -239,14 +226,4 @@ function sessionContext(clientAuth: ClientAuth, authorities: readonly (string | 
   const hash = process.getBuiltinModule("node:crypto").createHash("sha256").update(clientAuth);
   for (const one of authorities) hash.update(one);
   return hash.digest("base64url").slice(0, 32);
-}
-
-/** What Node has made, ready for connections that are not Node's: of a server or of a client. */
-export function preparedContext(owner: SecureContext): Pointer {
-  const pointer = pointerOf(owner);
-  const openssl = openSsl();
-  openssl.forgetSessionCallbacks(pointer);
-  openssl.contextControl(pointer, CTRL_MODE, MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS, 0);
-  openssl.contextOptions(pointer, OP_NO_RENEGOTIATION);
-  return pointer;
 }
