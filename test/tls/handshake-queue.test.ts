@@ -1,6 +1,6 @@
 // Many handshakes at once: each gets its turn, in order, and whoever has been there before is served in between.
 import { once } from "node:events";
-import { connect as connectBare, createServer, type Socket } from "node:net";
+import { connect as connectBare } from "node:net";
 import { connect } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -8,6 +8,7 @@ import { replaceClock } from "../../src/runtime/clock.ts";
 import { HandshakeQueue } from "../../src/tls/handshake-queue.ts";
 import { OpenHandshakes } from "../../src/tls/open-handshakes.ts";
 import { eventually, logged, start } from "../http/support/server.ts";
+import { clientHello } from "../support/openssl.ts";
 import { identity } from "../support/tls.ts";
 
 const immediate = () => new Promise((resolve) => setImmediate(resolve));
@@ -142,19 +143,5 @@ test("who waits in vain is closed by the handshake's deadline, and what it sends
     await eventually(() => server.server.connections === 0, "all are forgotten");
   });
 });
-
-/** The first bytes of a client's. */
-async function clientHello(): Promise<Buffer> {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const client = connect({ port: (listener.address() as { port: number }).port, host: "127.0.0.1" });
-  client.on("error", () => {});
-  const [socket] = (await once(listener, "connection")) as [Socket];
-  const [bytes] = (await once(socket, "data")) as [Buffer];
-  client.destroy();
-  socket.destroy();
-  listener.close();
-  return bytes;
-}
 
 test.run();

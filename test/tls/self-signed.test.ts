@@ -1,5 +1,3 @@
-// The certificate of `--tls self-signed`: kept, renewed, the user's alone; and what it says, read by Node and by OpenSSL.
-import { execFileSync } from "node:child_process";
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,6 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { selfSigned, selfSignedFolder } from "../../src/tls/self-signed.ts";
 import { makeCertificate } from "../../src/tls/x509.ts";
+import { openssl } from "../support/openssl.ts";
 import { run, temporaryFolder } from "../support/process.ts";
 import { skip } from "../support/skip.ts";
 
@@ -70,14 +69,6 @@ test("where they are kept", () => {
   assert.match(selfSignedFolder({ XDG_STATE_HOME: "y" }), /\/\.local\/state\/slipway$/);
 });
 
-const openssl = ((): boolean => {
-  try {
-    execFileSync("openssl", ["version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-})();
 const title = "OpenSSL reads and verifies what is made, with every kind of key, after 2050 as well";
 if (!openssl) skip(test, title, "there is no openssl");
 else

@@ -2,7 +2,7 @@
 // sides end, and that nothing of a connection stays.
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { connect as connectBare, type Socket } from "node:net";
+import { connect as connectBare } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,6 +10,7 @@ import { counters, LIMITS } from "../../src/http/counters.ts";
 import { serve } from "../../src/http/mod.ts";
 import { runtime } from "../../src/runtime/turn.ts";
 import { eventually, logged, start } from "../http/support/server.ts";
+import { clientHello } from "../support/openssl.ts";
 import { skip } from "../support/skip.ts";
 import { certFile, identity } from "../support/tls.ts";
 
@@ -216,21 +217,6 @@ test("a client that says nothing, or stops within its handshake, has as long as 
   });
   await eventually(() => server.server.connections === 0, "all are forgotten");
 });
-
-/** The first bytes of a client's. */
-async function clientHello(): Promise<Buffer> {
-  const { createServer } = await import("node:net");
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const client = connectTls({ port: (listener.address() as { port: number }).port, host: "127.0.0.1" });
-  client.on("error", () => {});
-  const [socket] = (await once(listener, "connection")) as [Socket];
-  const [bytes] = (await once(socket, "data")) as [Buffer];
-  client.destroy();
-  socket.destroy();
-  listener.close();
-  return bytes;
-}
 
 test("2,000 connections that end anywhere in their handshake, or behind it: no memory of OpenSSL's, no handle is left", async () => {
   using server = secure();

@@ -1,6 +1,3 @@
-// Session tickets: what they are encrypted with, for how long they are accepted, and by whom. The clients are node:tls and,
-// where there is one, `openssl s_client`, which keeps its session in a file.
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
@@ -10,6 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { readTicketKeys, TicketKeys, ticketKeys } from "../../src/tls/ticket-keys.ts";
 import { start } from "../http/support/server.ts";
+import { openssl } from "../support/openssl.ts";
 import { run, temporaryFolder } from "../support/process.ts";
 import { skip } from "../support/skip.ts";
 import { identity } from "../support/tls.ts";
@@ -126,14 +124,6 @@ test("keys as people write them", () => {
   }
 });
 
-const openssl = ((): boolean => {
-  try {
-    execFileSync("openssl", ["version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-})();
 const title = "openssl s_client resumes from a file, in both versions";
 if (!openssl) skip(test, title, "there is no openssl");
 else
