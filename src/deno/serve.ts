@@ -64,6 +64,10 @@ export function serve(
   if (Object.keys(options).some((name) => !usual.has(name))) {
     void import("./serve-options.ts").then(({ warnOfOptions }) => warnOfOptions(options));
   }
+  if ("certFile" in options || "keyFile" in options) {
+    // Deno's words. Who meant TLS is not served without it.
+    throw new TypeError("Unsupported 'certFile' / 'keyFile' options provided: use 'cert' / 'key' instead.");
+  }
   const secure = options.cert !== undefined || options.tls !== undefined;
   const { backlog = options.tcpBacklog, onListen = (addr: Addr) => announceAddress(addr, secure) } = options;
   return serveHttp({ ...options, backlog, onListen } as ServeOptions, handler as Handler) as HttpServer<never>;

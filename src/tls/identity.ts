@@ -1,4 +1,6 @@
 /** Certificates and their keys as people have them. */
+import { InvalidData } from "../runtime/errors.ts";
+
 export type TlsIdentity = PemIdentity | PfxIdentity;
 
 interface Common {
@@ -21,14 +23,14 @@ export interface PfxIdentity extends Common {
   readonly key?: undefined;
 }
 
-/** A certificate or a key that can't be used: the person's to mend. */
-export class TlsConfigError extends TypeError {
-  override readonly name = "TlsConfigError";
+/** A certificate or a key that can't be used: the person's to mend. To programs it is Deno's class for it. */
+export class TlsConfigError extends InvalidData {
   /** Which of several certificates it is. */
   readonly index: number;
 
   constructor(message: string, index = 0, options?: ErrorOptions) {
     super(message, options);
+    this.name = "InvalidData";
     this.index = index;
   }
 }

@@ -6,12 +6,11 @@ import { listen, type TcpListenOptions } from "../net/listen.ts";
 import type { Listener } from "../net/listener.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
-import { InvalidData } from "../runtime/errors.ts";
 import { logLine } from "../runtime/log.ts";
 import type { Runtime } from "../runtime/turn.ts";
 import { checkAlpn } from "./client-context.ts";
 import { HANDSHAKE_MS, type TlsConn, tlsConnsOf } from "./conns.ts";
-import { serverContext, TlsConfigError, type TlsContext } from "./context.ts";
+import { serverContext, type TlsContext } from "./context.ts";
 
 export interface ListenTlsOptions extends TcpListenOptions {
   /** PEM: the certificate, and behind it those between it and the root. */
@@ -49,13 +48,7 @@ export function listenTls(options: ListenTlsOptions): TlsListener {
   if (transport !== "tcp")
     throw new TypeError(`transport of listenTls must be "tcp", not ${JSON.stringify(transport)}`);
   const alpn = checkAlpn(alpnProtocols, "Deno.listenTls");
-  let context: TlsContext;
-  try {
-    context = serverContext({ certificates: [{ cert, key }], alpn });
-  } catch (error) {
-    if (error instanceof TlsConfigError) throw new InvalidData(error.message, { cause: error });
-    throw error;
-  }
+  const context = serverContext({ certificates: [{ cert, key }], alpn });
   const listener = listen(address as TcpListenOptions) as unknown as TlsListener;
   listener.opener = new TlsOpener(context, HANDSHAKE_MS);
   return listener;

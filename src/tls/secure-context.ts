@@ -62,13 +62,14 @@ export function explained(error: NodeJS.ErrnoException, identity: TlsIdentity): 
   const { passphrase } = identity;
   if (identity.pfx !== undefined) return explainedStore(error, passphrase);
   const cert = pem(identity.cert);
-  if (fails({ cert })) return `the certificate can't be read: ${words(fails({ cert }))}`;
+  const unread = fails({ cert });
+  if (unread) return `the certificate can't be read: ${words(unread, cert, "certificate")}`;
   const alone = fails({ key: pem(identity.key), ...withPassphrase(passphrase) });
   if (alone !== undefined) {
     if (/interrupted or cancelled|bad password|bad decrypt|processing error/i.test(alone.message)) {
       return passphrase === undefined ? "the key is encrypted: give its passphrase" : "the key's passphrase is wrong";
     }
-    return `the key can't be read: ${words(alone)}`;
+    return `the key can't be read: ${words(alone, pem(identity.key), "private key")}`;
   }
   if (/key values mismatch|key type mismatch/i.test(error.message)) return NOT_ITS_KEY;
   return words(error);
@@ -95,9 +96,18 @@ function fails(options: SecureContextOptions): Error | undefined {
   }
 }
 
-function words(error: Error | undefined): string {
+/** OpenSSL's sentence, or ours where it can't say what people do: the two files are swapped, or one is cut short. */
+function words(error: Error | undefined, file: string | Buffer = "", wanted = ""): string {
   const text = (error?.message ?? "").replace(/^error:[0-9A-F]+:[^:]*:[^:]*:/, "").trim();
-  return /no start line|unsupported/i.test(text) ? "there is nothing in PEM format (-----BEGIN …)" : text;
+  if (!/no start line|bad end line|bad base64|unsupported|wrong tag|too long|not enough data|asn1/i.test(text))
+    return text;
+  const labels = Array.from(
+    file.toString("latin1").matchAll(/-----BEGIN ([A-Z0-9 ]{1,40})-----/g),
+    ([, label]) => label,
+  );
+  if (labels.length === 0) return "there is nothing in PEM format (-----BEGIN …)";
+  const held = labels.some((label = "") => label.endsWith(wanted.toUpperCase()));
+  return held ? "it is cut short or damaged" : `it holds no ${wanted}, but: ${labels[0]}`;
 }
 
 /** The address of the SSL_CTX. Node shows it to C++ only, as a value whose address is all that can be printed of it. */

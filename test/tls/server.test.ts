@@ -6,8 +6,10 @@ import { connect as connectBare } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { serve as denoServe } from "../../src/deno/serve.ts";
 import { counters, LIMITS } from "../../src/http/counters.ts";
 import { serve } from "../../src/http/mod.ts";
+import { InvalidData } from "../../src/runtime/errors.ts";
 import { runtime } from "../../src/runtime/turn.ts";
 import { eventually, logged, start } from "../http/support/server.ts";
 import { clientHello } from "../support/openssl.ts";
@@ -273,6 +275,23 @@ test("what can't be a server's identity is said in one sentence", () => {
   assert.match(attempt({ key }), /cert is missing/);
   assert.match(attempt({ cert: "x", key }), /the certificate can't be read: there is nothing in PEM format/);
   assert.match(attempt({ cert, key: "x" }), /the key can't be read: there is nothing in PEM format/);
+  assert.match(
+    attempt({ cert: key, key: cert }),
+    /the certificate can't be read: it holds no certificate, but: .*PRIVATE KEY$/,
+  );
+  assert.match(attempt({ cert, key: cert }), /the key can't be read: it holds no private key, but: CERTIFICATE$/);
+  assert.match(
+    attempt({ cert: cert.slice(0, 300), key }),
+    /the certificate can't be read: it is cut short or damaged$/,
+  );
+  assert.match(attempt({ cert, key: key.slice(0, 100) }), /the key can't be read: it is cut short or damaged$/);
+  assert.throws(
+    () => serve({ port: 0, cert: "x", key }, hello),
+    (error: Error) => error instanceof InvalidData && error.name === "InvalidData",
+  );
+  // Deno's own refusal: nobody who meant TLS is served without it.
+  const byFile = { port: 0, certFile: "cert.pem", keyFile: "key.pem" };
+  assert.throws(() => denoServe(byFile, hello), /^Unsupported 'certFile' \/ 'keyFile' options provided: use 'cert'/);
   const { privateKey } = process.getBuiltinModule("node:crypto").generateKeyPairSync("rsa", { modulusLength: 2048 });
   const pem = privateKey.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "abc" });
   assert.match(
