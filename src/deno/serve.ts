@@ -68,9 +68,10 @@ export function serve(
     // Deno's words. Who meant TLS is not served without it.
     throw new TypeError("Unsupported 'certFile' / 'keyFile' options provided: use 'cert' / 'key' instead.");
   }
-  const secure = options.cert !== undefined || options.tls !== undefined;
-  const { backlog = options.tcpBacklog, onListen = (addr: Addr) => announceAddress(addr, secure) } = options;
-  return serveHttp({ ...options, backlog, onListen } as ServeOptions, handler as Handler) as HttpServer<never>;
+  const { backlog = options.tcpBacklog, onListen = () => {} } = options;
+  const server = serveHttp({ ...options, backlog, onListen } as ServeOptions, handler as Handler) as HttpServer<never>;
+  if (options.onListen === undefined) announceAddress(server.addr, server.secure);
+  return server;
 }
 
 function readArguments(

@@ -103,9 +103,13 @@ export interface ServeUnixOptions extends ServeOptions<UnixAddr> {
 export class HttpServer<A extends Addr = Addr> implements AsyncDisposable {
   readonly #service: HttpService;
 
+  /** @internal Whether it speaks TLS, by its own options or by the command line's. */
+  readonly secure: boolean;
+
   /** @internal Use `serve`. */
-  constructor(service: HttpService) {
+  constructor(service: HttpService, secure: boolean) {
     this.#service = service;
+    this.secure = secure;
   }
 
   /** Where it listens. */
@@ -193,6 +197,7 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
       priorKnowledge: h2c,
       tls,
     }),
+    tls !== undefined,
   );
   handover.serving?.(server);
   if (signal !== undefined) {
