@@ -12,6 +12,10 @@ const otherVariables =
 const functions = ["fetch", "connect", "onError", "limits", "ready"];
 /** Other servers' names for ours; Bun's, mostly. */
 const foreign: Readonly<Record<string, string>> = {
+  cert: "tlsCert",
+  certFile: "tlsCert",
+  key: "tlsKey",
+  keyFile: "tlsKey",
   host: "hostname",
   maxRequestBodySize: "maxBodyBytes",
   requestTimeout: "readTimeout",

@@ -30,6 +30,7 @@ test("misspelt fields, each with what was meant", () => {
   // Other servers' words.
   assert.equal(meant({ host: "::1" }), ["hostname"]);
   assert.equal(meant({ maxRequestBodySize: 1 }), ["maxBodyBytes"]);
+  assert.equal(meant({ cert: "cert.pem", key: "key.pem" }), ["tlsCert", "tlsKey"]);
 });
 
 test("what has nothing to do with us is let be", () => {
