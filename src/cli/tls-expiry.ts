@@ -1,6 +1,7 @@
 /** Says once a day that a certificate runs out, for whoever reads the log and no metrics: nobody renews it, or in vain. */
 import { logLine } from "../runtime/log.ts";
 import type { TlsContext } from "../tls/context.ts";
+import { speaksForAll } from "./tls-files.ts";
 
 const DAY_MS = 86_400_000;
 /** Whoever renews by himself does so with a third of its time left; with a tenth it is late. */
@@ -10,13 +11,8 @@ const MOST_DAYS = 30;
 const FIRST_MS = 1000;
 const WATCHED = "slipway certificates watched";
 
-/** One thread's work: the main one's, where it knows of the certificate. */
 export function watchExpiry(context: TlsContext): void {
-  const { getEnvironmentData, setEnvironmentData, isMainThread, workerData } =
-    process.getBuiltinModule("node:worker_threads");
-  const speaks = isMainThread || (getEnvironmentData(WATCHED) === undefined && workerData?.speaks === true);
-  if (!speaks) return;
-  if (isMainThread) setEnvironmentData(WATCHED, true);
+  if (!speaksForAll(WATCHED)) return;
   const look = (): void => {
     for (const line of expiring(context)) logLine(line);
   };
@@ -26,9 +22,12 @@ export function watchExpiry(context: TlsContext): void {
 
 export function expiring(context: TlsContext, now: number = Date.now()): string[] {
   return context.certificates().flatMap(({ name, validFrom, validTo }) => {
-    const until = new Date(validTo).toISOString().replace(/:\d\d\.000Z$/, "Z");
+    const [from = "", until = ""] = [validFrom, validTo].map((at) =>
+      new Date(at).toISOString().replace(/:\d\d\.000Z$/, "Z"),
+    );
     const left = validTo - now;
     if (left < 0) return `the certificate for ${name} has run out: it was valid until ${until}`;
+    if (validFrom > now) return `the certificate for ${name} is not valid yet, not before ${from}; is the clock right?`;
     return left < Math.min(MOST_DAYS * DAY_MS, (validTo - validFrom) * LATE)
       ? `the certificate for ${name} runs out: it is valid until ${until}`
       : [];

@@ -18,8 +18,17 @@ export interface Watching {
   apply(): void;
 }
 
+/** What all threads do alike is for one to say: the main one, where it knows of it. */
+export function speaksForAll(about: string): boolean {
+  const threads = process.getBuiltinModule("node:worker_threads");
+  if (threads.isMainThread) threads.setEnvironmentData(about, true);
+  else if (threads.getEnvironmentData(about) !== undefined) return false;
+  return threads.isMainThread || threads.workerData?.speaks === true;
+}
+
 export class TlsFiles {
   readonly #watching: Watching;
+  #speaks = true;
   /** The files as they were read, and as they were seen last. */
   #known: string;
   #seen: string;
@@ -31,6 +40,7 @@ export class TlsFiles {
 
   /** Looks at them from here on; holds no process. */
   watch(): void {
+    this.#speaks = speaksForAll(`slipway watches: ${this.#watching.what}`);
     if (watched.size === 0) hear();
     watched.add(this);
   }
@@ -51,8 +61,9 @@ export class TlsFiles {
     const { files, what, apply } = this.#watching;
     try {
       apply();
-      announce(`${what} read again: ${files[0]}`);
+      if (this.#speaks) announce(`${what} read again: ${files[0]}`);
     } catch (error) {
+      if (!this.#speaks) return;
       const [subject, verb] = what.split(/ (?=\w+$)/);
       logLine(`${subject.toLowerCase()} ${verb} not changed, what was before stays: ${(error as Error).message}`);
     }
@@ -82,7 +93,11 @@ function hear(): void {
   (channel as BroadcastChannel & { unref(): void }).unref();
   channel.onmessage = reload;
   if (!process.getBuiltinModule("node:worker_threads").isMainThread) return;
+  const { isatty } = process.getBuiltinModule("node:tty");
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
   process.on("SIGHUP", () => {
+    // Somebody closed its window: it must not go on holding the port where nobody sees it.
+    if (terminals.length > 0 && !terminals.some((fd) => isatty(fd))) return void process.kill(process.pid, "SIGTERM");
     channel.postMessage("");
     reload();
   });

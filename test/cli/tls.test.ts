@@ -3,7 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { test } from "uvu";
@@ -14,6 +14,7 @@ import { httpsContext } from "../../src/http/mod.ts";
 import { certificate } from "../support/certificates.ts";
 import { logged } from "../support/logged.ts";
 import { fromSource, run, start, temporaryFolder } from "../support/process.ts";
+import { skip } from "../support/skip.ts";
 import { certFile, identity, keyFile, otherCertFile, otherKeyFile } from "../support/tls.ts";
 
 const folder = temporaryFolder();
@@ -117,6 +118,8 @@ for (const threads of [1, 2]) {
     copyFileSync(keyFile, key);
     server.child.kill("SIGHUP");
     await server.saw(/the certificate was not changed, what was before stays: TLS: the key does not belong/);
+    const stderr = server.stderr();
+    assert.is(stderr.split("The certificate was read again").length, 2, stderr);
     assert.is(await keyOf(Number(port)), "RSA");
     await answers(old);
     old.destroy();
@@ -179,6 +182,36 @@ test("--tls self-signed: kept for the user, printed once, the same for every thr
   });
   await off.saw(/^Listening on http:/m);
   await off.stop();
+});
+
+const closedTerminal = "SIGHUP of a terminal that was closed ends it, as it does without TLS";
+if (!existsSync("/usr/bin/script")) skip(test, closedTerminal, "there is no script(1), which makes a terminal");
+else
+  test(closedTerminal, async () => {
+    const words = [...fromSource, "run", program, "--port", "0", "--tls-cert", certFile, "--tls-key", keyFile];
+    const quoted = words.map((word) => `'${word}'`).join(" ");
+    const terminal = start(["script", "-qfec", quoted, "/dev/null"]);
+    const [, port] = await terminal.saw(/^Listening on https:\S*?:(\d+)/m);
+    await answers(await dial(Number(port)));
+    terminal.child.kill("SIGKILL");
+    for (let open = true; open; ) {
+      open = await dial(Number(port)).then(
+        (socket) => {
+          socket.destroy();
+          return true;
+        },
+        () => false,
+      );
+    }
+  });
+
+test("a program's own server that speaks TLS by a flag says https", async () => {
+  const plain = join(folder, "plain.ts");
+  writeFileSync(plain, `Deno.serve({ port: 0, hostname: "127.0.0.1" }, () => new Response("hello"));\n`);
+  const server = start([...fromSource, "run", plain, "--tls-cert", certFile, "--tls-key", keyFile]);
+  const [, port] = await server.saw(/^Listening on https:\S*?:(\d+)/m);
+  await answers(await dial(Number(port)));
+  await server.stop();
 });
 
 test("a program with a certificate of its own is not left believing that --tls-client-auth asks its clients", async () => {
