@@ -260,7 +260,7 @@ export class TlsConns implements TlsOwner {
   handshakeFailed(handle: Handle, reason: string): void {
     const conn = this.table.conns[handle] as TlsConn | undefined;
     if (conn?.shaking === undefined) return;
-    breakOff(
+    neverBegan(
       conn,
       handshakeError(reason, conn.shaking.hostname, () => showAddress(conn.remoteAddr)),
     );

@@ -112,6 +112,23 @@ test("a handshake has its time", async () => {
   assert.match(lines[0], /a connection was lost before it began: TLS handshake with/);
 });
 
+test("a client that is refused is no failure of the handler's", async () => {
+  const lines = await logged(async () => {
+    const listener = listen({ port: 0, hostname: "127.0.0.1" });
+    const context = serverContext({ certificates: [identity], clientAuth: "require", clientCa: identity.cert });
+    secureListener(listener, context, 10_000);
+    await using server = serveConn(listener, async (conn) => void (await conn.read(new Uint8Array(1))));
+    for (let count = 0; count < 3; count++) {
+      await new Promise((closed) => peer(server.addr.port).once("close", closed));
+    }
+  });
+  assert.is(lines.length, 1, lines.join("\n"));
+  assert.match(
+    lines[0],
+    /a connection was lost before it began: TLS handshake failed: peer did not return a certificate/,
+  );
+});
+
 test("clients that speak no TLS, that don't trust us, that leave, that are cut off", async () => {
   using listener = secure();
   const { port } = listener.addr;
