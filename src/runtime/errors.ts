@@ -4,7 +4,7 @@
  */
 class SystemError extends Error {
   /** The errno's name, e.g. "EADDRINUSE", where the kernel said no. */
-  code?: string;
+  declare code?: string;
   constructor(message?: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
