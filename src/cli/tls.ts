@@ -8,7 +8,7 @@ import type { TlsContext, TlsIdentity, TlsOptions } from "../tls/context.ts";
 import type { SelfSigned } from "../tls/self-signed.ts";
 import { failureAt, orFailure, orUsage, placeOf } from "./settings.ts";
 
-type FileOption = Extract<OptionName, "tls" | "hsts" | "redirectHttp" | `tls${string}`>;
+type FileOption = Extract<OptionName, "tls" | "hsts" | "redirectHttp" | "redirectPort" | `tls${string}`>;
 
 /** By what was asked for: a program's own server and what it exports have one in common. */
 const contexts = new Map<string, TlsContext>();
@@ -191,8 +191,12 @@ async function checkHsts(resolved: Resolved): Promise<void> {
 
 /** Where http is answered with a redirect, if anywhere. */
 export function redirectAddress(resolved: Resolved): ListenAddress | undefined {
-  const { redirectHttp } = resolved.settings;
-  if (redirectHttp === undefined) return undefined;
+  const { redirectHttp, redirectPort } = resolved.settings;
+  if (redirectHttp === undefined) {
+    if (redirectPort !== 0)
+      throw without(resolved, "redirectPort", "--redirect-http, the address where http is answered");
+    return undefined;
+  }
   if (!speaksTls(resolved.settings)) throw without(resolved, "redirectHttp", "--tls-cert and --tls-key as well, or --tls self-signed"); // biome-ignore format: one line
   const entry = entryOf(resolved, "redirectHttp");
   const read = (): ListenAddress => parseAddress(redirectHttp, placeOf(entry));
@@ -221,12 +225,18 @@ async function useTicketKeys(resolved: Resolved, given: string): Promise<void> {
   if (variable === undefined) new TlsFiles({ files: [given], what: "The ticket keys were", apply }).watch();
 }
 
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "it may not be read",
+  EISDIR: "it is a folder",
+};
+
 function read(resolved: Resolved, name: FileOption, file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "it may not be read" : message;
+    const why = UNREADABLE[code ?? ""] ?? message;
     const entry = entryOf(resolved, name);
     throw failureAt(entry, `${placeOf(entry)} names ${file}: ${why}`);
   }

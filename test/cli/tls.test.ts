@@ -58,6 +58,7 @@ for (const [title, args, says] of [
   ],
   ["HSTS without TLS", ["--hsts", "180d"], /--hsts does nothing without a certificate: give --tls-cert/],
   ["no such file", ["--tls-cert", "/none", "--tls-key", keyFile], /--tls-cert names \/none: there is no such file\n$/],
+  ["a folder", ["--tls-cert", "/tmp", "--tls-key", keyFile], /--tls-cert names \/tmp: it is a folder\n$/],
   [
     "a key of another",
     ["--tls-cert", certFile, "--tls-key", otherKeyFile],

@@ -161,6 +161,7 @@ test("the port of https may be another outside; curl follows", async () => {
 test("what can't be is said in one line", async () => {
   for (const [args, says] of [
     [["--redirect-http", ":0"], /--redirect-http alone does nothing: give --tls-cert and --tls-key/],
+    [[...TLS, "--redirect-port", "443"], /--redirect-port alone does nothing: give --redirect-http/],
     [[...TLS, "--redirect-http", "here"], /--redirect-http must be an address like :8000/],
     [[...TLS, "--hsts", "yes"], /--hsts: TLS: hsts must be days or years/],
   ] as const) {
