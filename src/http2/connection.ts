@@ -6,6 +6,7 @@
 import type { Handle } from "../../ffi/poller.ts";
 import { clientGone } from "../http/endings.ts";
 import { latin1 } from "../http/exchange.ts";
+import { bodyCutShort } from "../http/incoming-body.ts";
 import type { ProtocolHost } from "../http/protocol.ts";
 import { errnoError } from "../runtime/errno.ts";
 import {
@@ -100,6 +101,8 @@ export class Http2Connection extends Lifetime implements FrameSink {
 
   /** A client that has closed its end says neither windows nor resets any more: nothing can be served. */
   ended(): void {
+    // As with HTTP/1.1: who reads a body is told that it is cut short.
+    for (const { body, remoteEnded } of this.streams.values()) if (!remoteEnded) body?.fail(bodyCutShort());
     this.closeWith(clientGone());
     this.http.closeNow(this.handle);
   }
