@@ -17,6 +17,7 @@ import {
   errorName,
   FLOW_CONTROL_ERROR,
   FRAME_SIZE_ERROR,
+  HTTP_1_1_REQUIRED,
   NO_ERROR,
   PROTOCOL_ERROR,
   REFUSED_STREAM,
@@ -528,17 +529,21 @@ export class ClientHttp2 implements FrameSink {
     }
     this.#remove(stream);
     const unprocessed = code === REFUSED_STREAM;
-    stream.owner.lost(`the server reset the request's stream (${errorName(code)})`, { unprocessed, untouched: false });
+    // What asks for another protocol has not done what was asked for.
+    const http1 = code === HTTP_1_1_REQUIRED && !stream.answered;
+    const why = `the server reset the request's stream (${errorName(code)})`;
+    stream.owner.lost(why, { unprocessed: unprocessed || http1, untouched: false, http1 });
   }
 
   #onGoAway(last: number, code: number): void {
     this.retire();
+    const http1 = code === HTTP_1_1_REQUIRED;
     // RFC 9113, 6.8: those beyond were not and will not be looked at.
     for (const stream of [...this.#streams.values()]) {
       if (stream.id <= last || this.#closed) continue;
       this.#remove(stream);
       const why = `the server has ended the connection (${errorName(code)})`;
-      stream.owner.lost(why, { unprocessed: true, untouched: true });
+      stream.owner.lost(why, { unprocessed: true, untouched: true, http1 });
     }
   }
 
