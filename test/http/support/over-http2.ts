@@ -247,8 +247,7 @@ class Pieces {
       stream.pause();
       this.#wake?.();
     });
-    // Nothing is taken before its turn: who does not read has the windows run empty.
-    stream.pause();
+    // A piece is taken before its turn: one that waits would hold the connection's window, which those before it need.
     stream.on("close", () => {
       this.#over = true;
       this.#wake?.();
