@@ -17,7 +17,7 @@ import { until } from "./support.ts";
 install(() => import("../../src/client/mod.ts"));
 const seed = chooseSeed();
 const random = new Random(seed);
-const RUNS = Number(process.env["SLIPWAY_RUNS"] ?? 40);
+const RUNS = Number(process.env["SLIPWAY_RUNS"] ?? 25);
 const root = issue({ name: "Root", ca: true });
 const leaf = issue({ name: "leaf", issuer: root, dns: ["localhost"] });
 
