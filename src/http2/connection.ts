@@ -68,6 +68,8 @@ export class Http2Connection extends Lifetime implements FrameSink {
   #dataEnds = false;
   #dataEmpty = false;
   #paused = false;
+  /** The last stream that was open before what is being read came. */
+  #lastBefore = 0;
 
   constructor(http: ProtocolHost, handle: Handle, owner: Owner) {
     super(http, handle, owner);
@@ -82,6 +84,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
 
   received(bytes: Uint8Array, start: number, end: number): void {
     this.readingBegan();
+    this.#lastBefore = this.last;
     this.#reader.feed(bytes, start, end, this);
     this.readingEnded(this.#blockOf !== 0 || this.#reader.within);
     if (this.closed || !this.output.full) return;
@@ -341,7 +344,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
   }
 
   #resetByClient(id: number): void {
-    if (!this.spend(COSTS.reset)) return;
+    if (!this.spend(id > this.#lastBefore ? COSTS.resetAtOnce : COSTS.reset)) return;
     const stream = this.streams.get(id);
     if (stream !== undefined) this.lost(stream, clientGone());
     else this.resetCame(id);
