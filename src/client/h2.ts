@@ -30,6 +30,8 @@ export interface Http2Pool {
   retired(connection: Http2Connection): void;
   gone(connection: Http2Connection): void;
   idleExpired(): void;
+  /** The server wants what it was asked over HTTP/1.1. */
+  http1Required(): void;
 }
 
 export class Http2Connection implements Carried, ClientHost {
@@ -117,7 +119,11 @@ export class Http2Connection implements Carried, ClientHost {
   retired(): void {
     this.#pool.retired(this);
   }
-  /** A call has waited in vain, and nothing at all has come meanwhile: others should not wait there. */
+  /** From here on, calls to it go over HTTP/1.1; those that it has begun may end. */
+  http1Required(): void {
+    this.#pool.http1Required();
+  }
+  /** Others should not wait there: a call has done so in vain, and nothing at all has come meanwhile; or it is no use. */
   mistrust(): void {
     this.#http2.retire();
   }
@@ -284,9 +290,10 @@ class Http2Call implements Carrier, StreamOwner {
     return "";
   }
 
-  lost(why: string, { unprocessed, untouched, cause }: Loss): void {
+  lost(why: string, { unprocessed, untouched, http1, cause }: Loss): void {
     const call = this.#call;
     if (call === undefined) return;
+    if (http1) this.#connection.http1Required();
     this.#fail(this.#waiting ? fetchFailed(call.url, why, cause) : cutShort(call.url), untouched, unprocessed);
   }
 

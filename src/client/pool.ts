@@ -25,6 +25,8 @@ export interface Seeker {
 
 const names = new Names();
 const ALPN = ["h2", "http/1.1"];
+const HTTP_1 = ["http/1.1"];
+const MOST_REMEMBERED = 1_000;
 let loadingHttp2: Promise<typeof import("./h2.ts")> | undefined;
 let loading: Promise<typeof import("./secure.ts")> | undefined;
 
@@ -39,6 +41,8 @@ export class Pool {
   readonly identity: ClientIdentity | undefined;
   readonly alpn: readonly string[];
   idle = 0;
+  /** Origins that have chosen HTTP/2, and then said that they must be asked over HTTP/1.1. */
+  readonly http1Only = new Set<string>();
   readonly #hosts = new Map<string, HostPool>();
   closed = false;
 
@@ -119,7 +123,11 @@ export class HostPool implements ConnectionPool, Http2Pool {
   }
 
   get #mayShare(): boolean {
-    return this.#secure && this.#protocol !== "http/1.1" && this.#pool.alpn.includes("h2");
+    return this.#secure && this.#protocol !== "http/1.1" && this.#alpn.includes("h2");
+  }
+
+  get #alpn(): readonly string[] {
+    return this.#pool.http1Only.has(this.origin) ? HTTP_1 : this.#pool.alpn;
   }
 
   leave(seeker: Seeker): void {
@@ -198,7 +206,8 @@ export class HostPool implements ConnectionPool, Http2Pool {
   ): Promise<ClientConnection | Http2Connection> {
     const { secureSink } = await (loading ??= import("./secure.ts"));
     const sink = secureSink(this.runtime);
-    const { alpn, identity } = this.#pool;
+    const { identity } = this.#pool;
+    const alpn = this.#alpn;
     const secure = {
       hostname: this.#hostname,
       port: this.#port,
@@ -307,6 +316,15 @@ export class HostPool implements ConnectionPool, Http2Pool {
     const [next] = this.#seekers;
     if (next !== undefined && this.#mayShare && this.#dialing === 0) void this.#dial(next);
     this.#tidy();
+  }
+
+  http1Required(): void {
+    // A client that speaks HTTP/2 only has nothing else to offer.
+    const { alpn, http1Only } = this.#pool;
+    if (!alpn.includes("http/1.1")) return;
+    if (http1Only.size >= MOST_REMEMBERED) http1Only.clear();
+    http1Only.add(this.origin);
+    for (const connection of [...this.#shared]) connection.mistrust();
   }
 
   idleExpired(): void {

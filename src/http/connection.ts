@@ -43,6 +43,7 @@ export interface ConnectionHost extends ClockHost {
   failure(error: unknown, exchange: Exchange): unknown;
   /** A response that cannot fail, for when what `failure` gave can't be sent either. */
   lastResort(error: unknown): Response;
+  plain(status: number, reason: string): Response;
   /** Whether this connection has had all the requests that it may have. */
   hadItsLast(handle: Handle): boolean;
   /** A limit fired: it is counted, and said now and then. */
@@ -203,8 +204,7 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
   /** What should have become the response threw: the error handler answers, and when it fails as well, we do. */
   recover(exchange: Exchange, error: unknown): void {
     // The client left, or sent half a body: no failure of the handler's, and nothing for clients to fill the log with.
-    if (exchange.blamesClient(error))
-      return this.settle(exchange, new Response("request cut short\n", { status: 400 }));
+    if (exchange.blamesClient(error)) return this.settle(exchange, this.host.plain(400, "request cut short"));
     const again = this.#recovering === exchange;
     this.#recovering = exchange;
     if (exchange.extras !== undefined) exchange.extras.trailers = undefined;

@@ -59,6 +59,8 @@ export interface ProtocolHost extends ExchangeHost, ClockHost {
   call(exchange: Exchange): unknown;
   failure(error: unknown, exchange: Exchange, what?: string): unknown;
   lastResort(error: unknown): Response;
+  /** An answer of ours, in plain text. */
+  plain(status: number, reason: string): Response;
   exchangeEnded(answered: Answered, exchange: Exchange, aborted: boolean): void;
   /** A head that was refused, and is no exchange. */
   headRefused(handle: Handle, status: number, sent: number): void;

@@ -18,6 +18,7 @@ import { noteRefusedHead, noteRequest } from "./ended-request.ts";
 import { clientGone } from "./endings.ts";
 import { type Exchange, type ExchangeHost, exchangeFrom, HandlerInfo, type ServeHandlerInfo } from "./exchange.ts";
 import { type ErrorHandler, failureResponse, unsendable } from "./failure.ts";
+import { NAME as HSTS, sayHsts } from "./hsts.ts";
 import { type Outgoing, outgoingBuffer } from "./outgoing.ts";
 import { COMPLETE, HeadParser, INCOMPLETE } from "./parser.ts";
 import type { Answered, Protocol, ProtocolHost } from "./protocol.ts";
@@ -58,6 +59,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   readonly #takesNothing: boolean;
   readonly #http2: Protocol | undefined;
   readonly #priorKnowledge: boolean;
+  readonly #hsts: string | undefined;
+  readonly #refusalFields: readonly string[] | null;
 
   constructor(listener: Listener, handler: Handler, settings: ServiceSettings = {}) {
     super(listener, settings);
@@ -70,6 +73,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     this.#takesNothing =
       !this.#admit.needed && handler.length === 0 && TAKES_NOTHING.test(Function.prototype.toString.call(handler));
     this.#http2 = settings.http2?.(this);
+    this.#hsts = settings.tls?.hsts;
+    this.#refusalFields = this.#hsts === undefined ? null : [HSTS, this.#hsts];
     this.#priorKnowledge = settings.priorKnowledge === true && settings.tls === undefined;
     this.begin();
   }
@@ -192,7 +197,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
             return end;
           }
         } catch (error) {
-          response = failureResponse(error, this.#onError, exchange.requestId, "limits(request) failed");
+          response = this.failure(error, exchange, "limits(request) failed");
         }
       }
       if (length === 0) {
@@ -244,14 +249,25 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     return at;
   }
 
+  /** What is not the handler's own says Strict-Transport-Security as well: a browser's first answer may be a refusal. */
+  said<T extends Response | Promise<Response>>(response: T): T | Promise<Response> {
+    const hsts = this.#hsts;
+    if (hsts === undefined) return response;
+    return response instanceof Promise ? response.then((one) => sayHsts(one, hsts)) : sayHsts(response, hsts);
+  }
+
+  plain(status: number, reason: string): Response {
+    return this.said(new Response(`${reason}\n`, { status })) as Response;
+  }
+
   failure(error: unknown, exchange: Exchange | undefined, what?: string): Response | Promise<Response> {
     // They were meant to follow another response.
     if (exchange?.extras !== undefined) exchange.extras.trailers = undefined;
-    return failureResponse(error, this.#onError, exchange?.requestId, what);
+    return this.said(failureResponse(error, this.#onError, exchange?.requestId, what));
   }
 
   lastResort(error: unknown): Response {
-    return unsendable(error);
+    return this.said(unsendable(error)) as Response;
   }
 
   // ---- what its connections ask
@@ -293,7 +309,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
 
   refuse(connection: HttpConnection, status: number, reason: string, toHead: boolean): void {
     if (this.rows.active[connection.handle] !== connection) return;
-    this.#sendLast(connection.handle, writeError(this.#out, 0, status, reason, toHead), false);
+    this.#sendLast(connection.handle, writeError(this.#out, 0, status, reason, toHead, this.#refusalFields), false);
   }
 
   // ---- what other protocols ask
@@ -345,7 +361,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   #refuse(handle: Handle, written: number, refusal: Refusal, exchange: Exchange | undefined): void {
     const { status, reason, limit, what } = refusal;
     this.fired(limit, handle, what);
-    const end = writeError(this.#out, written, status, reason, exchange?.method === "HEAD");
+    const end = writeError(this.#out, written, status, reason, exchange?.method === "HEAD", this.#refusalFields);
     const { counters, now } = this;
     const sent = end - written;
     const watched = this.watched;

@@ -95,8 +95,15 @@ function writeAscii(out: Uint8Array, at: number, text: string): number {
 }
 
 /** A whole error answer of our own, after which the connection is closed. Returns the index behind it. */
-export function writeError(out: Outgoing, at: number, status: number, reason: string, toHead = false): number {
-  const head = writeHead(out, at, status, "", "text/plain;charset=UTF-8", null, reason.length + 1, CLOSE);
+export function writeError(
+  out: Outgoing,
+  at: number,
+  status: number,
+  reason: string,
+  toHead = false,
+  fields: readonly string[] | null = null,
+): number {
+  const head = writeHead(out, at, status, "", "text/plain;charset=UTF-8", fields, reason.length + 1, CLOSE);
   // RFC 9110, 9.3.2: no content in an answer to HEAD, not even in a refusal.
   if (toHead) return head;
   const end = head + out.latin1Write(reason, head);

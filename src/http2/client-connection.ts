@@ -8,6 +8,7 @@
  */
 import { type Handle, SENDING, type Transport } from "../../ffi/poller.ts";
 import { newBatch, type Outgoing } from "../http/outgoing.ts";
+import { monotonicNow } from "../runtime/clock.ts";
 import { ClientStream, type StreamOwner } from "./client-stream.ts";
 import {
   CANCEL,
@@ -16,6 +17,7 @@ import {
   errorName,
   FLOW_CONTROL_ERROR,
   FRAME_SIZE_ERROR,
+  HTTP_1_1_REQUIRED,
   NO_ERROR,
   PROTOCOL_ERROR,
   REFUSED_STREAM,
@@ -63,8 +65,14 @@ const MAX_FRAGMENTS = 64;
 /** What gathers before it is sent; what may wait for a server that reads nothing. */
 const BATCH = 32 * 1024;
 const MOST_WAITING = 64 * 1024;
-/** Frames that ask for an answer and bring nothing, between two that bring something. */
+/**
+ * Frames that bring nothing, between two that bring something. A server that gives an upload its room says WINDOW_UPDATE
+ * for each DATA frame, of the stream and of the connection; and one that is silent says PING for hours: what we send, and
+ * time, count against them.
+ */
 const MAX_IDLE_FRAMES = 1_000;
+const IDLE_FRAMES_PER_DATA = 2;
+const IDLE_FRAMES_PER_MS = 0.1;
 
 const SETTINGS_ENABLE_PUSH = 2;
 const SETTINGS_MAX_CONCURRENT_STREAMS = 3;
@@ -149,6 +157,7 @@ export class ClientHttp2 implements FrameSink {
   #dataStream: ClientStream | undefined;
   #dataEnds = false;
   #idleFrames = 0;
+  #idleSince = monotonicNow();
   #batch: Outgoing | undefined;
   #end = 0;
   #scheduled = false;
@@ -238,6 +247,7 @@ export class ClientHttp2 implements FrameSink {
       this.#end = from + length;
       this.#schedule();
       sent += length;
+      this.#idleFrames = Math.max(0, this.#idleFrames - IDLE_FRAMES_PER_DATA);
       stream.window -= length;
       this.#window -= length;
       if (last) {
@@ -519,17 +529,21 @@ export class ClientHttp2 implements FrameSink {
     }
     this.#remove(stream);
     const unprocessed = code === REFUSED_STREAM;
-    stream.owner.lost(`the server reset the request's stream (${errorName(code)})`, { unprocessed, untouched: false });
+    // What asks for another protocol has not done what was asked for.
+    const http1 = code === HTTP_1_1_REQUIRED && !stream.answered;
+    const why = `the server reset the request's stream (${errorName(code)})`;
+    stream.owner.lost(why, { unprocessed: unprocessed || http1, untouched: false, http1 });
   }
 
   #onGoAway(last: number, code: number): void {
     this.retire();
+    const http1 = code === HTTP_1_1_REQUIRED;
     // RFC 9113, 6.8: those beyond were not and will not be looked at.
     for (const stream of [...this.#streams.values()]) {
       if (stream.id <= last || this.#closed) continue;
       this.#remove(stream);
       const why = `the server has ended the connection (${errorName(code)})`;
-      stream.owner.lost(why, { unprocessed: true, untouched: true });
+      stream.owner.lost(why, { unprocessed: true, untouched: true, http1 });
     }
   }
 
@@ -600,7 +614,11 @@ export class ClientHttp2 implements FrameSink {
 
   /** A frame that brings nothing. */
   #costs(): void {
-    if (++this.#idleFrames > MAX_IDLE_FRAMES) this.fail(ENHANCE_YOUR_CALM, "it sends nothing but frames without use");
+    if (++this.#idleFrames <= MAX_IDLE_FRAMES) return;
+    const now = monotonicNow();
+    this.#idleFrames = Math.max(1, this.#idleFrames - (now - this.#idleSince) * IDLE_FRAMES_PER_MS);
+    this.#idleSince = now;
+    if (this.#idleFrames > MAX_IDLE_FRAMES) this.fail(ENHANCE_YOUR_CALM, "it sends nothing but frames without use");
   }
 
   /** Bodies go on, in turns. */

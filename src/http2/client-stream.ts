@@ -7,6 +7,8 @@ export interface Loss {
   readonly unprocessed: boolean;
   /** Not a byte of an answer has come. */
   readonly untouched: boolean;
+  /** The server wants it over HTTP/1.1 (RFC 9113, 7: HTTP_1_1_REQUIRED). */
+  readonly http1?: boolean;
   readonly cause?: unknown;
 }
 

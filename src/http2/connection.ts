@@ -6,6 +6,7 @@
 import type { Handle } from "../../ffi/poller.ts";
 import { clientGone } from "../http/endings.ts";
 import { latin1 } from "../http/exchange.ts";
+import { bodyCutShort } from "../http/incoming-body.ts";
 import type { ProtocolHost } from "../http/protocol.ts";
 import { errnoError } from "../runtime/errno.ts";
 import {
@@ -67,6 +68,8 @@ export class Http2Connection extends Lifetime implements FrameSink {
   #dataEnds = false;
   #dataEmpty = false;
   #paused = false;
+  /** The last stream that was open before what is being read came. */
+  #lastBefore = 0;
 
   constructor(http: ProtocolHost, handle: Handle, owner: Owner) {
     super(http, handle, owner);
@@ -81,6 +84,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
 
   received(bytes: Uint8Array, start: number, end: number): void {
     this.readingBegan();
+    this.#lastBefore = this.last;
     this.#reader.feed(bytes, start, end, this);
     this.readingEnded(this.#blockOf !== 0 || this.#reader.within);
     if (this.closed || !this.output.full) return;
@@ -100,6 +104,8 @@ export class Http2Connection extends Lifetime implements FrameSink {
 
   /** A client that has closed its end says neither windows nor resets any more: nothing can be served. */
   ended(): void {
+    // As with HTTP/1.1: who reads a body is told that it is cut short.
+    for (const { body, remoteEnded } of this.streams.values()) if (!remoteEnded) body?.fail(bodyCutShort());
     this.closeWith(clientGone());
     this.http.closeNow(this.handle);
   }
@@ -338,7 +344,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
   }
 
   #resetByClient(id: number): void {
-    if (!this.spend(COSTS.reset)) return;
+    if (!this.spend(id > this.#lastBefore ? COSTS.resetAtOnce : COSTS.reset)) return;
     const stream = this.streams.get(id);
     if (stream !== undefined) this.lost(stream, clientGone());
     else this.resetCame(id);

@@ -10,9 +10,13 @@ const FULL = 1000;
 /** Tokens a second. */
 const REFILL = 100;
 
-/** What a frame costs. A reset is a request that was worked on in vain; browsers leave a page with dozens of them. */
+/**
+ * What a frame costs. A reset is a request that was worked on in vain; browsers leave a page with dozens of them. One that
+ * came in the same read as its request is nobody's change of mind: a hundred of those were 10 ms of a turn.
+ */
 export const COSTS = {
   reset: 4,
+  resetAtOnce: 20,
   refused: 4,
   malformed: 4,
   settings: 4,

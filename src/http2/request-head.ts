@@ -148,7 +148,8 @@ export class RequestHead implements FieldSink {
   /** All fields have come. Gives false for a malformed request; `refused` is to be looked at otherwise. */
   finish(): boolean {
     if (this.malformed) return false;
-    if (this.#trailers) return true;
+    // As those of HTTP/1.1 are: too much of them is no request.
+    if (this.#trailers) return this.refused !== 431;
     // A head that was too large was not looked at to its end.
     if (this.refused === 431) return true;
     const { method } = this;
@@ -207,8 +208,9 @@ export class RequestHead implements FieldSink {
   }
 
   #append(field: Field): void {
+    if (this.#trailers) return;
     if (++this.#count > this.#maxCount) return this.#refuse(431, "too many header fields");
-    if (!this.#trailers) this.#lines += field.line;
+    this.#lines += field.line;
   }
 
   /** 8.3: before all others, and never in trailers. */

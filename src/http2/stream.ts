@@ -50,6 +50,7 @@ export interface StreamHost extends ClockHost {
     readonly ending: boolean;
     failure(error: unknown, exchange: Exchange, what?: string): unknown;
     lastResort(error: unknown): Response;
+    plain(status: number, reason: string): Response;
   };
   /** It has something to send. */
   ready(stream: Http2Stream): void;
@@ -262,7 +263,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     }
     // The client left, or sent half a body: no failure of the handler's.
     if (this.exchange.blamesClient(error)) {
-      return this.settle(new Response("request cut short\n", { status: 400 }));
+      return this.settle(this.host.http.plain(400, "request cut short"));
     }
     const again = this.#failed;
     this.#failed = true;
@@ -492,7 +493,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     this.exchange.abort(error);
     this.exchange.fail(error);
     this.body?.fail(error);
-    this.answer(new Response(`${reason}\n`, { status }));
+    this.answer(this.host.http.plain(status, reason));
   }
 }
 

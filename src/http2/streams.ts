@@ -134,7 +134,7 @@ export abstract class Streams implements StreamHost, OutputHost {
     }
     if (refusal !== undefined) {
       http.fired(refusal.limit, handle, refusal.what);
-      response = new Response(`${refusal.reason}\n`, { status: refusal.status });
+      response = http.plain(refusal.status, refusal.reason);
     }
     if (ended) {
       const began = http.now;
@@ -177,7 +177,7 @@ export abstract class Streams implements StreamHost, OutputHost {
     const { http, handle, output } = this;
     http.fired(limit, handle, what);
     if (!this.spend(COSTS.refused)) return;
-    const answer = new Response(`${reason}\n`, { status });
+    const answer = http.plain(status, reason);
     const sent = writeAnswer(output, id, answer, undefined, false, Math.min(output.window, this.peer.initialWindow));
     http.headRefused(handle, status, sent);
     output.window -= sent > 0 ? bodyBytes : 0;

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import http2 from "node:http2";
+import https from "node:https";
 import type net from "node:net";
 import { join } from "node:path";
 import tls from "node:tls";
@@ -367,6 +368,59 @@ async function hostile(bytes: Buffer): Promise<{ error: Error; code: number }> {
   server.close();
   return { error, code: last() };
 }
+
+works("what must be asked over HTTP/1.1 is, where it can be said twice, and so is all that follows", async () => {
+  const asked: string[] = [];
+  const server = http2.createSecureServer({ cert: leaf.cert, key: leaf.key, allowHTTP1: true }, (request, response) => {
+    asked.push(`${request.httpVersion} ${request.method}`);
+    if (request.httpVersion === "1.1") return void request.pipe(response);
+    request.stream.on("error", () => {});
+    request.stream.close(http2.constants.NGHTTP2_HTTP_1_1_REQUIRED);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `https://localhost:${(server.address() as net.AddressInfo).port}/`;
+  using client = trusting();
+  assert.is(await (await ask(url, client, { method: "POST", body: "twice" })).text(), "twice");
+  assert.equal(asked, ["2.0 POST", "1.1 POST"]);
+  await (await ask(url, client)).text();
+  assert.equal(asked.slice(2), ["1.1 GET"]);
+  // Without another protocol there is nothing to be asked again.
+  using only = trusting({ http1: false });
+  assert.match((await failure(ask(url, only))).message, /HTTP_1_1_REQUIRED/);
+  // A stream can't be said twice.
+  using fresh = trusting();
+  const body = new Blob(["once"]).stream();
+  const refused = await failure(ask(url, fresh, { method: "POST", body, duplex: "half" } as RequestInit));
+  assert.match(refused.message, /HTTP_1_1_REQUIRED/);
+  client.close();
+  fresh.close();
+  only.close();
+  server.close();
+});
+
+works("a burst of calls to who speaks HTTP/1.1 only waits for one handshake, and then each has its own", async () => {
+  let waiting = 0;
+  let most = 0;
+  const gate = Promise.withResolvers<void>();
+  const server = https.createServer({ cert: leaf.cert, key: leaf.key }, (_, response) => {
+    most = Math.max(most, ++waiting);
+    if (waiting === 20) gate.resolve();
+    // All of them are here at once, or nobody is answered.
+    void gate.promise.then(() => response.end("x"));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `https://localhost:${(server.address() as net.AddressInfo).port}/`;
+  using client = trusting();
+  const before = clientCounters.opened;
+  const answers = await Promise.all(Array.from({ length: 20 }, async () => (await ask(url, client)).text()));
+  assert.equal(new Set(answers), new Set(["x"]));
+  assert.is(most, 20);
+  assert.is(clientCounters.opened - before, 20);
+  client.close();
+  server.close();
+});
 
 const wrong = suite("servers that are wrong");
 

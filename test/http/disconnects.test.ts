@@ -9,9 +9,12 @@ import { runOn } from "../ffi/faulty-system.ts";
 import { skip } from "../support/skip.ts";
 import { overTls } from "../support/tls.ts";
 import { type Client, connect } from "./support/client.ts";
+import { onlyHttp1, overHttp2 } from "./support/over-http2.ts";
 import { chooseSeed, Random } from "./support/random.ts";
 import { eventually, logged, start, turns } from "./support/server.ts";
 
+/** What needs a connection that is half closed: without its client's half, HTTP/2 can't go on. */
+const http1 = onlyHttp1(test);
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const HALF_POST = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234";
 
@@ -136,7 +139,10 @@ for (const [how, go] of Object.entries(leave)) {
     });
     const client = await connect(server.port);
     client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n");
-    await client.send(Buffer.alloc(200_000));
+    const taken = client.send(Buffer.alloc(200_000));
+    // A window of HTTP/2 is smaller than the kernel's buffers: what is beyond it never leaves.
+    if (overHttp2) taken.catch(() => {});
+    else await taken;
     await turns(10);
     go(client);
     await told.promise;
@@ -187,7 +193,8 @@ for (const [name, request, behave] of [
   ["the answer to an earlier request could not be sent, before the body", GET + HALF_POST, "fail"],
 ] as const) {
   const title = `a handler is told, and its late failure is caught, when ${name}`;
-  if (overTls && behave === "fail") skip(test, title, "nothing at all can be sent then, the handshake included");
+  if ((overTls || overHttp2) && behave === "fail")
+    skip(test, title, "nothing at all can be sent then, the handshake included");
   else
     test(title, async () => {
       const real = system();
@@ -345,7 +352,7 @@ test("10,000 connections, reset or closed at random moments: nothing stays", asy
     };
     await many(200);
     const before = descriptors();
-    await many(10_000);
+    await many(overHttp2 ? 500 : 10_000);
     // A completion kernel closes the last ones a moment after their handles.
     await eventually(() => descriptors() <= before, `${descriptors()} descriptors, ${before} before`);
     assert.is(taskCount(), 0);
@@ -353,7 +360,7 @@ test("10,000 connections, reset or closed at random moments: nothing stays", asy
   assert.equal(lines, []);
 });
 
-test("half a body, then FIN: 400 for the half-closed client, and not a word in the log", async () => {
+http1("half a body, then FIN: 400 for the half-closed client, and not a word in the log", async () => {
   const lines = await logged(async () => {
     using server = start(async (request) => new Response(await request.text()));
     const client = await connect(server.port);

@@ -4,8 +4,10 @@ import * as assert from "uvu/assert";
 import { counters, LIMITS, type LimitName } from "../../src/http/counters.ts";
 import type { Handler, ServeOptions } from "../../src/http/mod.ts";
 import { connect, exchange } from "./support/client.ts";
+import { onlyHttp1 } from "./support/over-http2.ts";
 import { eventually, logged, start, turns } from "./support/server.ts";
 
+const http1 = onlyHttp1(test);
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const CHUNKED = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
 const upload = (length: number): string => `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
@@ -81,7 +83,7 @@ test("a response that has begun is cut when the body becomes too much", async ()
   assert.not.match(client.text, /\r\n0\r\n\r\n$/);
 });
 
-test("heads: too many bytes, too many fields", async () => {
+http1("heads: too many bytes, too many fields", async () => {
   const fields = (count: number): string => Array.from({ length: count }, (_, i) => `X-${i}: y\r\n`).join("");
   const head = (extra: string): string => `GET / HTTP/1.1\r\nHost: x\r\n${extra}Connection: close\r\n\r\n`;
   assert.equal(await answer("maxHeaderCount", head(fields(255)), {}), { status: 431, close: "close", fired: 1 });
@@ -98,7 +100,7 @@ test("heads: too many bytes, too many fields", async () => {
   });
 });
 
-test("beyond maxConnections clients wait, one line says so, and each that closes lets one in", async () => {
+http1("beyond maxConnections clients wait, one line says so, and each that closes lets one in", async () => {
   const lines = await logged(async () => {
     using server = start(() => new Response("x"), { maxConnections: 3 });
     const clients = await Promise.all(Array.from({ length: 10 }, () => connect(server.port)));
@@ -134,7 +136,7 @@ test("the last of maxRequestsPerConnection is answered with connection: close", 
   assert.is(fired("maxRequestsPerConnection"), before + 2);
 });
 
-test("requests are counted by method and status class, and bytes both ways", async () => {
+http1("requests are counted by method and status class, and bytes both ways", async () => {
   using server = start((request) => new Response("x", { status: request.url.endsWith("/404") ? 404 : 200 }));
   const { requests } = counters;
   const before = requests.slice();

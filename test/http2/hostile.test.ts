@@ -87,6 +87,29 @@ test("rapid reset (CVE-2023-44487): handlers at work are bounded, and so are tho
   await eventually(() => running === 0, "the handlers end");
 });
 
+test("rapid reset within one read: half a hundred of them are all that a turn spends", async () => {
+  let calls = 0;
+  const gate = Promise.withResolvers<void>();
+  using server = start(
+    async () => {
+      calls++;
+      await gate.promise;
+      return new Response("x");
+    },
+    { h2c: true },
+  );
+  using raw = await open(server.port);
+  // One write that fits into one segment of loopback's: it is read at once.
+  const bytes = Array.from({ length: 90 }, (_, i) => {
+    const id = 1 + 2 * i;
+    return Buffer.concat([frame(HEADERS, 5, id, block(GET)), frame(RST_STREAM, 0, id, uint32(8))]);
+  });
+  raw.write(Buffer.concat(bytes));
+  await calmed(raw);
+  assert.ok(calls <= 60, `${calls} handlers`);
+  gate.resolve();
+});
+
 test("rapid reset of requests that are answered at once", async () => {
   let calls = 0;
   using server = start(

@@ -325,6 +325,17 @@ const streams: Record<string, [code: number, say: (raw: Raw) => void]> = {
       raw.request(1, [[":path", "/"]]);
     },
   ],
+  "trailers that are larger than a head may be": [
+    PROTOCOL_ERROR,
+    (raw) => {
+      raw.request(1, POST, END_HEADERS);
+      const part = block([["x", "y".repeat(15_000)]]);
+      raw.write(frame(HEADERS, END_STREAM, 1, part));
+      // 70 of them are a little more than the megabyte of maxHeaderBytes.
+      for (let i = 0; i < 68; i++) raw.write(frame(CONTINUATION, 0, 1, part));
+      raw.write(frame(CONTINUATION, END_HEADERS, 1, part));
+    },
+  ],
   "DATA behind END_STREAM (5.1)": [
     STREAM_CLOSED,
     (raw) => {

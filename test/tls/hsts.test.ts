@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { readHsts } from "../../src/tls/hsts.ts";
-import { start } from "../http/support/server.ts";
+import { logged, start } from "../http/support/server.ts";
 import { fromSource, run, start as startProcess, temporaryFolder } from "../support/process.ts";
 import { certFile, identity, keyFile } from "../support/tls.ts";
 
@@ -75,6 +75,35 @@ for (const [name, ask] of [
     assert.equal(await ask(without.port, "/"), []);
   });
 }
+
+test("on refusals and failures too, in both versions", async () => {
+  const options = { ...identity, tls: { hsts: "180d" }, maxHeaderBytes: 1_000 };
+  const failing = (request: Request): Response => {
+    if (request.url.endsWith("/own")) return new Response("", { headers: { [HSTS]: "max-age=0" } });
+    throw new Error("for the test");
+  };
+  const lines = await logged(async () => {
+    for (const ask of [byHttp1, byHttp2]) {
+      using server = start(failing, options);
+      assert.equal(await ask(server.port, "/"), [VALUE], "500");
+      assert.equal(await ask(server.port, `/${"x".repeat(2_000)}`), [VALUE], "431 or 414");
+      using own = start(failing, { ...options, onError: () => new Response("", { headers: { [HSTS]: "max-age=1" } }) });
+      assert.equal(await ask(own.port, "/"), ["max-age=1"]);
+      using later = start(failing, { ...options, onError: async () => new Response("") });
+      assert.equal(await ask(later.port, "/"), [VALUE]);
+      using limited = start(failing, {
+        ...options,
+        limits: () => {
+          throw new Error("for the test");
+        },
+      });
+      assert.equal(await ask(limited.port, "/"), [VALUE]);
+      using without = start(failing, { ...identity });
+      assert.equal(await ask(without.port, "/"), []);
+    }
+  });
+  assert.ok(lines.length > 0);
+});
 
 test("as people write it", () => {
   assert.is(readHsts("180d"), VALUE);

@@ -32,6 +32,8 @@ const EMPTY = Buffer.alloc(0);
 /** Fields that concern a connection of HTTP/1.1 (RFC 9113, 8.2.2). */
 const NOT_THERE = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "host"]);
 const BODILESS = new Set([204, 304]);
+/** What ends a request of which the rest is not wanted: HTTP/1.1 has to end its connection with it. */
+const CUTS = new Set([408, 413]);
 
 type Body = { kind: "none" } | { kind: "length"; left: number } | { kind: "chunked"; left: number; last: boolean };
 
@@ -164,6 +166,8 @@ export class Http2Socket extends Duplex {
       stream.once("close", () => {
         if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) cut ??= new Error(`reset with ${stream.rstCode}`);
         done();
+        // Nobody reads what has come before it, and nobody waits for that.
+        if (cut !== undefined && this.#wanted !== undefined) this.destroy(cut);
       });
     });
     this.#answers.push(stream);
@@ -172,9 +176,12 @@ export class Http2Socket extends Duplex {
       await turn;
       const headers = await Promise.race([promise, over]);
       if (headers === undefined) return void this.destroy(cut ?? new Error("a stream without a response"));
-      const bodiless = method === "HEAD" || BODILESS.has(Number(headers[":status"]));
+      const status = Number(headers[":status"]);
+      const bodiless = method === "HEAD" || BODILESS.has(status);
       const chunked = !bodiless && headers["content-length"] === undefined;
-      this.push(head(headers, chunked));
+      if (CUTS.has(status)) this.#away = true;
+      const closes = this.#away && this.#answers.length === 1;
+      this.push(head(closes ? { ...headers, connection: "close" } : headers, chunked));
       for (let chunk = await pieces.next(); chunk !== undefined; chunk = await pieces.next()) {
         const room = chunked ? this.push(Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n")])) : this.push(chunk); // biome-ignore format: one line
         if (!room) {
@@ -213,7 +220,8 @@ export class Http2Socket extends Duplex {
   }
 
   override _final(done: () => void): void {
-    if (this.#body.kind !== "none") this.#stream?.close(constants.NGHTTP2_CANCEL);
+    // Its own close() ends the body first, as if it were whole.
+    if (this.#body.kind !== "none") this.#stream?.destroy(new DOMException("half a body", "AbortError") as Error);
     this.#partWhenDone();
     done();
   }
@@ -239,6 +247,7 @@ class Pieces {
       stream.pause();
       this.#wake?.();
     });
+    // A piece is taken before its turn: one that waits would hold the connection's window, which those before it need.
     stream.on("close", () => {
       this.#over = true;
       this.#wake?.();
