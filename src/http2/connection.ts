@@ -51,6 +51,7 @@ import { RequestHead } from "./request-head.ts";
 import { SETTINGS_ROOM, writeSettings, writeSettingsAck } from "./settings.ts";
 import type { Http2Stream } from "./stream.ts";
 import { PING_DRAIN, PING_WINDOW } from "./streams.ts";
+import type { UnreadRequest } from "./unread-requests.ts";
 
 /** One thread reads one head at a time. */
 const head = new RequestHead();
@@ -65,6 +66,8 @@ export class Http2Connection extends Lifetime implements FrameSink {
   #blockEnds = false;
   /** The stream of the DATA frame that is coming, and its size; undefined when it is to be dropped. */
   #dataStream: Http2Stream | undefined;
+  /** The same of a request that was answered already. */
+  #dataUnread: UnreadRequest | undefined;
   #dataEnds = false;
   #dataEmpty = false;
   #paused = false;
@@ -232,6 +235,12 @@ export class Http2Connection extends Lifetime implements FrameSink {
       if (!ended || !well) return this.#streamError(id, PROTOCOL_ERROR);
       return this.#requestEnded(stream);
     }
+    const unread = this.unread?.get(id);
+    if (unread !== undefined) {
+      // Its trailers.
+      if (!ended || !well) return this.#streamError(id, PROTOCOL_ERROR);
+      return this.#unreadEnded(unread);
+    }
     if (known) {
       // What was on its way as we reset the stream; else it is opened for a second time (RFC 9113, 5.1.1).
       if (this.wasReset(id)) return;
@@ -260,6 +269,13 @@ export class Http2Connection extends Lifetime implements FrameSink {
     if (!this.receiving.take(length)) return this.fail(FLOW_CONTROL_ERROR, "more DATA than the connection's window");
     const stream = this.streams.get(id);
     if (stream === undefined) {
+      const unread = this.unread?.get(id);
+      if (unread !== undefined) {
+        if (!unread.takes(length)) return this.#streamError(id, FLOW_CONTROL_ERROR);
+        if (this.#isTiny(length) && !this.spend(COSTS.tinyData)) return;
+        this.#dataUnread = unread;
+        return;
+      }
       // RFC 9113, 5.1: we have ended it, and it counts for the connection's window all the same.
       if (this.wasReset(id) || id > this.served) return this.credit(undefined);
       return this.fail(STREAM_CLOSED, "DATA on a stream that is closed");
@@ -267,14 +283,22 @@ export class Http2Connection extends Lifetime implements FrameSink {
     if (stream.remoteEnded) return this.#streamError(id, STREAM_CLOSED);
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) return this.#streamError(id, FLOW_CONTROL_ERROR);
-    const tiny = length > 0 && length < TINY_DATA && !this.#dataEnds && stream.tunnel === undefined;
-    if (tiny && !this.spend(COSTS.tinyData)) return;
+    if (stream.tunnel === undefined && this.#isTiny(length) && !this.spend(COSTS.tinyData)) return;
     this.#dataStream = stream;
+  }
+
+  #isTiny(length: number): boolean {
+    return length > 0 && length < TINY_DATA && !this.#dataEnds;
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
     const stream = this.#dataStream;
     this.#dataEmpty = false;
+    const unread = this.#dataUnread;
+    if (unread !== undefined && !unread.receives(end - start)) {
+      this.#dataUnread = undefined;
+      this.#streamError(unread.id, PROTOCOL_ERROR);
+    }
     if (stream === undefined || this.streams.get(stream.id) !== stream) return;
     const result = stream.received(bytes, start, end);
     if (result === undefined) return;
@@ -285,11 +309,26 @@ export class Http2Connection extends Lifetime implements FrameSink {
   dataEnded(): void {
     const stream = this.#dataStream;
     this.#dataStream = undefined;
+    const unread = this.#dataUnread;
+    this.#dataUnread = undefined;
+    if (unread !== undefined) this.#unreadCame(unread);
     // Padding is nothing, too.
     if (this.#dataEmpty && !this.#dataEnds && !this.spend(COSTS.emptyData)) return;
     if (stream === undefined || this.streams.get(stream.id) !== stream) return this.credit(undefined);
     if (this.#dataEnds) this.#requestEnded(stream);
     this.credit(stream);
+  }
+
+  #unreadCame(unread: UnreadRequest): void {
+    if (this.#dataEnds) return this.#unreadEnded(unread);
+    if (unread.isEnough(this.now)) return this.sendReset(unread.id, NO_ERROR);
+    const owed = unread.credit();
+    if (owed > 0) this.output.frame(WINDOW_UPDATE, unread.id, owed);
+  }
+
+  #unreadEnded(unread: UnreadRequest): void {
+    if (!unread.whole) return this.#streamError(unread.id, PROTOCOL_ERROR);
+    this.unread?.delete(unread.id);
   }
 
   #requestEnded(stream: Http2Stream): void {
@@ -336,7 +375,13 @@ export class Http2Connection extends Lifetime implements FrameSink {
     }
     if (!this.#isKnown(id)) return;
     const stream = this.streams.get(id);
-    if (stream === undefined) return;
+    if (stream === undefined) {
+      const unread = this.unread?.get(id);
+      if (unread === undefined) return;
+      if (increment === 0) return this.#streamError(id, PROTOCOL_ERROR);
+      if (!unread.grows(increment)) this.#streamError(id, FLOW_CONTROL_ERROR);
+      return;
+    }
     if (increment === 0) return this.#streamError(id, PROTOCOL_ERROR);
     stream.sendWindow += increment;
     if (stream.sendWindow > WINDOW_MAX) return this.#streamError(id, FLOW_CONTROL_ERROR);

@@ -272,10 +272,7 @@ export class Output {
     const { head, response, exchange } = stream;
     if (head === undefined || response === undefined) return from;
     stream.headSent = true;
-    const { status, type, fields } = head;
-    // A client that still sends may take a length that it knows for the answer's end, and never look at the RST_STREAM by
-    // which we refuse the rest (RFC 9113, 8.1): curl 7.88 waits for ever. Without one END_STREAM is the end.
-    const length = stream.remoteEnded ? head.length : -1;
+    const { status, type, fields, length } = head;
     const empty = response.ended && response.queued === 0 && stream.trailers === undefined;
     const flags = empty ? END_STREAM : 0;
     const at = from + FRAME_HEAD;

@@ -23,6 +23,7 @@ import { PeerSettings } from "./settings.ts";
 import { bodyBytes, headBytes, writeAnswer } from "./simple-answer.ts";
 import { SocketClock } from "./socket-clock.ts";
 import { BY_STREAM, Http2Stream, type StreamHost } from "./stream.ts";
+import { UnreadRequest, UnreadRequests } from "./unread-requests.ts";
 
 /** Streams that we have reset, whose frames may still be on their way (RFC 9113, 5.1): the last of them are known. */
 const KNOWN_RESETS = 256;
@@ -56,6 +57,7 @@ export abstract class Streams implements StreamHost, OutputHost {
   protected readonly patience: Patience;
   /** Of heads that are kept for requests that are being answered. */
   protected headBytes = 0;
+  protected unread: UnreadRequests | undefined;
   readonly #serial: number;
   readonly #resets = new Set<number>();
   #clock: SocketClock | undefined;
@@ -292,7 +294,23 @@ export abstract class Streams implements StreamHost, OutputHost {
     if (this.streams.size === 0 && !this.closed) this.emptied();
   }
 
+  /** The rest of its request is not wanted. */
+  #leaveUnread(stream: Http2Stream): void {
+    const { id, body, status } = stream;
+    // A tunnel has no body; and whoever has had the time for his has had it.
+    if (body === undefined || status === 408) return this.sendReset(id, NO_ERROR);
+    this.unread ??= new UnreadRequests();
+    const rest = new UnreadRequest(stream, body.received, this.receiving.stream, this.now);
+    const another = this.unread.add(rest);
+    if (another !== undefined) this.sendReset(another, NO_ERROR);
+    // For what the handler had not read.
+    const owed = rest.credit();
+    if (owed > 0) this.output.frame(WINDOW_UPDATE, id, owed);
+    this.credit(undefined);
+  }
+
   protected sendReset(id: number, code: number): void {
+    this.unread?.delete(id);
     this.output.frame(RST_STREAM, id, code);
     this.#resets.add(id);
     if (this.#resets.size <= KNOWN_RESETS) return;
@@ -310,6 +328,7 @@ export abstract class Streams implements StreamHost, OutputHost {
   /** The client has reset it as well: nothing of it can be on its way behind that. */
   protected resetCame(id: number): void {
     this.#resets.delete(id);
+    this.unread?.delete(id);
   }
 
   /** Work that brings nothing. False: it was too much, and the connection is over. */
@@ -343,8 +362,7 @@ export abstract class Streams implements StreamHost, OutputHost {
     this.patience.requestEnded();
     if (exchange.running) this.#handlerGoesOn(stream);
     if (stream.tunnel?.successor === undefined) this.http.exchangeEnded(stream, exchange, false);
-    // RFC 9113, 8.1: the rest of the request is not wanted.
-    if (!stream.remoteEnded) this.sendReset(stream.id, NO_ERROR);
+    if (!stream.remoteEnded) this.#leaveUnread(stream);
     this.#forget(stream);
   }
   headTooLarge(stream: Http2Stream): void {

@@ -8,6 +8,7 @@ import {
   END_STREAM,
   frame,
   GET,
+  GOAWAY,
   open,
   PING,
   POST,
@@ -225,18 +226,74 @@ test("texts are cut between characters, whatever they are made of, and not held 
   assert.ok(held < 20_000_000, `${held} bytes for 50 texts of 8,000,000`);
 });
 
-test("an answer before the body's end takes back the request with NO_ERROR, and drops what was on its way", async () => {
-  using server = start(() => new Response("enough"), { h2c: true });
-  using raw = await open(server.port);
-  raw.request(1, POST, END_HEADERS);
-  const { body, fields } = await raw.response(1);
-  assert.is(`${body}`, "enough");
-  // A length would be taken for the answer's end by clients that go on sending, and never look at the reset.
-  assert.is(fields.get("content-length"), undefined);
-  assert.is(await raw.reset(1), 0);
-  for (let i = 0; i < 3; i++) raw.write(frame(DATA, 0, 1, Buffer.alloc(16_000)));
+/** Answered before its body has come. */
+async function answeredEarly(port: number, more: readonly (readonly [string, string])[] = []): Promise<Raw> {
+  const raw = await open(port);
+  raw.request(1, [...POST, ...more], END_HEADERS);
+  assert.is(`${(await raw.response(1)).body}`, "enough");
+  return raw;
+}
+
+/** Nothing has come that says otherwise, and the next request is answered. */
+async function goesOn(raw: Raw): Promise<void> {
   raw.request(3);
-  assert.is((await raw.response(3)).fields.get("content-length"), "6");
+  assert.is((await raw.response(3)).status, "200");
+  assert.is(raw.frames.filter(({ type }) => type === RST_STREAM || type === GOAWAY).length, 0);
+}
+
+test("a body that was answered before its end is taken and dropped, to its end or its trailers", async () => {
+  using server = start(() => new Response("enough"), { h2c: true });
+  for (const end of ["DATA", "HEADERS"]) {
+    using raw = await answeredEarly(server.port);
+    for (let i = 0; i < 3; i++) raw.write(frame(DATA, 0, 1, Buffer.alloc(16_000)));
+    if (end === "DATA") raw.write(frame(DATA, END_STREAM, 1, "x"));
+    else raw.request(1, [["x-trailer", "1"]]);
+    await goesOn(raw);
+    assert.ok(updates(raw, 1) >= 32_000, "it is let go on");
+    raw.write(frame(DATA, 0, 1, "x"));
+    assert.is(await raw.goaway(), 5);
+  }
+});
+
+test("but for 16 MiB, and then RST_STREAM says that it is not wanted", async () => {
+  using server = start(() => new Response("enough"), { h2c: true });
+  using raw = await answeredEarly(server.port);
+  const piece = frame(DATA, 0, 1, Buffer.alloc(16_384));
+  const window = (stream: number): number => 65_535 + updates(raw, stream);
+  let sent = 0;
+  while (!raw.frames.some(({ type }) => type === RST_STREAM) && sent < 20 << 20) {
+    while (Math.min(window(0), window(1)) - sent >= 16_384) {
+      raw.write(piece);
+      sent += 16_384;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.is(await raw.reset(1), 0);
+  assert.ok(sent > 16 << 20, `${sent}`);
+  raw.request(3);
+  assert.is((await raw.response(3)).status, "200");
+});
+
+test("the rules hold for it", async () => {
+  using server = start(() => new Response("enough"), { h2c: true });
+  const broken: Record<string, [code: number, say: (raw: Raw) => void, fields?: [string, string][]]> = {
+    "more than its content-length": [1, (raw) => raw.write(frame(DATA, 0, 1, "abc")), [["content-length", "2"]]],
+    "less than its content-length": [1, (raw) => raw.write(frame(DATA, END_STREAM, 1, "a")), [["content-length", "2"]]],
+    "a pseudo-header in trailers": [1, (raw) => raw.request(1, [[":path", "/"]])],
+    "trailers that do not end it": [1, (raw) => raw.request(1, [["x", "y"]], END_HEADERS)],
+    "a window that grows by nothing": [1, (raw) => raw.write(frame(WINDOW_UPDATE, 0, 1, uint32(0)))],
+    "a window that is too large": [3, (raw) => raw.write(frame(WINDOW_UPDATE, 0, 1, uint32(2 ** 31 - 1)))],
+  };
+  for (const [name, [code, say, fields]] of Object.entries(broken)) {
+    using raw = await answeredEarly(server.port, fields);
+    say(raw);
+    assert.is(await raw.reset(1), code, name);
+    raw.request(3);
+    assert.is((await raw.response(3)).status, "200", name);
+  }
+  using raw = await answeredEarly(server.port);
+  raw.write(frame(RST_STREAM, 0, 1, uint32(8)));
+  await goesOn(raw);
 });
 
 test.run();
