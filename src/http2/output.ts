@@ -272,7 +272,10 @@ export class Output {
     const { head, response, exchange } = stream;
     if (head === undefined || response === undefined) return from;
     stream.headSent = true;
-    const { status, type, fields, length } = head;
+    const { status, type, fields } = head;
+    // A client that still sends may take a length that it knows for the end of everything: curl 7.88 then tries to go on
+    // sending for ever, at full CPU. Without one END_STREAM is the answer's end, and curl's upload goes on to its own.
+    const length = stream.remoteEnded ? head.length : -1;
     const empty = response.ended && response.queued === 0 && stream.trailers === undefined;
     const flags = empty ? END_STREAM : 0;
     const at = from + FRAME_HEAD;

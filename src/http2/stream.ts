@@ -170,7 +170,8 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     }
     if (this.announced >= 0 && body.received + end - start > this.announced) return "malformed";
     body.feed(bytes, start, end);
-    if (body.received > this.maxBodyBytes) {
+    // Where the whole answer is there it only has to leave.
+    if (body.received > this.maxBodyBytes && this.response?.ended !== true) {
       this.#tooLarge();
       return "refused";
     }

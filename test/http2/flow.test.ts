@@ -230,7 +230,10 @@ test("texts are cut between characters, whatever they are made of, and not held 
 async function answeredEarly(port: number, more: readonly (readonly [string, string])[] = []): Promise<Raw> {
   const raw = await open(port);
   raw.request(1, [...POST, ...more], END_HEADERS);
-  assert.is(`${(await raw.response(1)).body}`, "enough");
+  const answer = await raw.response(1);
+  assert.is(`${answer.body}`, "enough");
+  // curl 7.88 waits for ever behind a length.
+  assert.is(answer.fields.get("content-length"), undefined);
   return raw;
 }
 

@@ -1,11 +1,14 @@
 // From a request to its answer, as ordinary clients of HTTP/2 see it: node's own (nghttp2), and curl where it can.
 import { execFile } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { type ClientHttp2Session, constants, type OutgoingHttpHeaders } from "node:http2";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connect } from "../http/support/client.ts";
 import { eventually, logged, start } from "../http/support/server.ts";
+import { temporaryFolder } from "../support/process.ts";
 import { skip } from "../support/skip.ts";
 import { overTls } from "../support/tls.ts";
 import { scheme, session } from "./support/node.ts";
@@ -380,6 +383,25 @@ else {
       server.url,
     ]);
     assert.is(stdout, "POST 100000 2");
+  });
+
+  test("curl sends megabytes that nobody reads, and has its answer; 413 as well", async () => {
+    const folder = temporaryFolder();
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, "body");
+    writeFileSync(file, Buffer.alloc(5_000_000));
+    for (const [status, maxBodyBytes] of [
+      ["200", 10_000_000],
+      ["413", 1000],
+    ] as const) {
+      using server = start(() => new Response("not read"), { h2c: true, maxBodyBytes });
+      const { stdout } = await run("curl", [
+        ...["--silent", "--max-time", "20", "--output", join(folder, "answer"), "--write-out", "%{http_code}"],
+        ...(overTls ? ["--http2", "--insecure"] : ["--http2-prior-knowledge"]),
+        ...["--data-binary", `@${file}`, server.url],
+      ]);
+      assert.is(stdout, status);
+    }
   });
 }
 
