@@ -5,7 +5,7 @@ import { formatV4, formatV6 } from "../net/ip.ts";
 import { connect, type Listener, listen } from "../net/mod.ts";
 import { resolveSync } from "../net/names.ts";
 import { socketFile } from "../net/socket_file.ts";
-import { AddrInUse } from "../runtime/errors.ts";
+import { AddrInUse, NotFound } from "../runtime/errors.ts";
 import { runtime } from "../runtime/turn.ts";
 import { type AdminAddress, checkReach, isLoopback, parseAdminAddress } from "./address.ts";
 import { AdminError } from "./errors.ts";
@@ -101,7 +101,7 @@ function isAbstract(path: string): boolean {
 
 /** The errors of `listen` say what happened and where; here is added which option is meant. */
 function explain(text: string, error: unknown): unknown {
-  const known = error instanceof RangeError || (error instanceof Error && "code" in error);
+  const known = error instanceof RangeError || error instanceof NotFound || (error instanceof Error && "code" in error);
   if (!known) return error;
   return new AdminError(`--admin ${text}: ${error.message}`, { cause: error });
 }

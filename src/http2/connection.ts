@@ -271,7 +271,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
     if (stream === undefined) {
       const unread = this.unread?.get(id);
       if (unread !== undefined) {
-        if (!unread.takes(length)) return this.#streamError(id, FLOW_CONTROL_ERROR);
+        if (!unread.takes(length, this.now)) return this.#streamError(id, FLOW_CONTROL_ERROR);
         if (this.#isTiny(length) && !this.spend(COSTS.tinyData)) return;
         this.#dataUnread = unread;
         return;
@@ -297,7 +297,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
     const unread = this.#dataUnread;
     if (unread !== undefined && !unread.receives(end - start)) {
       this.#dataUnread = undefined;
-      this.#streamError(unread.id, PROTOCOL_ERROR);
+      this.sendReset(unread.id, PROTOCOL_ERROR);
     }
     if (stream === undefined || this.streams.get(stream.id) !== stream) return;
     const result = stream.received(bytes, start, end);
@@ -327,8 +327,9 @@ export class Http2Connection extends Lifetime implements FrameSink {
   }
 
   #unreadEnded(unread: UnreadRequest): void {
-    if (!unread.whole) return this.#streamError(unread.id, PROTOCOL_ERROR);
-    this.unread?.delete(unread.id);
+    // Nobody has anything to do with it any more: no line in the log.
+    if (unread.whole) this.unread?.delete(unread.id);
+    else this.sendReset(unread.id, PROTOCOL_ERROR);
   }
 
   #requestEnded(stream: Http2Stream): void {

@@ -144,7 +144,8 @@ export abstract class Lifetime extends Streams implements OtherConnection {
   }
 
   #armIdle(): void {
-    if (this.#headAt !== 0 || this.#settingsAt !== 0 || this.#drainAt !== 0 || this.socketDeadline !== 0) {
+    const others = this.#headAt + this.#settingsAt + this.#drainAt + this.socketDeadline;
+    if (others !== 0 || this.unread?.due) {
       if (this.#idleAt !== 0) this.arm(this.#idleAt);
       return;
     }
@@ -241,6 +242,7 @@ export abstract class Lifetime extends Streams implements OtherConnection {
       if (ran(stream.deadline, now)) stream.expired();
     }
     if (this.#closed) return;
+    for (const id of this.unread?.over(now) ?? []) this.sendReset(id, NO_ERROR);
     if (this.streams.size === 0) {
       if (ran(this.#idleAt, now)) {
         this.fired("idleTimeout", "");
@@ -260,6 +262,7 @@ export abstract class Lifetime extends Streams implements OtherConnection {
     let at = nearer(this.#headAt, this.#settingsAt);
     at = nearer(at, this.socketDeadline);
     at = nearer(at, this.#drainAt);
+    at = nearer(at, this.unread?.due ?? 0);
     if (this.streams.size === 0) at = nearer(at, this.#idleAt);
     else {
       at = nearer(nearer(at, this.#quietAt), this.#answerAt);

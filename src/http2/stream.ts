@@ -201,6 +201,10 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     this.host.credit(this);
     this.bodyResumed();
   }
+  /** The client waits for "100 Continue", which it will not get. */
+  get awaitsContinue(): boolean {
+    return this.#expectContinue;
+  }
   bodyWanted(): void {
     if (!this.#expectContinue || this.#over || this.headSent) return;
     this.#expectContinue = false;

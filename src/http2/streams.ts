@@ -297,8 +297,8 @@ export abstract class Streams implements StreamHost, OutputHost {
   /** The rest of its request is not wanted. */
   #leaveUnread(stream: Http2Stream): void {
     const { id, body, status } = stream;
-    // A tunnel has no body; and whoever has had the time for his has had it.
-    if (body === undefined || status === 408) return this.sendReset(id, NO_ERROR);
+    // A tunnel has no body; who waits to be told to go on has sent none of it, and who had the time for it has had it.
+    if (body === undefined || stream.awaitsContinue || status === 408) return this.sendReset(id, NO_ERROR);
     this.unread ??= new UnreadRequests();
     const rest = new UnreadRequest(stream, body.received, this.receiving.stream, this.now);
     const another = this.unread.add(rest);
@@ -307,6 +307,7 @@ export abstract class Streams implements StreamHost, OutputHost {
     const owed = rest.credit();
     if (owed > 0) this.output.frame(WINDOW_UPDATE, id, owed);
     this.credit(undefined);
+    this.arm(rest.due);
   }
 
   protected sendReset(id: number, code: number): void {

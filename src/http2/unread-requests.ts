@@ -10,6 +10,8 @@ import { WINDOW_MAX } from "./frames.ts";
 const MOST = 16;
 const BYTES = 16 * 1024 * 1024;
 const MS = 10_000;
+/** How long its client may say nothing of it: then it waits for us, or has forgotten it. */
+const SILENT_MS = 1000;
 /** So much was dropped before its window is given back. */
 const STEP = 32 * 1024;
 
@@ -23,7 +25,8 @@ interface Answered {
 
 export class UnreadRequest {
   readonly id: number;
-  readonly #since: number;
+  readonly #until: number;
+  #heardAt: number;
   /** What content-length announces; -1 for nothing. */
   readonly #announced: number;
   #received: number;
@@ -40,11 +43,13 @@ export class UnreadRequest {
     this.#receiveWindow = stream.receiveWindow;
     this.#owed = Math.max(0, window - stream.receiveWindow);
     this.#sendWindow = stream.sendWindow;
-    this.#since = now;
+    this.#until = now + MS;
+    this.#heardAt = now;
   }
 
   /** A DATA frame begins. False: it is larger than its window. */
-  takes(length: number): boolean {
+  takes(length: number, now: number): boolean {
+    this.#heardAt = now;
     this.#dropped += length;
     this.#owed += length;
     return (this.#receiveWindow -= length) >= 0;
@@ -60,7 +65,11 @@ export class UnreadRequest {
   }
   /** It has had its bytes, or its time. */
   isEnough(now: number): boolean {
-    return this.#dropped > BYTES || now - this.#since > MS;
+    return this.#dropped > BYTES || now >= this.due;
+  }
+  /** When it has had its time. */
+  get due(): number {
+    return Math.ceil(Math.min(this.#until, this.#heardAt + SILENT_MS));
   }
   /** By how much its window may grow now; 0 for not yet. */
   credit(): number {
@@ -84,6 +93,17 @@ export class UnreadRequests {
   }
   delete(id: number): void {
     this.#requests.delete(id);
+  }
+
+  /** The next moment at which one has had its time; 0 without any. */
+  get due(): number {
+    let due = 0;
+    for (const request of this.#requests.values()) if (due === 0 || request.due < due) due = request.due;
+    return due;
+  }
+  /** Those that have had theirs. */
+  over(now: number): number[] {
+    return [...this.#requests.values()].filter((request) => request.isEnough(now)).map(({ id }) => id);
   }
 
   /** Adds one. The id of another that must make room for it, if any. */

@@ -277,6 +277,18 @@ test("but for 16 MiB, and then RST_STREAM says that it is not wanted", async () 
   assert.is((await raw.response(3)).status, "200");
 });
 
+test("nor is it waited for: a second of silence, or a client that waits to be told to go on", async () => {
+  using server = start(() => new Response("enough"), { h2c: true });
+  using silent = await answeredEarly(server.port);
+  using waits = await answeredEarly(server.port, [["expect", "100-continue"]]);
+  assert.is(await waits.reset(1), 0);
+  assert.is(await silent.reset(1), 0);
+  for (const raw of [silent, waits]) {
+    raw.request(3);
+    assert.is((await raw.response(3)).status, "200");
+  }
+});
+
 test("the rules hold for it", async () => {
   using server = start(() => new Response("enough"), { h2c: true });
   const broken: Record<string, [code: number, say: (raw: Raw) => void, fields?: [string, string][]]> = {

@@ -142,7 +142,9 @@ export async function mixture(random: Random, connections: number, breaks: boole
       const expected = list[i];
       const line = `${index}.${i} ${expected.request.toString("latin1", 0, 60)}`;
       assert.is(got.status, expected.status, line);
-      assert.is(got.framing, expected.framing, line);
+      // An answer before its request's end says no length there.
+      const framing = overHttp2 && got.framing === "chunked" ? ["chunked", "length"] : [got.framing];
+      assert.ok(framing.includes(expected.framing), `${line}: ${got.framing}`);
       if (got.text() !== expected.body) assert.unreachable(`${line}: ${got.body.length} bytes of another body`);
     });
   };

@@ -50,6 +50,8 @@ export class Http2Socket extends Duplex {
   #last: Promise<void> = Promise.resolve();
   /** Nothing follows what is being answered. */
   #away = false;
+  /** Nor does the rest of a request. */
+  #cut = false;
   #wanted: (() => void) | undefined;
 
   constructor(bare: Socket, session: ClientHttp2Session) {
@@ -179,7 +181,7 @@ export class Http2Socket extends Duplex {
       const status = Number(headers[":status"]);
       const bodiless = method === "HEAD" || BODILESS.has(status);
       const chunked = !bodiless && headers["content-length"] === undefined;
-      if (CUTS.has(status)) this.#away = true;
+      if (CUTS.has(status)) this.#away = this.#cut = true;
       const closes = this.#away && this.#answers.length === 1;
       this.push(head(closes ? { ...headers, connection: "close" } : headers, chunked));
       for (let chunk = await pieces.next(); chunk !== undefined; chunk = await pieces.next()) {
@@ -216,7 +218,10 @@ export class Http2Socket extends Duplex {
 
   #partWhenDone(): void {
     this.#away = true;
-    if (this.#answers.length === 0 && !this.#session.destroyed) this.#session.close(() => this.push(null));
+    if (this.#answers.length > 0 || this.#session.destroyed) return;
+    // It is not wanted any more, and HTTP/1.1's connection would end with it.
+    if (this.#cut) this.#stream?.close(constants.NGHTTP2_CANCEL);
+    this.#session.close(() => this.push(null));
   }
 
   override _final(done: () => void): void {
@@ -248,10 +253,15 @@ class Pieces {
       this.#wake?.();
     });
     // A piece is taken before its turn: one that waits would hold the connection's window, which those before it need.
-    stream.on("close", () => {
+    const over = (): void => {
       this.#over = true;
       this.#wake?.();
+    };
+    // What is half closed may stay so: an answer's end is its own.
+    stream.on("end", () => {
+      if (!stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR) over();
     });
+    stream.on("close", over);
   }
 
   async next(): Promise<Buffer | undefined> {
