@@ -79,7 +79,7 @@ test("random servers", async () => {
     socket.once("data", () => setImmediate(() => socket.writable && socket.write(talk())));
   });
   server.on("tlsClientError", () => {});
-  test.after(() => server.close());
+  test.after(() => void server.close());
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = `https://localhost:${(server.address() as net.AddressInfo).port}/`;
