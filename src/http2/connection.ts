@@ -50,7 +50,7 @@ import { parsePriority } from "./priority.ts";
 import { RequestHead } from "./request-head.ts";
 import { SETTINGS_ROOM, writeSettings, writeSettingsAck } from "./settings.ts";
 import type { Http2Stream } from "./stream.ts";
-import { PING_DRAIN, PING_WINDOW } from "./streams.ts";
+import { PING_DRAIN, PING_NOTHING, PING_WINDOW } from "./streams.ts";
 import type { UnreadRequest } from "./unread-requests.ts";
 
 /** One thread reads one head at a time. */
@@ -328,8 +328,10 @@ export class Http2Connection extends Lifetime implements FrameSink {
 
   #unreadEnded(unread: UnreadRequest): void {
     // Nobody has anything to do with it any more: no line in the log.
-    if (unread.whole) this.unread?.delete(unread.id);
-    else this.sendReset(unread.id, PROTOCOL_ERROR);
+    if (!unread.whole) return this.sendReset(unread.id, PROTOCOL_ERROR);
+    this.unread?.delete(unread.id);
+    // curl 7.88 has read the answer while it was sending, and looks at it when more comes: for ever, if nothing does.
+    this.ping(PING_NOTHING);
   }
 
   #requestEnded(stream: Http2Stream): void {

@@ -29,6 +29,7 @@ import { UnreadRequest, UnreadRequests } from "./unread-requests.ts";
 const KNOWN_RESETS = 256;
 
 /** What our PINGs carry: which of them is answered. */
+export const PING_NOTHING = 0;
 export const PING_DRAIN = 1;
 export const PING_WINDOW = 2;
 export const PING_QUIET = 3;
