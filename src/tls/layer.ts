@@ -176,10 +176,6 @@ export class TlsLayer implements Transport, Sink {
     return blocked;
   }
 
-  /** The SSL of a connection, whatever its state; 0 without. */
-  anySslOf(handle: Handle): Pointer {
-    return this.#ssl[handle] ?? 0;
-  }
   /** Its session is an earlier one's, gone on with. */
   resumed(handle: Handle): boolean {
     return this.#openssl.resumed(this.#ssl[handle]);
