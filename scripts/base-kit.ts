@@ -4,36 +4,50 @@ import { build, type Plugin } from "esbuild";
 import manifest from "../package.json" with { type: "json" };
 import type { BaseKit } from "../src/bundle/make-base.ts";
 import { bundle } from "../src/bundle/mod.ts";
+import { apart, leaveApart } from "./apart.ts";
 import { linesOnly } from "./source-map-lines.ts";
 
 const repository = resolve(import.meta.dirname, "..");
 
-/** Packages of the runtime that few programs touch, so that no start has to read them: assets of their own. */
-const APART = ["@deno/shim-deno", "pino", "prom-client"];
+/** Packages of the runtime that few programs touch, so that no start has to read them: assets of their own (apart.ts has ours). */
+const PACKAGES = ["@deno/shim-deno", "pino", "prom-client"];
 
 /** The scripts. `shared`: modules of the runtime that the command line asks for, by their path in the repository. */
 export async function baseKit(shared: Iterable<string> = []): Promise<BaseKit> {
-  const ways = [...shared]
-    .sort()
-    .map((path) => `${JSON.stringify(path)}: () => require(${JSON.stringify(`./${path}`)})`);
-  const start = `import { start } from "./src/cli/base.ts"; module.exports = { start: () => start({ ${ways.join(", ")} }) };`;
-  const runtime = await script(start);
-  const apart: Record<string, string> = {};
-  for (const name of APART) apart[name] = wrapped((await script(`module.exports = require("${name}");`, [])).code);
+  const rare = await apart(options, await modulesOf(start(shared)));
+  const runtime = await script(start([...shared, ...rare.shared]));
+  const packed: Record<string, string> = {};
+  for (const [name, code] of Object.entries(rare.scripts)) packed[name] = wrapped(code);
+  for (const name of PACKAGES) packed[name] = wrapped((await script(`module.exports = require("${name}");`, [])).code);
   return {
     version: manifest.version,
     boot: (await script('import "./src/cli/boot.ts";')).code,
     runtime: wrapped(runtime.code),
     map: linesOnly(runtime.map),
-    apart,
+    apart: packed,
     sample: (await bundle(join(repository, "scripts/code-cache-server.ts"))).code,
     warm: await warm(),
   };
 }
 
+/** The runtime's first lines. `shared`: modules that others ask for by path, the command line and what is apart. */
+function start(shared: Iterable<string>): string {
+  const ways = [...new Set(shared)]
+    .sort()
+    .map((path) => `${JSON.stringify(path)}: () => require(${JSON.stringify(`./${path}`)})`);
+  return `import { start } from "./src/cli/base.ts";
+const shared = { ${ways.join(", ")} };
+module.exports = { start: () => start(shared), shared };`;
+}
+
 /** Paths, relative to the repository, of our own modules in the base. */
-export async function baseModules(): Promise<Set<string>> {
-  const { metafile } = await build({ ...options, entryPoints: ["src/cli/base.ts"], metafile: true });
+export function baseModules(): Promise<Set<string>> {
+  return modulesOf(start([]));
+}
+
+async function modulesOf(contents: string): Promise<Set<string>> {
+  const stdin = { contents, resolveDir: repository, loader: "ts" } as const;
+  const { metafile } = await build({ ...options, stdin, metafile: true, plugins: [leaveApart(repository)] });
   return new Set(Object.keys(metafile.inputs).filter((path) => /^(src|ffi)\//.test(path)));
 }
 
@@ -62,7 +76,7 @@ const options = {
   format: "cjs",
   platform: "node",
   target: "esnext",
-  external: APART,
+  external: PACKAGES,
   outfile: "base.cjs",
   // boot.ts evaluates these as scripts, which have no import(): of a built-in it is a require, as of our own modules.
   supported: { "dynamic-import": false },
@@ -75,9 +89,9 @@ const options = {
   define: { "import.meta.url": "undefined", "import.meta.main": "false", "import.meta.dirname": "undefined" },
 } as const;
 
-async function script(contents: string, external = APART): Promise<{ code: string; map: string }> {
+async function script(contents: string, external = PACKAGES): Promise<{ code: string; map: string }> {
   const stdin = { contents, resolveDir: repository, loader: "ts" } as const;
-  const { outputFiles } = await build({ ...options, stdin, external });
+  const { outputFiles } = await build({ ...options, stdin, external, plugins: [leaveApart(repository)] });
   const text = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? "";
   return { code: text(".cjs"), map: text(".map") };
 }

@@ -24,6 +24,42 @@ export function stripElf(file: Buffer): Buffer {
 }
 
 const PT_LOAD = 1;
+const PF_W = 2;
+const PAGE = 4096;
+
+/**
+ * The program without the whole pages of zeros at the ends of its writable segments: memory beyond what a file holds of
+ * a segment is zeros anyway. --build-sea writes all of `.bss`, a third of a megabyte. For files without section headers.
+ */
+export function withoutZeros(file: Buffer): Buffer {
+  let left = file;
+  for (let index = 0; index < left.readUInt16LE(56); index++) {
+    const headers = programHeaders(left);
+    const header = headers[index];
+    if (header.readUInt32LE(0) !== PT_LOAD || (header.readUInt32LE(4) & PF_W) === 0) continue;
+    const begin = field(header, OFFSET);
+    const end = begin + field(header, FILE_SIZE);
+    let last = end;
+    while (last > begin && left[last - 1] === 0) last--;
+    const length = (end - last) & -PAGE;
+    if (length === 0) continue;
+    const tableAt = Number(left.readBigUInt64LE(32));
+    left = Buffer.concat([left.subarray(0, end - length), left.subarray(end)]);
+    // Notes and the like inside of the segment lie before its zeros; what lies behind moves by whole pages.
+    for (const other of headers) if (field(other, OFFSET) >= end) put(other, OFFSET, field(other, OFFSET) - length);
+    put(header, FILE_SIZE, field(header, FILE_SIZE) - length);
+    writeHeaders(left, tableAt >= end ? tableAt - length : tableAt, headers);
+  }
+  return left;
+}
+
+function programHeaders(file: Buffer): Buffer[] {
+  const at = Number(file.readBigUInt64LE(32));
+  const size = file.readUInt16LE(54);
+  return Array.from({ length: file.readUInt16LE(56) }, (_, index) =>
+    Buffer.from(file.subarray(at + index * size, at + (index + 1) * size)),
+  );
+}
 
 /**
  * The program without `length` bytes at `from`, both whole pages inside one segment, which becomes two: addresses stay as
@@ -32,10 +68,7 @@ const PT_LOAD = 1;
 export function removeFromElf(file: Buffer, from: number, length: number): Buffer {
   const until = from + length;
   const tableAt = Number(file.readBigUInt64LE(32));
-  const size = file.readUInt16LE(54);
-  const headers = Array.from({ length: file.readUInt16LE(56) }, (_, index) =>
-    Buffer.from(file.subarray(tableAt + index * size, tableAt + (index + 1) * size)),
-  );
+  const headers = programHeaders(file);
   const around = (header: Buffer) =>
     header.readUInt32LE(0) === PT_LOAD &&
     field(header, OFFSET) <= from &&

@@ -14,10 +14,14 @@ if (process.platform !== "win32") process.on("SIGUSR1", early);
 const sea = process.getBuiltinModule("node:sea");
 const { Script } = process.getBuiltinModule("node:vm");
 const parts: Record<string, Exports> = {};
+let shared: Readonly<Record<string, () => unknown>> = {};
 
-/** Built-ins, and what scripts/build.ts keeps apart because few programs touch it: assets of the module's name. */
+/**
+ * Built-ins, and what scripts/base-kit.ts keeps apart because few programs touch it: assets of the module's name, to
+ * which the runtime gives of its own modules.
+ */
 function load(name: string): unknown {
-  return process.getBuiltinModule(name) ?? (parts[name] ??= evaluate(name, unpacked(name)));
+  return process.getBuiltinModule(name) ?? shared[name]?.() ?? (parts[name] ??= evaluate(name, unpacked(name)));
 }
 
 function evaluate(name: string, source: string, cachedData?: Uint8Array): Exports {
@@ -43,6 +47,8 @@ process.execArgv = [];
 const cache = codeCache(sea.getRawAsset("code cache") as ArrayBuffer);
 const runtime = evaluate(BASE_SCRIPT, text(BASE_SCRIPT), cache) as unknown as {
   start(): Promise<void>;
+  readonly shared: typeof shared;
 };
+shared = runtime.shared;
 runtime.start();
 process.off("SIGUSR1", early);
