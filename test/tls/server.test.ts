@@ -79,6 +79,27 @@ test("what is older than TLS 1.2, without forward secrecy, by groups that cost u
   assert.ok(lines.length >= 1 && lines.every((line) => line.includes("tlsHandshake")), lines.join("\n"));
 });
 
+test("AES with 128 bits is preferred, ChaCha20 with who has it first; by both versions", async () => {
+  using server = secure();
+  const chosen = async (options: object) => {
+    const socket = await dial(server.port, options);
+    const { standardName } = socket.getCipher();
+    socket.destroy();
+    return standardName;
+  };
+  const AES = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256";
+  const CHACHA = "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256";
+  assert.is(await chosen({ ciphers: AES }), "TLS_AES_128_GCM_SHA256");
+  assert.is(await chosen({ ciphers: CHACHA }), "TLS_CHACHA20_POLY1305_SHA256");
+  assert.is(await chosen({ ciphers: "TLS_AES_256_GCM_SHA384" }), "TLS_AES_256_GCM_SHA384");
+  const old = { maxVersion: "TLSv1.2" };
+  assert.match(
+    await chosen({ ...old, ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256" }),
+    /AES_128/,
+  );
+  assert.match(await chosen({ ...old, ciphers: "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256" }), /CHACHA20/); // biome-ignore format: one line
+});
+
 test("nobody renegotiates; and what is said to who tries goes to nobody else", async () => {
   using server = secure();
   const socket = await dial(server.port, { maxVersion: "TLSv1.2" });
