@@ -203,9 +203,18 @@ export class NoPoller extends Error {
   override readonly name = "NoPoller";
 }
 
+function asked(): string | undefined {
+  try {
+    return process.env["SLIPWAY_POLLER"];
+  } catch {
+    // Deno without --allow-env: --allow-ffi is all that a server needs.
+    return undefined;
+  }
+}
+
 /** Opens the best poller that works here; `SLIPWAY_POLLER` names one to insist on. */
 export function openPoller(): OpenedPoller {
-  const wanted = process.env["SLIPWAY_POLLER"];
+  const wanted = asked();
   const candidates = wanted ? backends.filter((backend) => backend.name === wanted) : backends;
   if (candidates.length === 0) {
     throw new NoPoller(

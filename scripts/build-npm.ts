@@ -33,6 +33,7 @@ const typescript = dirname(createRequire(import.meta.url).resolve("typescript/pa
 execFileSync(process.execPath, [join(typescript, "bin/tsc"), "--project", output], { stdio: "inherit" });
 rmSync(join(output, "tsconfig.json"));
 finishLibrary();
+keepVersions();
 // What `compile` makes its base of, on the machine that it runs on.
 writeFileSync(join(output, "kit.json"), JSON.stringify(await baseKit()));
 await stopEsbuild();
@@ -52,6 +53,12 @@ function finishLibrary(): void {
       prepend(file, `/// <reference lib="esnext.disposable" />`);
     }
   }
+}
+
+/** tsc copies the manifest, since modules read versions of it; inside of a package nothing else of one has a meaning. */
+function keepVersions(): void {
+  const { name, version, type, dependencies } = manifest;
+  writeFileSync(join(output, "package.json"), JSON.stringify({ name, version, type, dependencies }));
 }
 
 function prepend(file: string, line: string): void {

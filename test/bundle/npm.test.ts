@@ -1,6 +1,7 @@
 /** Slipway as an npm package: packed from a clean clone, as a person would, and installed elsewhere. */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { publint } from "publint";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { repository, run, start, temporaryFolder } from "../support/process.ts";
@@ -69,6 +70,11 @@ test("a package that was packed without its build says so", async () => {
   const { code, stderr } = await run([process.execPath, join(empty, "launcher.cjs"), "--version"]);
   assert.is(code, 1);
   assert.is(stderr, "slipway: this package was packed without its build: pack it with npm run pack\n");
+});
+
+test("publint has nothing to say of it", async () => {
+  const { messages } = await publint({ pkgDir: join(folder, "node_modules/slipway"), pack: false });
+  assert.equal(messages, []);
 });
 
 test("its sources are plain JavaScript", () => {
