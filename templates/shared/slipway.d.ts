@@ -71,6 +71,39 @@ declare module "slipway" {
     healthInterval?: number | string;
     healthTimeout?: number | string;
   }
+  /** Answers with the file of a folder that the path names: conditional requests, ranges, compressed siblings. */
+  export function serveDir(request: Request, options?: ServeDirOptions): Promise<Response>;
+  /** Answers with this file, whatever the path is. */
+  export function serveFile(request: Request, path: string | URL, options?: ServeFileOptions): Promise<Response>;
+  export interface ServeFileOptions {
+    /** Fields of every answer. */
+    headers?: Readonly<Record<string, string>> | readonly string[];
+    /** Cache-Control of what is found. @default {"no-cache"} */
+    cacheControl?: string;
+    /** Sends app.js.br, .zst or .gz instead of app.js to clients that accept it. @default {true} */
+    precompressed?: boolean;
+  }
+  export interface ServeDirOptions extends ServeFileOptions {
+    /** The folder: a path, or new URL("./public/", import.meta.url). @default {"."} */
+    fsRoot?: string | URL;
+    /** What paths begin with that is not part of the folder: "/static". */
+    urlRoot?: string;
+    /** A folder is answered with its index.html. @default {true} */
+    showIndex?: boolean;
+    /** /about is about.html. @default {false} */
+    cleanUrls?: boolean;
+    showDotfiles?: boolean;
+    /** Follows links out of the folder. @default {false} */
+    followSymlinks?: boolean;
+    enableCors?: boolean;
+    /** Paths whose content never changes: kept for a year. */
+    immutable?: RegExp;
+    /** A file for pages that are not there: a single-page application's "index.html". */
+    fallback?: string;
+    /** The same with status 404. */
+    notFound?: string;
+    quiet?: boolean;
+  }
   /** Starts a named task: its failure is logged, and never takes the process with it. */
   export function go(name: string, run: (signal: AbortSignal) => unknown): { cancel(): void; finished: Promise<void> };
 

@@ -10,7 +10,7 @@ const folder = temporaryFolder();
 const tsc = join(repository, "node_modules/.bin/tsc");
 
 const program = `
-import { connect, connectTls, type Conn, go, type Listener, listen, listenTls, proxy, serve, serveConn, type ServeHandlerInfo, type Server } from "slipway";
+import { connect, connectTls, type Conn, go, type Listener, listen, listenTls, proxy, serve, serveConn, serveDir, serveFile, type ServeHandlerInfo, type Server } from "slipway";
 
 const listener: Listener = listen({ port: 0, hostname: "127.0.0.1" });
 const echo = serveConn(listener, async (conn: Conn, signal: AbortSignal) => {
@@ -58,6 +58,13 @@ const pass = proxy(["http://127.0.0.1:3000", new URL("http://127.0.0.1:3001")], 
 serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, pass).close();
 export const wellOnes: number = pass.upstreams.filter(({ state, requests }) => state === "in" && requests < 10).length;
 pass.close();
+// Every option of files.
+export const site = (request: Request): Promise<Response> => serveDir(request, {
+  fsRoot: new URL("./public/", import.meta.url), urlRoot: "/site", showIndex: true, cleanUrls: true, showDotfiles: false,
+  followSymlinks: false, enableCors: false, immutable: /^\\/assets\\//, fallback: "index.html", notFound: "404.html", quiet: true,
+  headers: { "x-a": "b" }, cacheControl: "no-store", precompressed: true,
+});
+export const file = (request: Request): Promise<Response> => serveFile(request, "a.txt", { headers: ["x-a: b"] });
 // Every option and hook that may stand beside a handler.
 export const everything: Server = {
   fetch: () => new Response(),
