@@ -57,7 +57,7 @@ function commandLine(argv: readonly string[]): Command {
   verb(program, "new", "make a new server from a template")
     .usage("<name> [options]")
     .argument("<name>", "the new folder's name; . for the current, empty folder")
-    .option("-t, --template <template>", "http, tcp, proxy or minimal", "http")
+    .option("-t, --template <template>", "http, api, websocket, static, tcp, proxy or minimal", "http")
     .option("-f, --force", "write into a folder that is not empty, overwriting files of the same name")
     .addHelpText("after", examples("slipway new shop", "slipway new talk --template tcp", "slipway new ."))
     .action(async (name: string, options: NewOptions) => (await import("./new.ts")).newProject(name, options));

@@ -11,6 +11,9 @@ import { Failure } from "./errors.ts";
 /** What there is to choose from, the default first, with the line that help shows. */
 export const templates: Readonly<Record<string, string>> = {
   http: "an HTTP server: routes, JSON, a streamed response, a page (the default)",
+  api: "a JSON API over SQLite: Hono, validation, OpenAPI; nothing to install",
+  websocket: "a chat that people open in a browser",
+  static: "a folder of files: a site, or a single-page application",
   tcp: "a TCP server: line chat, a task per connection",
   proxy: "a reverse proxy: TLS in front, several applications behind it",
   minimal: "one file",

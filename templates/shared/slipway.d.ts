@@ -104,6 +104,10 @@ declare module "slipway" {
     notFound?: string;
     quiet?: boolean;
   }
+  /** Answers a request for a WebSocket: return `response`, and `socket` opens when it has left. */
+  export const upgradeWebSocket: typeof Deno.upgradeWebSocket;
+  /** Sends the same to many, made and compressed once; to how many. */
+  export function broadcast(sockets: Iterable<WebSocket>, data: string | ArrayBufferLike | ArrayBufferView): number;
   /** Starts a named task: its failure is logged, and never takes the process with it. */
   export function go(name: string, run: (signal: AbortSignal) => unknown): { cancel(): void; finished: Promise<void> };
 
@@ -175,6 +179,16 @@ declare module "slipway" {
     stallWarning?: number | string;
     /** Finds the line that held up a turn. */
     traceStalls?: boolean;
+    /** A WebSocket's limits: silence ("2m"), a message's and our close's time ("30s", "5s"), sizes ("16MiB"). */
+    wsIdleTimeout?: number | string;
+    wsMessageTimeout?: number | string;
+    wsCloseTimeout?: number | string;
+    wsMaxMessageBytes?: number | string;
+    wsMaxFrameBytes?: number | string;
+    wsMaxBufferedBytes?: number | string;
+    /** permessage-deflate, and what its windows may take in all ("64MiB"). */
+    wsCompression?: "on" | "off";
+    wsMemory?: number | string;
     /** What must be well for /readyz of the admin port to be green. */
     ready?: ReadyCheck | Readonly<Record<string, ReadyCheck | { check: ReadyCheck; timeout?: number | string }>>;
   }
@@ -426,6 +440,25 @@ declare namespace Deno {
   function serve(handler: ServeHandler<NetAddr>): HttpServer<NetAddr>;
   function serve(options: ServeTcpOptions, handler: ServeHandler<NetAddr>): HttpServer<NetAddr>;
   function serve(options: ServeUnixOptions, handler: ServeHandler<UnixAddr>): HttpServer<UnixAddr>;
+
+  interface UpgradeWebSocketOptions {
+    /** One of those that the client offers. */
+    protocol?: string;
+    /** Seconds without a word from the client. @default {120} */
+    idleTimeout?: number;
+  }
+
+  interface UpgradedWebSocket extends WebSocket {
+    /** `send`, and waits until nothing is left to be sent. */
+    write(data: string | ArrayBufferLike | ArrayBufferView | Blob): Promise<void>;
+    /** Waits until nothing is left to be sent. */
+    drained(): Promise<void>;
+  }
+
+  function upgradeWebSocket(
+    request: Request,
+    options?: UpgradeWebSocketOptions,
+  ): { response: Response; socket: UpgradedWebSocket };
 
   const args: string[];
   const pid: number;
