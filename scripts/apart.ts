@@ -6,7 +6,13 @@ import { relative, resolve } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 
 /** Entries, by their path in the repository; nothing but import() may lead to them. */
-const ENTRIES = ["src/admin/mod.ts", "src/client/h2.ts", "src/proxy/engine.ts"];
+const ENTRIES = [
+  "src/admin/mod.ts",
+  "src/cli/healthcheck.ts",
+  "src/client/h2.ts",
+  "src/proxy/engine.ts",
+  "src/static/serve.ts",
+];
 
 const OURS = /^\.{1,2}\/.*\.ts$/;
 

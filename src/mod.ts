@@ -52,6 +52,7 @@ export {
 export * from "./net/mod.ts";
 export { type ProxyHandler, proxy, type ReverseProxyOptions, type UpstreamState } from "./proxy/mod.ts";
 export { errors, type GoOptions, go, Task, taskCount, tasks } from "./runtime/mod.ts";
+export { type ServeDirOptions, type ServeFileOptions, serveDir, serveFile } from "./static/mod.ts";
 export * from "./tls/mod.ts";
 export type { Server, ServerOptions } from "./types.ts";
 export {

@@ -101,6 +101,12 @@ export class Payload {
     return readAt(this.#fd, this.baseLength + part.offset, part.length, this.#path);
   }
 
+  /** Where the part's bytes are in the file that this is, which must not be closed. */
+  place(name: string): { fd: number; offset: number; size: number; digest: string } {
+    const { offset, length, digest = "" } = this.#part(name);
+    return { fd: this.#fd, offset: this.baseLength + offset, size: length, digest };
+  }
+
   size(name: string): number {
     return this.#part(name).length;
   }

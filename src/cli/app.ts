@@ -19,6 +19,7 @@ const options = {
   ...parseArgsOptions(),
   "print-config": { type: "boolean" },
   "print-config-json": { type: "boolean" },
+  healthcheck: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "V" },
 } as const;
@@ -36,6 +37,7 @@ export async function runApp(load: () => Promise<Namespace>, argv: readonly stri
       return void process.stdout.write(`${program} (slipway ${meta.version}, node ${process.versions.node})\n`);
     }
     const flags = flagsLevel(values);
+    if (values["healthcheck"]) return await (await import("./healthcheck.ts")).checkHealth(flags);
     const print = values["print-config-json"] ? "json" : values["print-config"] ? "text" : undefined;
     process.argv = [process.argv[0], meta.file, ...rest];
     const app = await loadAndStart(load, { file: meta.file, program, flags, print });
@@ -116,6 +118,7 @@ A server compiled by slipway ${meta.version} from ${meta.file}.
 
 Options:
   --print-config                    show the value of each option and where it came from, and end (=json: as JSON)
+  --healthcheck                     ask the server's admin port whether it is well: exit code 0, or 1
   -V, --version                     print the version
   -h, --help                        show this help
 

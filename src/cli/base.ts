@@ -52,6 +52,7 @@ async function load(
       read: (name) => (payload.has(FILE + name) ? payload.read(FILE + name) : undefined),
       size: (name) => (payload.has(FILE + name) ? payload.size(FILE + name) : undefined),
       executable: (name) => payload.executable(FILE + name),
+      place: (name) => payload.place(FILE + name),
       names: () => files.map((name) => name.slice(FILE.length)),
     });
     (await import("../bundle/embedded-fs.ts")).installEmbeddedFs();

@@ -17,7 +17,7 @@ import { encodePayload, openPayload, ownPayload, type PartInput } from "../bundl
 import { type IncludedFile, includeFiles } from "../bundle/include.ts";
 import { LocalesError, parseLocales, withLocales } from "../bundle/locales.ts";
 import { bundle, stopEsbuild } from "../bundle/mod.ts";
-import { mapPart, sha256 } from "../bundle/pack.ts";
+import { digest, mapPart, sha256 } from "../bundle/pack.ts";
 import { cannotServe } from "../bundle/serves.ts";
 import { destination, mustNotBeOneOf } from "./destination.ts";
 import { errorCode, Failure, UsageError } from "./errors.ts";
@@ -69,7 +69,7 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
   const parts: PartInput[] = [
     { name: "code", bytes: Buffer.from(program.code) },
     mapPart(program.map),
-    ...files.map(({ name, bytes, executable }) => ({ name: `file:${name}`, bytes, executable })),
+    ...files.map(({ name, bytes, executable }) => ({ name: `file:${name}`, bytes, executable, digest: digest(bytes) })),
   ];
   const meta = { entry: program.entry, provided: program.provided, slipway: version };
   const payload = encodePayload(base.length, "program", meta, parts, sha256);

@@ -55,12 +55,21 @@ function commandLine(argv: readonly string[]): Command {
     });
 
   verb(program, "new", "make a new server from a template")
-    .usage("<name> [options]")
-    .argument("<name>", "the new folder's name; . for the current, empty folder")
-    .option("-t, --template <template>", "http, tcp, proxy or minimal", "http")
+    .usage("[name] [options]")
+    .argument("[name]", "the new folder's name; . for the current, empty folder")
+    .option("-t, --template <template>", "one of --list (http), ./folder, or npm:package from the nearest node_modules")
+    .option("-l, --list", "show the templates")
     .option("-f, --force", "write into a folder that is not empty, overwriting files of the same name")
-    .addHelpText("after", examples("slipway new shop", "slipway new talk --template tcp", "slipway new ."))
-    .action(async (name: string, options: NewOptions) => (await import("./new.ts")).newProject(name, options));
+    .option("--deploy", "with files for containers, Kubernetes, systemd and CI (all templates but minimal have them)")
+    .option("--no-deploy", "without them")
+    .option("-y, --yes", "ask nothing; without it, what was not said is asked, at a terminal")
+    .addHelpText(
+      "after",
+      examples("slipway new shop", "slipway new talk --template websocket", "slipway new . --no-deploy"),
+    )
+    .action(async (name: string | undefined, options: NewOptions) =>
+      (await import("./new.ts")).newProject(name, options),
+    );
 
   serverFlags(verb(program, "run", "serve a handler file"))
     .usage("<file> [options] [-- args…]")

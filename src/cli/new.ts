@@ -1,51 +1,72 @@
 /**
- * `slipway new <name>`: copies a template into a new folder and fills in the name.
+ * `slipway new <name>`: copies a template into a new folder and fills in the name. What is not said is asked, where somebody
+ * is there to answer.
  */
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import manifest from "../../package.json" with { type: "json" };
 import { errorCode, Failure, UsageError } from "./errors.ts";
-import { didYouMean } from "./suggestions.ts";
-import { templateFiles, templates } from "./templates.ts";
+import { deploysByDefault, findTemplate, type TemplateFiles, templateFiles, templates } from "./templates.ts";
 
 export interface NewOptions {
   readonly template?: string;
   readonly force?: boolean;
+  /** Image, Kubernetes, systemd and CI. */
+  readonly deploy?: boolean;
+  readonly yes?: boolean;
+  readonly list?: boolean;
 }
 
-/** Stands for the project's name in template files. */
-const placeholder = "__NAME__";
-
 /** Makes the project and prints what to do next, in three lines. */
-export function newProject(name: string, options: NewOptions): void {
-  const template = options.template ?? "http";
-  if (!Object.hasOwn(templates, template)) {
-    const names = Object.keys(templates);
-    throw new UsageError(
-      `there is no template '${template}'${didYouMean(template, names)}: choose one of ${names.join(", ")}`,
-    );
-  }
-  const folder = resolve(name);
-  const projectName = name === "." ? basename(folder) : name;
-  checkName(projectName, name === ".");
-  checkFolder(folder, name, options.force === true);
+export async function newProject(given: string | undefined, options: NewOptions): Promise<void> {
+  if (options.list) return listTemplates();
+  const asks = options.yes !== true && process.stdin.isTTY === true && process.stdout.isTTY === true;
+  // What was said is checked before anything is asked.
+  if (given !== undefined) checkTarget(given, options.force === true);
+  if (options.template !== undefined) findTemplate(options.template);
+  const answers = asks ? await (await import("./new-questions.ts")).ask(given, options) : undefined;
+  const name = given ?? answers?.name;
+  if (name === undefined) throw new UsageError("new needs a name: for example, slipway new shop; see slipway help new");
+  const template = findTemplate(options.template ?? answers?.template ?? "http");
+  const { folder, projectName } = checkTarget(name, options.force === true);
+  const deploy = options.deploy ?? answers?.deploy ?? deploysByDefault(template);
+  const fill = filling(projectName.toLowerCase(), templateFiles(template, deploy));
   try {
     // Not recursive: where the system refuses with ENOENT, as /proc does, Node would try for ever.
     if (!existsSync(folder)) mkdirSync(folder);
-    for (const [path, content] of templateFiles(template)) {
+    for (const [path, content] of fill.files) {
       const target = join(folder, path);
       mkdirSync(dirname(target), { recursive: true });
-      writeFileSync(target, fill(content, projectName.toLowerCase()));
+      writeFileSync(target, content);
     }
   } catch (error) {
     if (error instanceof Failure || errorCode(error) === "") throw error;
     throw new Failure(`cannot write into ${folder} (${errorCode(error)}): choose a folder that you may write to`);
   }
   const enter = name === "." ? "" : `cd ${name} && `;
+  const next = [fill.dev && `  ${enter}${fill.dev}\n`, fill.build && `  ${fill.build}\n`].join("");
   process.stdout.write(
-    `Made ${name === "." ? "a server here" : `${name}/`} from the template ${template}.\n` +
-      `  ${enter}slipway run server.ts --watch\n` +
-      `  slipway compile server.ts -o ${projectName === "server.ts" ? "server" : projectName}\n`,
+    `Made ${name === "." ? "a server here" : `${name}/`} from the template ${template.name}.\n${next}`,
   );
+}
+
+function listTemplates(): void {
+  const width = Math.max(...Object.keys(templates).map((name) => name.length));
+  for (const [name, says] of Object.entries(templates)) process.stdout.write(`${name.padEnd(width)}  ${says}\n`);
+}
+
+interface Target {
+  readonly folder: string;
+  readonly projectName: string;
+}
+
+/** Where it goes and what it is called; fails when it can't. */
+export function checkTarget(name: string, force: boolean): Target {
+  const folder = resolve(name);
+  const projectName = name === "." ? basename(folder) : name;
+  checkName(projectName, name === ".");
+  checkFolder(folder, name, force);
+  return { folder, projectName };
 }
 
 /** One folder name that is also fit to be a package's name: so nothing lands outside of the current folder. */
@@ -76,7 +97,45 @@ function checkFolder(folder: string, name: string, force: boolean): void {
   );
 }
 
-function fill(content: Uint8Array, name: string): Uint8Array | string {
-  const text = Buffer.from(content).toString("utf8");
-  return text.includes(placeholder) ? text.replaceAll(placeholder, name) : content;
+interface Filled {
+  readonly files: readonly [string, Uint8Array | string][];
+  /** How it is run and compiled, by its package.json. */
+  readonly dev: string | undefined;
+  readonly build: string | undefined;
+}
+
+/** Puts the project's name where templates have __NAME__, in paths too. */
+function filling(name: string, files: TemplateFiles): Filled {
+  const scripts = scriptsIn(files);
+  const words: Record<string, string> = { NAME: name, LABEL: labelOf(name), VERSION: manifest.version };
+  const put = (text: string): string =>
+    text.replace(/__(NAME|LABEL|VERSION|BUILD)__/g, (whole, word: string) => words[word] ?? whole);
+  const [dev, build] = [scripts["dev"], scripts["build"]].map(
+    (command) => command && put(command.replace(/^exec /, "")),
+  );
+  words["BUILD"] = build ?? `slipway compile server.ts -o ${name}`;
+  const filled = [...files].map(([path, content]): [string, Uint8Array | string] => {
+    const text = Buffer.from(content).toString("utf8");
+    return [put(path), /__(?:NAME|LABEL|VERSION|BUILD)__/.test(text) ? put(text) : content];
+  });
+  // Called like its own source, it would be compiled over it.
+  return { files: filled, dev, build: build?.replace(/ -o (server)\.ts$/, " -o $1") };
+}
+
+function scriptsIn(files: TemplateFiles): Record<string, string | undefined> {
+  try {
+    const { scripts } = JSON.parse(Buffer.from(files.get("package.json") ?? "").toString("utf8"));
+    return typeof scripts === "object" && scripts !== null ? scripts : {};
+  } catch {
+    return {};
+  }
+}
+
+/** What may name a thing in Kubernetes and in a registry of images (RFC 1035): it begins with a letter. */
+function labelOf(name: string): string {
+  const label = name
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, 50)
+    .replace(/^-+|-+$/g, "");
+  return /^[a-z]/.test(label) ? label : `app-${label}`.replace(/-+$/, "");
 }

@@ -22,7 +22,17 @@ export interface AssetStore {
   read(name: string): Uint8Array | undefined;
   size(name: string): number | undefined;
   executable(name: string): boolean;
+  /** Where the file lies, to be sent from there; absent where there is no such place. */
+  place?(name: string): AssetPlace;
   names(): Iterable<string>;
+}
+
+/** An embedded file within the executable, which stays open, and what tells its content from any other. */
+export interface AssetPlace {
+  readonly fd: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly digest: string;
 }
 
 let store: AssetStore | undefined;
@@ -47,6 +57,12 @@ export function readAsset(path: string | URL): Uint8Array<ArrayBuffer> | undefin
   if (bytes !== undefined) return new Uint8Array(bytes);
   if (tree().has(name)) throw new IsADirectory(`read "${path}": Is a directory`);
   throw missing("read", path);
+}
+
+/** Where an embedded file lies; undefined when there is none at `path`. */
+export function assetPlace(path: string | URL): AssetPlace | undefined {
+  const name = assetName(path);
+  return name === undefined || store?.size(name) === undefined ? undefined : store.place?.(name);
 }
 
 /** What stat says of an embedded file or directory; undefined when `path` is not inside the program. */

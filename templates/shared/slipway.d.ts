@@ -71,6 +71,43 @@ declare module "slipway" {
     healthInterval?: number | string;
     healthTimeout?: number | string;
   }
+  /** Answers with the file of a folder that the path names: conditional requests, ranges, compressed siblings. */
+  export function serveDir(request: Request, options?: ServeDirOptions): Promise<Response>;
+  /** Answers with this file, whatever the path is. */
+  export function serveFile(request: Request, path: string | URL, options?: ServeFileOptions): Promise<Response>;
+  export interface ServeFileOptions {
+    /** Fields of every answer. */
+    headers?: Readonly<Record<string, string>> | readonly string[];
+    /** Cache-Control of what is found. @default {"no-cache"} */
+    cacheControl?: string;
+    /** Sends app.js.br, .zst or .gz instead of app.js to clients that accept it. @default {true} */
+    precompressed?: boolean;
+  }
+  export interface ServeDirOptions extends ServeFileOptions {
+    /** The folder: a path, or new URL("./public/", import.meta.url). @default {"."} */
+    fsRoot?: string | URL;
+    /** What paths begin with that is not part of the folder: "/static". */
+    urlRoot?: string;
+    /** A folder is answered with its index.html. @default {true} */
+    showIndex?: boolean;
+    /** /about is about.html. @default {false} */
+    cleanUrls?: boolean;
+    showDotfiles?: boolean;
+    /** Follows links out of the folder. @default {false} */
+    followSymlinks?: boolean;
+    enableCors?: boolean;
+    /** Paths whose content never changes: kept for a year. */
+    immutable?: RegExp;
+    /** A file for pages that are not there: a single-page application's "index.html". */
+    fallback?: string;
+    /** The same with status 404. */
+    notFound?: string;
+    quiet?: boolean;
+  }
+  /** Answers a request for a WebSocket: return `response`, and `socket` opens when it has left. */
+  export const upgradeWebSocket: typeof Deno.upgradeWebSocket;
+  /** Sends the same to many, made and compressed once; to how many. */
+  export function broadcast(sockets: Iterable<WebSocket>, data: string | ArrayBufferLike | ArrayBufferView): number;
   /** Starts a named task: its failure is logged, and never takes the process with it. */
   export function go(name: string, run: (signal: AbortSignal) => unknown): { cancel(): void; finished: Promise<void> };
 
@@ -142,6 +179,16 @@ declare module "slipway" {
     stallWarning?: number | string;
     /** Finds the line that held up a turn. */
     traceStalls?: boolean;
+    /** A WebSocket's limits: silence ("2m"), a message's and our close's time ("30s", "5s"), sizes ("16MiB"). */
+    wsIdleTimeout?: number | string;
+    wsMessageTimeout?: number | string;
+    wsCloseTimeout?: number | string;
+    wsMaxMessageBytes?: number | string;
+    wsMaxFrameBytes?: number | string;
+    wsMaxBufferedBytes?: number | string;
+    /** permessage-deflate, and what its windows may take in all ("64MiB"). */
+    wsCompression?: "on" | "off";
+    wsMemory?: number | string;
     /** What must be well for /readyz of the admin port to be green. */
     ready?: ReadyCheck | Readonly<Record<string, ReadyCheck | { check: ReadyCheck; timeout?: number | string }>>;
   }
@@ -393,6 +440,25 @@ declare namespace Deno {
   function serve(handler: ServeHandler<NetAddr>): HttpServer<NetAddr>;
   function serve(options: ServeTcpOptions, handler: ServeHandler<NetAddr>): HttpServer<NetAddr>;
   function serve(options: ServeUnixOptions, handler: ServeHandler<UnixAddr>): HttpServer<UnixAddr>;
+
+  interface UpgradeWebSocketOptions {
+    /** One of those that the client offers. */
+    protocol?: string;
+    /** Seconds without a word from the client. @default {120} */
+    idleTimeout?: number;
+  }
+
+  interface UpgradedWebSocket extends WebSocket {
+    /** `send`, and waits until nothing is left to be sent. */
+    write(data: string | ArrayBufferLike | ArrayBufferView | Blob): Promise<void>;
+    /** Waits until nothing is left to be sent. */
+    drained(): Promise<void>;
+  }
+
+  function upgradeWebSocket(
+    request: Request,
+    options?: UpgradeWebSocketOptions,
+  ): { response: Response; socket: UpgradedWebSocket };
 
   const args: string[];
   const pid: number;

@@ -1,9 +1,10 @@
-// `slipway new`: names, the current folder, --force.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+// `slipway new`: names, the current folder, --force, anybody's templates, the files for production, questions.
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { fromSource, run, temporaryFolder } from "../support/process.ts";
+import { templates } from "../../src/cli/templates.ts";
+import { fromSource, run, start, temporaryFolder } from "../support/process.ts";
 
 const folder = temporaryFolder();
 const make = (args: string[], cwd = folder) => run([...fromSource, "new", ...args], { cwd });
@@ -60,6 +61,126 @@ test("a folder that may not be written to", async () => {
   const { code, stderr } = await run([...fromSource, "new", "shop"], { cwd: "/proc" });
   assert.is(code, 1);
   assert.match(stderr, /cannot write into \/proc\/shop \(\w+\): choose a folder that you may write to\n$/);
+});
+
+test("--list, and a template that there is not", async () => {
+  const { stdout } = await make(["--list"]);
+  assert.equal(
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" ")[0]),
+    Object.keys(templates),
+  );
+  const wrong = await make(["x", "-t", "websockets"]);
+  assert.is(wrong.code, 2);
+  assert.match(wrong.stderr, /there is no template 'websockets' \(did you mean websocket\?\): choose one of http, /);
+});
+
+test("anybody's template: a folder, or a package from the nearest node_modules", async () => {
+  const home = join(folder, "theirs");
+  const template = join(home, "node_modules/@them/starter/template");
+  mkdirSync(join(template, "sub"), { recursive: true });
+  mkdirSync(join(template, "node_modules/x"), { recursive: true });
+  writeFileSync(join(template, "node_modules/x/index.js"), "");
+  writeFileSync(join(template, "package.json"), '{"name":"__NAME__","scripts":{"dev":"exec slipway run main.ts"}}');
+  writeFileSync(join(template, "main.ts"), "// __NAME__ __OTHER__");
+  writeFileSync(join(template, "sub/__NAME__.bin"), new Uint8Array([0xff, 0xfe, 0x00]));
+  writeFileSync(join(template, "gitignore"), "x");
+  symlinkSync("/etc/passwd", join(template, "leak"));
+  mkdirSync(join(home, "deep"));
+  const byPackage = await make(["shop", "-t", "npm:@them/starter"], join(home, "deep"));
+  assert.is(byPackage.code, 0, byPackage.stderr);
+  assert.is(byPackage.stdout, "Made shop/ from the template npm:@them/starter.\n  cd shop && slipway run main.ts\n");
+  const made = join(home, "deep/shop");
+  assert.equal(readdirSync(made).sort(), [".gitignore", "main.ts", "package.json", "sub"]);
+  assert.is(readFileSync(join(made, "main.ts"), "utf8"), "// shop __OTHER__");
+  assert.equal([...readFileSync(join(made, "sub/shop.bin"))], [0xff, 0xfe, 0x00]);
+  assert.is((await make(["shop2", "-t", "../node_modules/@them/starter/template"], join(home, "deep"))).code, 0);
+  const missing = await make(["y", "-t", "npm:no-such"]);
+  assert.is(missing.code, 1);
+  assert.match(
+    missing.stderr,
+    /there is no package no-such in node_modules.*: npm install --no-save no-such brings it\n$/,
+  );
+  assert.is((await make(["y", "-t", "npm:../../etc"])).code, 2);
+  assert.match((await make(["y", "-t", "./none"])).stderr, /there is no folder \.\/none/);
+});
+
+test("files for production, but not with minimal, and not where nobody wants them", async () => {
+  assert.is((await make(["9.big_Shop"])).code, 0);
+  const read = (name: string) => readFileSync(join(folder, "9.big_Shop", name), "utf8");
+  const all = ["Dockerfile", ".dockerignore", "compose.yaml", ".gitlab-ci.yml", ".github/workflows/ci.yml"];
+  const own = ["README.md", "k8s.yaml", "9.big_shop.service", "9.big_shop.socket"].map((name) => `deploy/${name}`);
+  for (const name of [...all, ...own]) assert.not.match(read(name), /__[A-Z]+__/, name);
+  assert.match(read("deploy/k8s.yaml"), /name: app-9-big-shop\n/, "what Kubernetes takes for a name");
+  assert.match(read("Dockerfile"), /^COPY --chmod=755 9\.big_shop \/image\/server$/m);
+  await make(["plain", "--no-deploy", "-t", "api"]);
+  await make(["small", "-t", "minimal"]);
+  for (const name of ["plain", "small"]) {
+    const files = readdirSync(join(folder, name));
+    assert.equal(
+      files.filter((file) => /docker|compose|deploy|gitlab|github/i.test(file)),
+      [],
+      name,
+    );
+  }
+  await make(["smaller", "-t", "minimal", "--deploy"]);
+  assert.ok(readdirSync(join(folder, "smaller")).includes("Dockerfile"));
+});
+
+test("who kills waits longer than the drain takes, everywhere", async () => {
+  await make(["timed", "-t", "api"]);
+  await make(["timed2"]);
+  for (const [name, pattern] of [
+    ["timed/deploy/k8s.yaml", /terminationGracePeriodSeconds: (\d+)/],
+    ["timed2/deploy/k8s.yaml", /terminationGracePeriodSeconds: (\d+)/],
+    ["timed/compose.yaml", /stop_grace_period: (\d+)s/],
+    ["timed2/compose.yaml", /stop_grace_period: (\d+)s/],
+    ["timed/deploy/timed.service", /TimeoutStopSec=(\d+)s/],
+  ] as const) {
+    const seconds = Number(pattern.exec(readFileSync(join(folder, name), "utf8"))?.[1]);
+    assert.ok(seconds > 30 && seconds < 60, `${name}: ${seconds}`);
+  }
+});
+
+/** What a person sees who types these lines, one whenever the last line is a question. */
+async function typed(args: string[], lines: readonly [RegExp, string][]) {
+  const quoted = [...fromSource, "new", ...args].map((word) => `'${word}'`).join(" ");
+  const terminal = start(["script", "-qfec", quoted, "/dev/null"], { cwd: folder });
+  for (const [question, line] of lines) {
+    await terminal.saw(question);
+    terminal.child.stdin?.write(line);
+  }
+  return await terminal.finished;
+}
+
+const terminal = existsSync("/usr/bin/script") ? test : test.skip;
+terminal("at a terminal three questions, until the answers will do", async () => {
+  const asked = await typed(
+    [],
+    [
+      [/Name of the new folder: /, "bad name\r"],
+      [/is no good as a project's name/, "asked\r"],
+      [/Template, by name or number/, "nope\r"],
+      [/there is no template 'nope'/, "3\r"],
+      [/systemd and CI\?/, "maybe\r"],
+      [/y or n/, "n\r"],
+    ],
+  );
+  assert.is(asked.code, 0, asked.stdout);
+  assert.match(asked.stdout, /Made asked\/ from the template websocket\./);
+  assert.not.ok(readdirSync(join(folder, "asked")).includes("Dockerfile"));
+});
+
+terminal("at a terminal with all said, or with --yes, none; and who leaves has nothing", async () => {
+  const said = await typed(["said", "-t", "tcp", "--deploy"], []);
+  assert.match(said.stdout, /^Made said\//);
+  assert.match((await typed(["yes", "--yes"], [])).stdout, /^Made yes\/ from the template http/);
+  const gone = await typed([], [[/Name of the new folder: /, "\x04"]]);
+  assert.is(gone.code, 1);
+  assert.match(gone.stdout, /nothing was made/);
+  assert.is((await typed([], [[/Name of the new folder: /, "\x03"]])).code, 130);
 });
 
 test.run();

@@ -10,7 +10,7 @@ const folder = temporaryFolder();
 const tsc = join(repository, "node_modules/.bin/tsc");
 
 const program = `
-import { connect, connectTls, type Conn, go, type Listener, listen, listenTls, proxy, serve, serveConn, type ServeHandlerInfo, type Server } from "slipway";
+import { broadcast, connect, connectTls, type Conn, go, type Listener, listen, listenTls, proxy, serve, serveConn, serveDir, serveFile, type ServeHandlerInfo, type Server, upgradeWebSocket } from "slipway";
 
 const listener: Listener = listen({ port: 0, hostname: "127.0.0.1" });
 const echo = serveConn(listener, async (conn: Conn, signal: AbortSignal) => {
@@ -58,6 +58,13 @@ const pass = proxy(["http://127.0.0.1:3000", new URL("http://127.0.0.1:3001")], 
 serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, pass).close();
 export const wellOnes: number = pass.upstreams.filter(({ state, requests }) => state === "in" && requests < 10).length;
 pass.close();
+// Every option of files.
+export const site = (request: Request): Promise<Response> => serveDir(request, {
+  fsRoot: new URL("./public/", import.meta.url), urlRoot: "/site", showIndex: true, cleanUrls: true, showDotfiles: false,
+  followSymlinks: false, enableCors: false, immutable: /^\\/assets\\//, fallback: "index.html", notFound: "404.html", quiet: true,
+  headers: { "x-a": "b" }, cacheControl: "no-store", precompressed: true,
+});
+export const file = (request: Request): Promise<Response> => serveFile(request, "a.txt", { headers: ["x-a: b"] });
 // Every option and hook that may stand beside a handler.
 export const everything: Server = {
   fetch: () => new Response(),
@@ -71,8 +78,17 @@ export const everything: Server = {
   admin: "127.0.0.1:9090", adminInsecure: false, logFormat: "json", accessLog: true,
   compress: true, tls: "auto", tlsCert: ["cert.pem"], tlsKey: "key.pem", tlsPfx: ["a.pfx"], tlsOcsp: "ocsp.der", tlsPassphraseFile: "passphrase", tlsTicketKeys: "env:KEYS", hsts: "180d", redirectHttp: ":80", redirectPort: 443, tlsPolicy: "modern", tlsClientAuth: "require", tlsClientCa: "ca.pem",
   proxyProtocol: false, trustProxy: ["10.0.0.0/8"], fetchConnectTimeout: "1s", fetchHeaderTimeout: 5000,
-  fetchBodyTimeout: "none", fetchIdleTimeout: "1m", fetchMaxIdlePerHost: 10, fetchMaxIdle: 100, traceTasks: true, stallWarning: "100ms", traceStalls: false,
+  fetchBodyTimeout: "none", fetchIdleTimeout: "1m", fetchMaxIdlePerHost: 10, fetchMaxIdle: 100, wsIdleTimeout: "1m", wsMessageTimeout: 5000, wsCloseTimeout: "1s", wsMaxMessageBytes: "4KiB", wsMaxFrameBytes: 4096, wsMaxBufferedBytes: "none", wsCompression: "off", wsMemory: "1MiB", traceTasks: true, stallWarning: "100ms", traceStalls: false,
 };
+export function chat(request: Request): Response {
+  const { socket, response } = upgradeWebSocket(request, { protocol: "chat", idleTimeout: 60 });
+  socket.onmessage = async ({ data }) => {
+    broadcast([socket], data);
+    await socket.write(new Uint8Array([1]));
+    await socket.drained();
+  };
+  return response;
+}
 export const raw: Server = { connect() {}, drainTimeout: "1m", ready: () => true };
 // Never called: what is asked for tells what the address is.
 export function addresses(): (string | number)[] {

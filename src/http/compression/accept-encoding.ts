@@ -31,6 +31,17 @@ export function choose(header: string | null): Choice {
   return choice;
 }
 
+/** What a client accepts of CODINGS, what it likes best first, and of what it likes equally ours: to be looked for in turn. */
+export function codingsFor(header: string | null): Coding[] {
+  if (header === null || header === "") return [];
+  const weights = weightsIn(header);
+  const weight = (one: Coding): number =>
+    weights.get(one) ?? (one === "gzip" ? weights.get("x-gzip") : undefined) ?? weights.get("*") ?? 0;
+  const least = weights.get("identity") ?? 0;
+  const accepted = CODINGS.filter((one) => weight(one) > 0 && weight(one) >= least);
+  return accepted.sort((a, b) => weight(b) - weight(a));
+}
+
 function read(header: string): Choice {
   const weights = weightsIn(header);
   const star = weights.get("*");
