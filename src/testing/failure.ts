@@ -65,6 +65,13 @@ function authorOnly(stack: string): string[] {
   return lines;
 }
 
+/** Frames of a stack that are neither the host's nor ours. */
+export function authorFrames(stack: string): string[] {
+  return authorOnly(stack).filter(
+    (line) => /^ {4}at /.test(line) && !line.includes(OWN_SOURCES) && !/\bslipway:/.test(line),
+  );
+}
+
 /** Where `above` was called: the first frame that is no package's, else the first. */
 export function authorPlace(above: (...args: never[]) => unknown): Place | undefined {
   const holder: { stack?: string } = {};
@@ -76,7 +83,8 @@ export function authorPlace(above: (...args: never[]) => unknown): Place | undef
   return placeIn(stack);
 }
 
-function placeIn(stack: string): Place | undefined {
+/** The first of the author's own lines in a stack; a package's when there is no other. */
+export function placeIn(stack: string): Place | undefined {
   let first: Place | undefined;
   for (const line of stack.split("\n")) {
     if (OURS.test(line)) break;

@@ -8,7 +8,7 @@ import { makeDenoTest, readStep, type TestDefinition, type TestFunction, type Te
 import { ExitError, guardExit } from "./exit.ts";
 import { authorPlace, failureOf, plainFailure } from "./failure.ts";
 import type { Described, Failure, RunOptions, TestEvent } from "./protocol.ts";
-import { type Sanitizer, watchLeaks } from "./sanitize.ts";
+import { watchLeaks } from "./sanitize.ts";
 
 type Tell = (event: TestEvent) => void;
 type Hook = () => unknown;
@@ -46,7 +46,6 @@ export class TestFile {
   readonly #origin: string;
   readonly #options: RunOptions;
   readonly #tell: Tell;
-  readonly #leaks: Sanitizer;
   #ids = 0;
   #running: TestDefinition | undefined;
   #begun = false;
@@ -59,7 +58,6 @@ export class TestFile {
     this.#origin = origin;
     this.#options = options;
     this.#tell = tell;
-    this.#leaks = watchLeaks();
   }
 
   /** `Deno.test`. */
@@ -238,7 +236,7 @@ export class TestFile {
   /** Calls a test's or a step's function and looks at what it left behind. */
   async #sanitized(options: TestOptions, call: () => unknown): Promise<void> {
     const { sanitizeExit = true, sanitizeOps = false, sanitizeResources = false } = options;
-    const leaks = sanitizeOps || sanitizeResources ? this.#leaks.begin(sanitizeOps, sanitizeResources) : undefined;
+    const leaks = sanitizeOps || sanitizeResources ? await watchLeaks(sanitizeOps, sanitizeResources) : undefined;
     const release = sanitizeExit ? guardExit() : undefined;
     try {
       await call();
@@ -278,15 +276,13 @@ export class TestFile {
           );
         }
         const step = readStep(first, second);
-        const { sanitizeOps, sanitizeResources, sanitizeExit } = options;
-        const inherited = { sanitizeOps, sanitizeResources, sanitizeExit };
         const described = {
           id: this.#ids++,
           name: step.name,
           at: authorPlace(context.step),
           parent: scope.described.id,
         };
-        return this.#step({ ...inherited, ...step }, described, scope, context);
+        return this.#step({ sanitizeExit: options.sanitizeExit, ...step }, described, scope, context);
       },
       assertSnapshot: async (): Promise<void> => {
         throw new Error("not supported: t.assertSnapshot(); use assertSnapshot of @std/testing/snapshot");
@@ -321,7 +317,10 @@ export class TestFile {
     }
     let failure: Failure | undefined;
     try {
-      await this.#sanitized(step, () => callTest(step.fn, this.#context(scope, step, parentContext)));
+      // What a step leaves behind is its test's, as in Deno: the next step may end it.
+      await this.#sanitized({ sanitizeExit: step.sanitizeExit }, () =>
+        callTest(step.fn, this.#context(scope, step, parentContext)),
+      );
     } catch (error) {
       failure = error instanceof Thrown ? error.failure : failureOf(error);
     }
