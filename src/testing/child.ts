@@ -2,6 +2,7 @@
 import { closeSync, readFileSync, writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { loadBundle } from "../bundle/load.ts";
+import { runNodeTests, usesNodeTest } from "./node-test.ts";
 import { EVENTS_FD, JOB_FD, type Job, markerOf, type TestEvent } from "./protocol.ts";
 import { TestFile } from "./run.ts";
 
@@ -14,11 +15,23 @@ export async function runTestChild(nonce: string): Promise<void> {
   // The command line's own listeners, which end the process.
   process.removeAllListeners("uncaughtException");
   const file = new TestFile(pathToFileURL(job.entry).href, job.options, tell);
-  process.on("uncaughtException", (error) => file.uncaught(error));
+  const caught = (error: unknown) => file.uncaught(error);
+  process.on("uncaughtException", caught);
   await installGlobals(file);
+  const load = async () => void (await loadBundle({ ...job.bundle, inputs: [], warnings: [] }));
   try {
-    await loadBundle({ ...job.bundle, inputs: [], warnings: [] });
-    await file.run();
+    if (usesNodeTest(job.bundle.code)) {
+      await runNodeTests(job, tell, async () => {
+        await load();
+        if (file.registered > 0) await file.run();
+        else tell({ type: "plan", filteredOut: 0, usedOnly: false });
+        // Node says whose it is.
+        process.off("uncaughtException", caught);
+      });
+    } else {
+      await load();
+      await file.run();
+    }
   } catch (error) {
     file.uncaught(error);
   }

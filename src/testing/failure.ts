@@ -51,6 +51,9 @@ function indented(parts: readonly string[]): string {
   return text.replace(/^/gm, "    ");
 }
 
+/** Of a test that waits for nothing that could still come: Deno's words. */
+export const stillPending = "Promise resolution is still pending but the event loop has already resolved.";
+
 /** A failure that nobody threw. */
 export function plainFailure(message: string): Failure {
   return { message, stack: "" };

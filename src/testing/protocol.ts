@@ -65,7 +65,8 @@ export interface Described {
 }
 
 export type TestEvent =
-  | { readonly type: "plan"; readonly total: number; readonly filteredOut: number; readonly usedOnly: boolean }
+  /** `total` is not known of node:test. */
+  | { readonly type: "plan"; readonly total?: number; readonly filteredOut: number; readonly usedOnly: boolean }
   /** `timeout`: what the parent ends when the child itself cannot. */
   | { readonly type: "wait"; readonly test: Described; readonly timeout?: number }
   | {

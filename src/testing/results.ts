@@ -28,7 +28,7 @@ export interface Named extends Described {
 
 /** What reporters see: output, and the protocol's events with names. */
 export type ReportEvent =
-  | { readonly type: "plan"; readonly file: string; readonly total: number; readonly filteredOut: number }
+  | { readonly type: "plan"; readonly file: string; readonly total?: number; readonly filteredOut: number }
   | { readonly type: "wait"; readonly test: Named }
   | { readonly type: "output"; readonly file: string; readonly bytes: Uint8Array }
   | { readonly type: "retry"; readonly test: Named; readonly attempt: number; readonly message: string }
@@ -56,8 +56,11 @@ export class Results {
     this.#reporters = reporters;
   }
 
+  /** Somebody pressed Ctrl-C. */
+  interrupted = false;
+
   get failed(): boolean {
-    return this.failures.length > 0 || this.tests.failed > 0;
+    return this.interrupted || this.failures.length > 0 || this.tests.failed > 0;
   }
 
   /** One that takes the events of a file, by the name that is shown. */
@@ -68,6 +71,7 @@ export class Results {
   }
 
   end(elapsedMs: number, interrupted?: readonly Named[]): void {
+    this.interrupted = interrupted !== undefined;
     for (const reporter of this.#reporters) reporter.end(this, elapsedMs, interrupted);
   }
 }

@@ -6,7 +6,7 @@
 import { matches, shuffled } from "./choose.ts";
 import { makeDenoTest, readStep, type TestDefinition, type TestFunction, type TestOptions } from "./define.ts";
 import { ExitError, guardExit } from "./exit.ts";
-import { authorPlace, failureOf, plainFailure } from "./failure.ts";
+import { authorPlace, failureOf, plainFailure, stillPending } from "./failure.ts";
 import type { Described, Failure, RunOptions, TestEvent } from "./protocol.ts";
 import { watchLeaks } from "./sanitize.ts";
 
@@ -32,8 +32,6 @@ interface Scope {
   /** Has told its result. */
   told: boolean;
 }
-
-const stillPending = "Promise resolution is still pending but the event loop has already resolved.";
 
 export class TestFile {
   readonly #tests: TestDefinition[] = [];

@@ -35,9 +35,7 @@ export class PrettyReporter implements Reporter {
       case "plan":
         this.#endOutput();
         this.#begun = "before";
-        this.#line(
-          this.#paint.gray(`running ${event.total} ${event.total === 1 ? "test" : "tests"} from ${event.file}`),
-        );
+        this.#line(this.#paint.gray(`running ${howMany(event.total)} from ${event.file}`));
         return;
       case "output":
         return this.#print(event.bytes);
@@ -155,6 +153,11 @@ export class PrettyReporter implements Reporter {
   #heading(text: string, above = true): void {
     this.#line(`${above ? "\n" : ""} ${this.#paint.heading(text)} \n`);
   }
+}
+
+function howMany(total: number | undefined): string {
+  if (total === undefined) return "tests";
+  return `${total} ${total === 1 ? "test" : "tests"}`;
 }
 
 function keyOf(test: Named): string {
