@@ -23,8 +23,8 @@ const loaders: Record<string, Loader> = {
   ".jsx": "jsx",
 };
 
-/** The plugin; `base` is where relative names start. */
-export function importMeta(base: string, entry: string): Plugin {
+/** The plugin; `base` is where relative names start, `entry` the file that is the main module. */
+export function importMeta(base: string, entry: string | undefined): Plugin {
   return {
     name: "slipway-import-meta",
     setup(build) {

@@ -50,6 +50,8 @@ export interface BundleOptions {
   readonly also?: readonly string[];
   /** Asked before our own plugins: how the command line itself is built. */
   readonly plugins?: readonly Plugin[];
+  /** Whether the entry finds `import.meta.main` true, as programs do and tests do not; true by default. */
+  readonly main?: boolean;
   /** Shorter code, names kept; off by default: stack traces of what no map covers stay readable. */
   readonly minify?: boolean;
 }
@@ -108,7 +110,7 @@ function buildOptions(
   file: string,
   base: string,
   config: DenoConfig | undefined,
-  { minify, plugins = [] }: BundleOptions,
+  { minify, plugins = [], main = true }: BundleOptions,
 ): BuildOptions {
   const compilerOptions = hasTsconfig(base) ? undefined : config?.compilerOptions;
   return {
@@ -143,7 +145,7 @@ function buildOptions(
     sourcesContent: false,
     legalComments: "none",
     logLevel: "silent",
-    plugins: [...plugins, importMeta(base, file), imports(config)],
+    plugins: [...plugins, importMeta(base, main ? file : undefined), imports(config)],
   };
 }
 

@@ -16,6 +16,7 @@ import type { NewOptions } from "./new.ts";
 import { endWithOutput } from "./output.ts";
 import type { RunOptions } from "./run.ts";
 import { didYouMean } from "./suggestions.ts";
+import type { TestOptions } from "./test.ts";
 
 /** Runs the command line in `argv` (without program and script names). */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -23,6 +24,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   if (handover !== undefined) {
     delete process.env.SLIPWAY_WATCH_CHILD;
     return (await import("./watch-child.ts")).runWatchChild(handover);
+  }
+  const tests = process.env.SLIPWAY_TEST_CHILD;
+  if (tests !== undefined) {
+    delete process.env.SLIPWAY_TEST_CHILD;
+    return (await import("../testing/child.ts")).runTestChild(tests);
   }
   endWithOutput();
   try {
@@ -116,6 +122,35 @@ function commandLine(argv: readonly string[]): Command {
       await compile(entry, { ...options, output: options.output ?? outputName(entry) });
     });
 
+  maybe(verb(program, "test", "run the tests of files and folders"), maybeValued)
+    .usage("[files or folders…] [options] [-- args…]")
+    .argument("[files...]", "files, or folders to look in for *_test.ts, *.test.ts and test.ts (default: this one)")
+    .option("--filter <text>", "only tests whose name holds the text, or matches /a pattern/")
+    .option("--fail-fast", "stop after the first failure, or after so many (=3)")
+    .option("--shuffle", "run tests in another order each time, or in that of a seed (=7)")
+    .option("--parallel", "several files at a time: as many as there are cores, or so many (=4)")
+    .option("--sanitize-ops", "fail tests that leave timers or calls behind")
+    .option("--sanitize-resources", "fail tests that leave files, connections or listeners open")
+    .option("--retry <count>", "call failed tests again, up to so many times")
+    .option("--repeats <count>", "call each test so many more times")
+    .option("--ignore <path>", "leave out a file or a folder; may be given several times", collect)
+    .option("--permit-no-files", "it is no failure that there are no tests")
+    .option("--no-run", "bundle the files, and run nothing")
+    .addHelpText(
+      "after",
+      `\nExit code: 0 all passed, 1 something failed, 2 the command line was wrong.\n${examples(
+        "slipway test",
+        "slipway test server_test.ts --filter /^answers/",
+        "slipway test --parallel --fail-fast",
+      )}`,
+    )
+    .action(async (files: string[], options: TestOptions) => {
+      const end = argv.indexOf("--");
+      const args = end < 0 ? [] : argv.slice(end + 1);
+      const named = files.slice(0, files.length - args.length);
+      await (await import("./test.ts")).test(named, options, args);
+    });
+
   verb(program, "check", "look for what would hurt in production")
     .usage("<file…|url> [options]")
     .argument("<target...>", "files or folders to read, or the address of a running server on this machine")
@@ -162,6 +197,12 @@ function verb(program: Command, name: string, description: string): Command {
   return program.command(name).description(description).helpOption("-h, --help", "show help");
 }
 
+/** What plainFlags makes of flags that have a value. */
+function maybe(command: Command, names: readonly string[]): Command {
+  for (const name of names) command.addOption(new Option(`--${name}-value <value>`).hideHelp());
+  return command;
+}
+
 /** The table's options. Help shows them by group and for themselves, but commander has to know them to suggest them. */
 function serverFlags(command: Command): Command {
   const names = new Set<string | undefined>();
@@ -183,11 +224,16 @@ function serverFlags(command: Command): Command {
   });
 }
 
+/** Flags of `test` that may have a value behind a `=`. */
+const maybeValued = ["fail-fast", "shuffle", "parallel"];
+
 /** commander has no flags that may have a value but never take the next word for it. */
 function plainFlags(argv: readonly string[]): string[] {
   const end = argv.indexOf("--");
   return argv.map((word, i) => {
     if (end >= 0 && i >= end) return word;
+    const [, name, value] = (argv[0] === "test" && /^--([a-z-]+)=(.*)$/s.exec(word)) || [];
+    if (maybeValued.includes(name ?? "")) return `--${name}-value=${value}`;
     if (word === "--print-config=json") return "--print-config-json";
     if (word.startsWith("--print-config=")) throw new UsageError(noFormat(word, "slipway help run"));
     return word;

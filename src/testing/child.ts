@@ -1,0 +1,75 @@
+/** The process that runs one file of tests: see protocol.ts. */
+import { closeSync, readFileSync, writeSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { loadBundle } from "../bundle/load.ts";
+import { runNodeTests, usesNodeTest } from "./node-test.ts";
+import { EVENTS_FD, JOB_FD, type Job, markerOf, type TestEvent } from "./protocol.ts";
+import { TestFile } from "./run.ts";
+
+export async function runTestChild(nonce: string): Promise<void> {
+  const job = JSON.parse(readFileSync(JOB_FD, "utf8")) as Job;
+  closeSync(JOB_FD);
+  const tell = teller(nonce);
+  const end = process.exit.bind(process);
+  process.argv = [process.argv[0], job.entry, ...job.args];
+  // The command line's own listeners, which end the process.
+  process.removeAllListeners("uncaughtException");
+  const file = new TestFile(pathToFileURL(job.entry).href, job.options, tell);
+  const caught = (error: unknown) => file.uncaught(error);
+  process.on("uncaughtException", caught);
+  await installGlobals(file);
+  const load = async () => void (await loadBundle({ ...job.bundle, inputs: [], warnings: [] }));
+  try {
+    if (usesNodeTest(job.bundle.code)) {
+      await runNodeTests(job, tell, async () => {
+        await load();
+        if (file.registered > 0) await file.run();
+        else tell({ type: "plan", filteredOut: 0, usedOnly: false });
+        // Node says whose it is.
+        process.off("uncaughtException", caught);
+      });
+    } else {
+      await load();
+      await file.run();
+    }
+  } catch (error) {
+    file.uncaught(error);
+  }
+  tell({ type: "end" });
+  end(0);
+}
+
+async function installGlobals(file: TestFile): Promise<void> {
+  const [{ install }, { installDeno }] = await Promise.all([import("../fetch/mod.ts"), import("../deno/mod.ts")]);
+  install(() => import("../client/mod.ts"));
+  installDeno();
+  (globalThis as unknown as { Deno: { test: object } }).Deno.test = file.denoTest();
+}
+
+/** Tells events, in an order with what is written to both outputs. */
+function teller(nonce: string): (event: TestEvent) => void {
+  let count = 0;
+  return (event) => {
+    const marker = markerOf(nonce, ++count);
+    for (const fd of [1, 2]) {
+      try {
+        writeAll(fd, marker);
+      } catch {
+        // A test closed it: the parent sees its end.
+      }
+    }
+    writeAll(EVENTS_FD, `${JSON.stringify(event)}\n`);
+  };
+}
+
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      // Somebody made it non-blocking: process.stdout, where it is a pipe.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    }
+  }
+}
