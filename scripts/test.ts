@@ -97,17 +97,8 @@ const overTls = new Set(
 /** And these once more with HTTP/2 between them, whose clients speak the bytes of HTTP/1.1 (test/http/support/over-http2.ts). */
 const overHttp2 = new Set(
   [
-    "disconnects",
-    "failures",
-    "file-bodies",
-    "interim-and-trailers",
-    "lifecycle",
-    "mixture",
-    "request-bodies",
-    "request-limits",
-    "response-bodies",
-    "sizes",
-    "timeouts",
+    ...["deadlines", "disconnects", "drain", "failures", "file-bodies", "interim-and-trailers", "lifecycle", "mixture"],
+    ...["request-bodies", "request-limits", "response-bodies", "sizes", "stream-pieces", "timeouts", "unread-answers"],
   ].map((name) => `test/http/${name}.test.ts`),
 );
 /** But for these, which open no socket, or of which it is no matter: their seconds would be spent twice for nothing. */

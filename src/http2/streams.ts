@@ -193,6 +193,15 @@ export abstract class Streams implements StreamHost, OutputHost {
 
   ready(stream: Http2Stream): void {
     if (!stream.sendable) return;
+    // What a source has at once is a few microtasks away, and goes with the head: the tick that is queued from the first of
+    // those comes behind all of them.
+    if (!stream.headSent && stream.response?.waiting) return queueMicrotask(() => this.#headAlone(stream));
+    this.#toSend(stream);
+  }
+  #headAlone(stream: Http2Stream): void {
+    if (stream.sendable && this.streams.get(stream.id) === stream) this.#toSend(stream);
+  }
+  #toSend(stream: Http2Stream): void {
     if (stream.headSent && stream.response !== undefined && stream.response.queued > 0 && stream.sendWindow <= 0) {
       return stream.windowClosed(BY_STREAM);
     }

@@ -231,7 +231,8 @@ export class MessageReader {
       this.#violated(INVALID_PAYLOAD, "text that is not UTF-8");
       return;
     }
-    message.add(bytes, at, end, this.#left);
+    // Behind a fragment that is not the last nobody knows how much comes.
+    message.add(bytes, at, end, (first & FIN) === 0 ? Number.POSITIVE_INFINITY : this.#left);
     if (!whole || (first & FIN) === 0) return;
     this.#message = undefined;
     if (message.compressed) return this.#deliverCompressed(message);
@@ -263,7 +264,10 @@ class Gathered {
     this.check = opcode === TEXT && !compressed ? new Utf8Check() : undefined;
   }
 
-  /** Copies `bytes[at, end)`; `due` more are announced, which is believed only up to twice of what is there. */
+  /**
+   * Copies `bytes[at, end)`; `due` more are announced, which is believed only up to twice of what is there. It grows by as
+   * much even where little comes: 4 MiB in fragments of 64 bytes, with all of it copied for each, were 53 s of CPU.
+   */
   add(bytes: Uint8Array, at: number, end: number, due: number): void {
     const length = this.length + end - at;
     if (length > this.bytes.length) {

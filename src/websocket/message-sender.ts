@@ -16,6 +16,8 @@ export abstract class MessageSender {
   buffered = 0;
   /** Bytes that were given to the channel, all together. */
   protected given = 0;
+  /** The size of the message that was sent when nothing waited. */
+  #alone = 0;
   /** What was sent last waits, or something before it. */
   protected blockedNow = false;
 
@@ -32,7 +34,8 @@ export abstract class MessageSender {
       const size = Buffer.byteLength(text);
       const frame = Buffer.allocUnsafeSlow(headSize(size) + size);
       frame.write(text, writeFrameHead(frame, 0, FIN | TEXT, size), "utf8");
-      return this.#went(channel.send(frame, 0, frame.length), frame.length);
+      this.#begins(frame.length);
+      return this.#went(channel, channel.send(frame, 0, frame.length), frame.length);
     }
     // Behind the head of an ASCII text of this length; where it turns out to be longer it may have to move.
     const at = headSize(length);
@@ -41,7 +44,8 @@ export abstract class MessageSender {
     const head = headSize(size);
     if (head !== at) out.copyWithin(head, at, at + size);
     writeFrameHead(out, 0, FIN | TEXT, size);
-    this.#went(channel.sendOut(head + size), head + size);
+    this.#begins(head + size);
+    this.#went(channel, channel.sendOut(head + size), head + size);
   }
 
   /** `first` is FIN, RSV1 and the opcode. */
@@ -50,21 +54,23 @@ export abstract class MessageSender {
     const head = headSize(length);
     const { out } = channel;
     writeFrameHead(out, 0, first, length);
+    this.#begins(head + length);
     if (head + length <= out.length) {
       out.set(payload, head);
-      return this.#went(channel.sendOut(head + length), head + length);
+      return this.#went(channel, channel.sendOut(head + length), head + length);
     }
-    this.#went(channel.sendOut(head), head);
-    this.#went(channel.send(payload, 0, length), length);
+    this.#went(channel, channel.sendOut(head), head);
+    this.#went(channel, channel.send(payload, 0, length), length);
   }
 
   /** A frame that is whole already. */
   protected sendWhole(channel: Channel, frame: Uint8Array): void {
     const { length } = frame;
     const { out } = channel;
-    if (length > out.length) return this.#went(channel.send(frame, 0, length), length);
+    this.#begins(length);
+    if (length > out.length) return this.#went(channel, channel.send(frame, 0, length), length);
     out.set(frame);
-    this.#went(channel.sendOut(length), length);
+    this.#went(channel, channel.sendOut(length), length);
   }
 
   protected sendControl(channel: Channel, opcode: number, bytes: Uint8Array, start: number, end: number): void {
@@ -72,19 +78,27 @@ export abstract class MessageSender {
     const head = writeFrameHead(out, 0, FIN | opcode, end - start);
     for (let i = start; i < end; i++) out[head + i - start] = bytes[i];
     const size = head + end - start;
-    this.#went(channel.sendOut(size), size);
+    this.#went(channel, channel.sendOut(size), size);
+  }
+
+  #begins(size: number): void {
+    if (this.buffered === 0) this.#alone = size;
   }
 
   /** What became of `size` bytes. */
-  #went(result: number, size: number): void {
+  #went(channel: Channel, result: number, size: number): void {
     this.given += size;
     if (result === SENDING) {
       this.blockedNow = true;
       this.buffered += size;
       this.waits();
-      const limit = this.settings.maxBuffered;
+      // A message may be larger than the limit: it is what waits behind it that shows who reads too slowly.
+      const limit = this.settings.maxBuffered + this.#alone;
       if (this.buffered <= limit) return;
-      const error = new Error(`the client reads too slowly: more than ${limit} bytes wait for it`);
+      // What is counted goes down only when all has left; a client that reads has had most of it.
+      this.buffered = Math.min(this.buffered, channel.outstanding());
+      if (this.buffered <= limit) return;
+      const error = new Error(`the client reads too slowly: more than ${this.settings.maxBuffered} bytes wait for it`);
       queueMicrotask(() => this.sendingFailed("unread", error));
     } else if (result < 0) {
       queueMicrotask(() => this.sendingFailed("lost", new Error("the connection broke")));

@@ -1,33 +1,24 @@
 // A connection that waits for its client has a deadline, wherever it waits; one that waits for its handler has none.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { defaultLimits, type Limits } from "../../src/http/limits.ts";
 import type { Handler } from "../../src/http/mod.ts";
-import { HttpService } from "../../src/http/service.ts";
-import { listen } from "../../src/net/mod.ts";
-import { tlsContext } from "../support/tls.ts";
 import { connect } from "./support/client.ts";
-import { eventually, turns } from "./support/server.ts";
+import { onlyHttp1 } from "./support/over-http2.ts";
+import { eventually, start, type TestServer, turns } from "./support/server.ts";
 import { movableTime } from "./support/time.ts";
 
+/** Half a head is HTTP/1.1's: over HTTP/2 one that stays in pieces is in test/http2/limits. */
+const http1 = onlyHttp1(test);
 const IDLE_MS = 1000;
 /** No deadline is late by more than this: a slot of the wheel, and the next millisecond. */
 const LATE_MS = 20;
 const time = movableTime();
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-interface Impatient {
-  readonly service: HttpService;
-  readonly port: number;
-  [Symbol.dispose](): void;
-}
-
 const all = { readHeaderTimeout: IDLE_MS, readTimeout: IDLE_MS, idleTimeout: IDLE_MS };
 
-function impatient(handler: Handler, limits: Partial<Limits> = all): Impatient {
-  const listener = listen({ port: 0, hostname: "127.0.0.1" });
-  const service = new HttpService(listener, handler, { limits: { ...defaultLimits, ...limits }, tls: tlsContext() });
-  return { service, port: listener.addr.port, [Symbol.dispose]: () => service.close() };
+function impatient(handler: Handler): TestServer {
+  return start(handler, all);
 }
 
 const later = async (request: Request): Promise<Response> => {
@@ -37,7 +28,7 @@ const later = async (request: Request): Promise<Response> => {
 const post = (length: number): string => `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
 
 const REFUSED = 408;
-for (const [name, sent, statuses] of [
+for (const [name, sent, expected] of [
   ["nothing yet", "", []],
   ["the first byte", "G", [REFUSED]],
   ["an empty line", "\r\n", [REFUSED]],
@@ -52,29 +43,33 @@ for (const [name, sent, statuses] of [
     [200],
   ],
 ] as const) {
+  const statuses: readonly number[] = expected;
   for (const [kind, handler] of [
     ["at once", () => new Response("x")],
     ["later", later],
   ] as const) {
-    test(`a client that has sent ${name} (handler answers ${kind}): it is closed`, async () => {
-      using server = impatient(handler);
-      using client = await connect(server.port);
-      if (sent !== "") client.write(sent);
-      await client.responses(statuses.filter((status) => status === 200).length);
-      await time.pass(IDLE_MS - LATE_MS);
-      assert.is(client.over, false);
-      await time.pass(2 * LATE_MS);
-      const responses = await client.untilEnd();
-      assert.equal(
-        responses.map((response) => response.status),
-        statuses,
-      );
-      await eventually(() => server.service.connections === 0, "the connection is forgotten");
-    });
+    (statuses.at(-1) === REFUSED ? http1 : test)(
+      `a client that has sent ${name} (handler answers ${kind}): it is closed`,
+      async () => {
+        using server = impatient(handler);
+        using client = await connect(server.port);
+        if (sent !== "") client.write(sent);
+        await client.responses(statuses.filter((status) => status === 200).length);
+        await time.pass(IDLE_MS - LATE_MS);
+        assert.is(client.over, false);
+        await time.pass(2 * LATE_MS);
+        const responses = await client.untilEnd();
+        assert.equal(
+          responses.map((response) => response.status),
+          statuses,
+        );
+        await eventually(() => server.server.connections === 0, "the connection is forgotten");
+      },
+    );
   }
 }
 
-test("a head that drips does not move its deadline", async () => {
+http1("a head that drips does not move its deadline", async () => {
   using server = impatient(() => new Response("x"));
   using client = await connect(server.port);
   client.write("GET / HTTP/1.1\r\nHost: x\r\n");

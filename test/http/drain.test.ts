@@ -6,19 +6,23 @@ import { counters } from "../../src/http/counters.ts";
 import { servers } from "../../src/http/servers.ts";
 import { runOn } from "../ffi/faulty-system.ts";
 import { type Client, connect } from "./support/client.ts";
+import { onlyHttp1 } from "./support/over-http2.ts";
 import { eventually, start, turns } from "./support/server.ts";
+
+/** Of connections that are asked on after the drain has begun: of HTTP/2 they are told so, see test/http2/drain. */
+const http1 = onlyHttp1(test);
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 async function refused(port: number): Promise<void> {
-  const error = await connect(port).then(
+  const error = await connect(port, "127.0.0.1", "http/1.1").then(
     () => undefined,
     (reason: NodeJS.ErrnoException) => reason,
   );
   assert.is(error?.code, "ECONNREFUSED");
 }
 
-test("for drainDelay everything is still accepted, with connection: close on every answer", async () => {
+http1("for drainDelay everything is still accepted, with connection: close on every answer", async () => {
   using server = start(() => new Response("x"), { drainDelay: 300 });
   using before = await connect(server.port);
   before.write(GET);
@@ -56,7 +60,7 @@ test("descriptors that lack for a moment hold up the end for a moment, though no
   }
 });
 
-test("a request that comes within drainIdle on an idle connection is answered", async () => {
+http1("a request that comes within drainIdle on an idle connection is answered", async () => {
   using server = start(() => new Response("x"), { drainIdle: "10s" });
   using idle = await connect(server.port);
   idle.write(GET);
@@ -129,7 +133,7 @@ test("connections that wait in the kernel's queue are taken, not reset", async (
   assert.equal(await drained, { cut: 0 });
 });
 
-test("half a head that came before the end has its whole time, not only drainIdle", async () => {
+http1("half a head that came before the end has its whole time, not only drainIdle", async () => {
   using server = start(() => new Response("x"), { drainIdle: 0 });
   using fresh = await connect(server.port);
   await fresh.send("GET / HTTP/1.1\r\n");
@@ -148,18 +152,21 @@ test("half a head that came before the end has its whole time, not only drainIdl
   assert.equal(await drained, { cut: 0 });
 });
 
-test("a response that only the connection's end frames is cut by a reset, so that nobody takes it for the whole", async () => {
-  using server = start(
-    () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(10)) })),
-    { drainTimeout: 200 },
-  );
-  using client = await connect(server.port);
-  client.write("GET / HTTP/1.0\r\n\r\n");
-  await client.saw("\r\n\r\n");
-  assert.equal(await server.server.drain(), { cut: 1 });
-  await client.gone();
-  assert.is((client.error as NodeJS.ErrnoException | undefined)?.code, "ECONNRESET");
-});
+http1(
+  "a response that only the connection's end frames is cut by a reset, so that nobody takes it for the whole",
+  async () => {
+    using server = start(
+      () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(10)) })),
+      { drainTimeout: 200 },
+    );
+    using client = await connect(server.port);
+    client.write("GET / HTTP/1.0\r\n\r\n");
+    await client.saw("\r\n\r\n");
+    assert.equal(await server.server.drain(), { cut: 1 });
+    await client.gone();
+    assert.is((client.error as NodeJS.ErrnoException | undefined)?.code, "ECONNRESET");
+  },
+);
 
 test("past drainTimeout what runs is cut, counted, and told by its signal", async () => {
   const reasons: Error[] = [];

@@ -4,7 +4,8 @@ import * as assert from "uvu/assert";
 import { runOn } from "../ffi/faulty-system.ts";
 import { singleFault } from "../ffi/single-fault.ts";
 import { until } from "../net/pair.ts";
-import { connect } from "./support/client.ts";
+import { type Client, connect } from "./support/client.ts";
+import { type Http2Socket, overHttp2 } from "./support/over-http2.ts";
 import { eventually, logged, start, turns } from "./support/server.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -33,6 +34,12 @@ async function counted(run: (sends: () => number) => Promise<void>): Promise<voi
   }
 }
 
+/** How many there were before the client asks: HTTP/2 has settled its SETTINGS by then. */
+async function before(client: Client, sends: () => number): Promise<number> {
+  if (overHttp2) await (client.socket as unknown as Http2Socket).settled();
+  return sends();
+}
+
 test("a short stream is one send, with its head and its end", async () => {
   await counted(async (sends) => {
     using server = start(() => {
@@ -40,11 +47,12 @@ test("a short stream is one send, with its head and its end", async () => {
       return new Response(stream(parts));
     });
     using client = await connect(server.port);
+    const first = await before(client, sends);
     client.write(GET);
     const got = await client.response();
     assert.is(got.text(), "<html><body>é</html>");
-    assert.ok(client.text.includes("\r\n6\r\n<html>\r\n6\r\n<body>\r\n2\r\n"));
-    assert.is(sends(), 1);
+    if (!overHttp2) assert.ok(client.text.includes("\r\n6\r\n<html>\r\n6\r\n<body>\r\n2\r\n"));
+    assert.is(sends() - first, 1);
   });
 });
 
@@ -53,18 +61,19 @@ test("events leave when they come, those of one moment together", async () => {
     let controller: Controller | undefined;
     using server = start(() => new Response(new ReadableStream({ start: (given) => void (controller = given) })));
     using client = await connect(server.port);
+    const first = await before(client, sends);
     client.write(GET);
     // The head does not wait for the first event.
     await client.saw("\r\n\r\n");
-    assert.is(sends(), 1);
+    assert.is(sends() - first, 1);
     for (let round = 1; round <= 3; round++) {
       for (let i = 0; i < 100; i++) controller?.enqueue(encoder.encode(`data: ${round}.${i}\n\n`));
       await client.saw(`data: ${round}.99\n\n`);
-      assert.is(sends(), 1 + round);
+      assert.is(sends() - first, 1 + round);
     }
     controller?.close();
     await client.response();
-    assert.is(sends(), 5);
+    assert.is(sends() - first, 5);
   });
 });
 

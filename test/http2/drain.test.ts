@@ -2,9 +2,9 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { eventually, start } from "../http/support/server.ts";
+import { eventually, start, turns } from "../http/support/server.ts";
 import { session } from "./support/node.ts";
-import { DATA, END_STREAM, frame, GOAWAY, open, PING, type Raw } from "./support/raw.ts";
+import { block, DATA, END_STREAM, frame, GET, GOAWAY, HEADERS, open, PING, type Raw } from "./support/raw.ts";
 
 const STREAM_MAX = 2 ** 31 - 1;
 
@@ -94,6 +94,21 @@ test("during drainDelay clients are told, and served all the same", async () => 
   assert.equal(goaways(late), [STREAM_MAX, 1]);
   raw.client.end();
   late.client.end();
+  assert.equal(await drained, { cut: 0 });
+});
+
+test("half a head is no request: the last GOAWAY leaves it out, so that its client asks elsewhere", async () => {
+  using server = start(() => new Response("x"), { h2c: true, drainIdle: 0 });
+  using raw = await open(server.port);
+  raw.request(1);
+  await raw.response(1);
+  raw.write(frame(HEADERS, END_STREAM, 3, block(GET).subarray(0, 10)));
+  await turns(3);
+  const drained = server.server.drain();
+  await raw.client.gone();
+  assert.equal(goaways(raw), [STREAM_MAX, 1]);
+  assert.is(raw.client.error, undefined);
+  raw.client.end();
   assert.equal(await drained, { cut: 0 });
 });
 

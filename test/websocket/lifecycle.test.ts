@@ -144,6 +144,44 @@ test("a client that does not read: bufferedAmount grows, and at its bound it is 
   assert.ok(sent < 1000, `${sent} were sent`);
 });
 
+test("a message larger than what may wait goes to a client that reads, and what waits behind it is bounded", async () => {
+  using _ = withSettings({ maxBuffered: 1 << 20 });
+  const large = 16 << 20;
+  for (const message of ["x".repeat(large), new Uint8Array(large)]) {
+    let end: Promise<End> | undefined;
+    let socket: WebSocket | undefined;
+    using server = sockets((one) => {
+      socket = one;
+      end = ending(one);
+      one.onmessage = () => one.send(message);
+    });
+    using raw = await rawSocket(server.port);
+    raw.write(frame(1, "send it"));
+    await raw.client.until(() => raw.client.bytes.length > large, "the message");
+    // Now it does not read, and a second one behind the first is too much.
+    raw.client.socket.pause();
+    for (let i = 0; i < 2; i++) socket?.send(message);
+    assert.match((await end)?.error ?? "", /reads too slowly: more than 1048576 bytes/);
+  }
+});
+
+test("a client that reads is not cut for all that it has had since nothing waited for it", async () => {
+  let socket: WebSocket | undefined;
+  using server = sockets((one) => {
+    socket = one;
+  });
+  using raw = await rawSocket(server.port);
+  await eventually(() => socket?.readyState === 1, "it is open");
+  const chunk = new Uint8Array(1 << 20);
+  // More is on its way than the kernel holds, and less than the bound.
+  for (let sent = 1; sent <= 64; sent++) {
+    socket?.send(chunk);
+    await raw.client.until(() => raw.client.bytes.length > (sent - 14) * chunk.length, "what was sent before");
+  }
+  await raw.client.until(() => raw.client.bytes.length > 64 * chunk.length, "all");
+  assert.is(socket?.readyState, 1);
+});
+
 test("a client that does not read is cut after writeTimeout", async () => {
   using _ = withSettings({ writeTimeout: 100 });
   let socket: WebSocket | undefined;

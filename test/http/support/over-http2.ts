@@ -65,6 +65,13 @@ export class Http2Socket extends Duplex {
     bare.on("end", () => this.#partWhenDone());
   }
 
+  /** Waits until all that the server had to say for itself, as its ack of our SETTINGS, has come. */
+  settled(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#session.ping((error) => (error ? reject(error) : resolve()));
+    });
+  }
+
   get localPort(): number | undefined {
     return this.bare.localPort;
   }
@@ -177,7 +184,11 @@ export class Http2Socket extends Duplex {
     const give = async (): Promise<void> => {
       await turn;
       const headers = await Promise.race([promise, over]);
-      if (headers === undefined) return void this.destroy(cut ?? new Error("a stream without a response"));
+      if (headers === undefined) {
+        // A request behind the last one that is answered, of which HTTP/1.1 says nothing either.
+        if (this.#away && stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) return;
+        return void this.destroy(cut ?? new Error("a stream without a response"));
+      }
       const status = Number(headers[":status"]);
       const bodiless = method === "HEAD" || BODILESS.has(status);
       const chunked = !bodiless && headers["content-length"] === undefined;
@@ -291,7 +302,11 @@ export function connectHttp2(to: number | string, hostname: string): Promise<Htt
     const bare =
       typeof to === "number" ? connectSocket({ port: to, host: hostname, noDelay: true }) : connectSocket(to);
     const socket = overTls ? connectTls({ socket: bare, rejectUnauthorized: false, ALPNProtocols: ["h2"] }) : bare;
-    const session = connect(`${overTls ? "https" : "http"}://x`, { createConnection: () => socket });
+    const session = connect(`${overTls ? "https" : "http"}://x`, {
+      createConnection: () => socket,
+      // A Unix socket's buffers are small, and so are the windows on it: node's own lets any number of answers come.
+      ...(typeof to === "string" && { settings: { initialWindowSize: 1000 } }),
+    });
     const gateway = new Http2Socket(bare, session);
     gateway.once("error", reject);
     session.once("close", () => reject(new Error("the connection ended before SETTINGS came")));
