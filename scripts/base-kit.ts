@@ -5,6 +5,7 @@ import manifest from "../package.json" with { type: "json" };
 import type { BaseKit } from "../src/bundle/make-base.ts";
 import { bundle } from "../src/bundle/mod.ts";
 import { apart, leaveApart } from "./apart.ts";
+import { buildLivePage } from "./live-page.ts";
 import { linesOnly } from "./source-map-lines.ts";
 
 const repository = resolve(import.meta.dirname, "..");
@@ -25,6 +26,7 @@ export async function baseKit(shared: Iterable<string> = []): Promise<BaseKit> {
     runtime: wrapped(runtime.code),
     map: linesOnly(runtime.map),
     apart: packed,
+    livePage: (await buildLivePage()).toString("base64"),
     sample: (await bundle(join(repository, "scripts/code-cache-server.ts"))).code,
     warm: await warm(),
   };

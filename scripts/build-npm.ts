@@ -7,6 +7,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import manifest from "../package.json" with { type: "json" };
+import { LIVE_PAGE } from "../src/admin/live/asset.ts";
 import { stopEsbuild } from "../src/bundle/mod.ts";
 import { baseKit } from "./base-kit.ts";
 
@@ -23,7 +24,7 @@ const config = {
   },
   // What only the executables are made of stays out.
   include: ["../../src", "../../ffi"],
-  exclude: ["../../src/cli/boot.ts", "../../src/cli/base.ts"],
+  exclude: ["../../src/cli/boot.ts", "../../src/cli/base.ts", "../../src/admin/live/page"],
 };
 
 rmSync(output, { recursive: true, force: true });
@@ -35,7 +36,9 @@ rmSync(join(output, "tsconfig.json"));
 finishLibrary();
 keepVersions();
 // What `compile` makes its base of, on the machine that it runs on.
-writeFileSync(join(output, "kit.json"), JSON.stringify(await baseKit()));
+const kit = await baseKit();
+writeFileSync(join(output, "kit.json"), JSON.stringify(kit));
+writeFileSync(join(output, "src/admin/live", LIVE_PAGE), Buffer.from(kit.livePage, "base64"));
 await stopEsbuild();
 cpSync(join(repository, "templates"), join(output, "templates"), { recursive: true });
 

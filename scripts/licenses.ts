@@ -66,6 +66,7 @@ function packages(): Component[] {
     tdigest: "part of prom-client",
     bintrees: "part of prom-client",
     "@opentelemetry/api": "part of prom-client",
+    uplot: "draws the charts of the admin port's live page, in every executable",
     "@babel/parser": "reads the sources that slipway check looks at, in slipway only",
   };
   const found = new Map<string, Component>();
@@ -84,6 +85,8 @@ function packages(): Component[] {
     for (const dependency of Object.keys(dependencies ?? {})) visit(dependency);
   };
   for (const dependency of Object.keys(manifest("..").dependencies ?? {})) visit(dependency);
+  // Nobody needs the package itself who has the page.
+  visit("uplot");
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

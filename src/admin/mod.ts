@@ -10,9 +10,11 @@ import { servers } from "../http/servers.ts";
 import { type Handler, HttpService } from "../http/service.ts";
 import { parseIp } from "../net/ip.ts";
 import type { Addr } from "../net/mod.ts";
+import type { FamilySamples } from "../parallel/merge.ts";
 import { announce } from "../runtime/log.ts";
 import { runtime } from "../runtime/turn.ts";
 import { takeFew } from "./guests.ts";
+import { openLive } from "./live/mod.ts";
 import { clientFamilies } from "./metrics/client.ts";
 import { Exposition } from "./metrics/exposition.ts";
 import { counter, type Family, gauge } from "./metrics/family.ts";
@@ -46,8 +48,10 @@ export interface AdminSettings {
 }
 
 export interface AdminThreads {
-  /** Asks them for their numbers; whoever does not answer soon is shown as before. */
-  collect(): Promise<void>;
+  /** Asks them for their numbers; whoever does not answer soon is shown as before. `forMs`: how long somebody looks. */
+  collect(forMs?: number): Promise<void>;
+  /** What each of them told. */
+  each(): Iterable<{ readonly number: number; readonly counted: readonly FamilySamples[] }>;
   /** A family with their numbers in it. */
   merged(family: Family): Family;
   /** How many serve, and how many have died since the start. */
@@ -101,8 +105,9 @@ export async function openAdmin({ address, insecure, ready, config, threads }: A
     ...runtimeFamilies(),
     ...processFamilies(delay),
   ];
+  const all = threads === undefined ? families : families.map(threads.merged);
   const exposition = new Exposition([
-    ...(threads === undefined ? families : families.map(threads.merged)),
+    ...all,
     gauge("slipway_workers", "Worker threads that serve; 0 without --parallel.", () => threads?.size ?? 0),
     counter("slipway_workers_died", "Worker threads that died and were replaced.", () => threads?.deaths ?? 0),
     gauge("slipway_readiness_check_failing", "1 when the check failed when it last ran.", () =>
@@ -114,10 +119,12 @@ export async function openAdmin({ address, insecure, ready, config, threads }: A
   const reserve = new Reserve(rt);
   const { transport } = socket.address;
   const host = socket.address.transport === "tcp" ? socket.address.hostname : undefined;
+  const live = openLive({ families: all, readiness, config, threads, reserve, delay });
   const handler = pages({
     exposition,
     readiness,
     config,
+    live,
     host: host !== undefined && parseIp(host) === undefined ? host : undefined,
     anyHost: transport === "unix",
     async scrape(read) {
@@ -141,6 +148,7 @@ export async function openAdmin({ address, insecure, ready, config, threads }: A
     async close() {
       counters.timed = false;
       delay.stop();
+      live.close();
       reserve.close();
       server.close();
       socket.close();

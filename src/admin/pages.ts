@@ -1,11 +1,13 @@
 /**
- * The pages of the admin port: `/metrics`, `/healthz`, `/readyz`, `/tasks`, `/config`. GET and HEAD only; nothing here
- * changes anything.
+ * The pages of the admin port: `/metrics`, `/healthz`, `/readyz`, `/tasks`, `/config`, and the live page with its
+ * events, `/` and `/live`. GET and HEAD only; nothing here changes anything.
  */
 import { Response } from "../fetch/mod.ts";
 import { allTasks, formatTaskTable } from "../runtime/task-table.ts";
 import { mayAsk } from "./address.ts";
 import { isDraining } from "./draining.ts";
+import type { LiveFeed } from "./live/feed.ts";
+import { decompressed, livePage, takesBrotli } from "./live/page.ts";
 import type { Exposition } from "./metrics/exposition.ts";
 import { preferred } from "./negotiate.ts";
 import type { CheckResult, Readiness } from "./ready.ts";
@@ -23,6 +25,7 @@ export interface PagesSettings {
   readonly exposition: Exposition;
   readonly readiness: Readiness;
   readonly config: () => readonly ConfigEntry[];
+  readonly live: LiveFeed;
   /** The name that the operator gave, if it is a name; undefined on a Unix socket with `anyHost`. */
   readonly host: string | undefined;
   /** No browser reaches a Unix socket, and its clients write any Host. */
@@ -31,7 +34,7 @@ export interface PagesSettings {
   readonly scrape: (read: () => Promise<string>) => Promise<string>;
 }
 
-type Page = (accept: string | null) => Response | Promise<Response>;
+type Page = (accept: string | null, request: Request) => Response | Promise<Response>;
 
 /** Rows of /tasks as JSON, however many names a program makes. */
 const MOST_TASKS = 1000;
@@ -43,6 +46,8 @@ const FIELDS = { "cache-control": "no-store", "x-content-type-options": "nosniff
 export function pages(settings: PagesSettings): (request: Request) => Response | Promise<Response> {
   const known = new Map<string, Page>(Object.entries(pageTable(settings)));
   const list = `${["Here are:", ...known.keys()].join("\n")}\n`;
+  // Programs get the list, and browsers the live page.
+  known.set("/", (accept, request) => (wantsHtml(accept) ? showLivePage(request) : answer(200, list)));
   return (request) => {
     const { method, headers } = request;
     // Also what comes as the request's target in absolute form, which counts more than Host (RFC 9112, 3.2.2).
@@ -57,11 +62,11 @@ export function pages(settings: PagesSettings): (request: Request) => Response |
       return answer(405, "only GET and HEAD: nothing here can be changed\n", TEXT, { allow: "GET, HEAD" });
     }
     const page = known.get(pathname);
-    return page === undefined ? answer(404, list) : page(headers.get("accept"));
+    return page === undefined ? answer(404, list) : page(headers.get("accept"), request);
   };
 }
 
-function pageTable({ exposition, readiness, config, scrape }: PagesSettings): Record<string, Page> {
+function pageTable({ exposition, readiness, config, live, scrape }: PagesSettings): Record<string, Page> {
   return {
     async "/metrics"(accept) {
       const format = metricsFormat(accept);
@@ -85,6 +90,7 @@ function pageTable({ exposition, readiness, config, scrape }: PagesSettings): Re
       const entries = config();
       return wantsJson(accept) ? json(entries) : answer(200, configText(entries));
     },
+    "/live": (_accept, request) => events(live, request),
   };
 }
 
@@ -96,6 +102,47 @@ function metricsFormat(accept: string | null): "openmetrics" | "prometheus" {
 
 function wantsJson(accept: string | null): boolean {
   return preferred(accept, ["text/plain", "application/json"]) === "application/json";
+}
+
+function wantsHtml(accept: string | null): boolean {
+  return preferred(accept, ["text/plain", "text/html"]) === "text/html";
+}
+
+async function showLivePage({ headers }: Request): Promise<Response> {
+  const fields = {
+    ...FIELDS,
+    "content-type": "text/html; charset=utf-8",
+    vary: "accept, accept-encoding",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+  };
+  try {
+    const live = await livePage();
+    const more = { ...fields, "content-security-policy": live.policy };
+    if (!takesBrotli(headers.get("accept-encoding"))) return new Response(await decompressed(live), { headers: more });
+    return new Response(live.brotli, { headers: { ...more, "content-encoding": "br" } });
+  } catch (error) {
+    return answer(503, `the live page cannot be shown: ${shown((error as Error).message, 500)}\n`);
+  }
+}
+
+/**
+ * The events of the live page, for itself alone. Another page in the operator's browser can't read them anyway, but each
+ * that only asks for them would have the server work for it once a second.
+ */
+function events(live: LiveFeed, { method, headers, url }: Request): Response {
+  const site = headers.get("sec-fetch-site");
+  const origin = headers.get("origin");
+  if (
+    (site !== null && site !== "same-origin" && site !== "none") ||
+    (origin !== null && origin !== new URL(url).origin)
+  ) {
+    return answer(403, "only the live page itself may ask for its events\n");
+  }
+  if (live.full) return answer(503, "as many look at the live page as may: close one\n", TEXT, { "retry-after": "10" });
+  const body = method === "HEAD" ? null : live.watch();
+  return new Response(body, { headers: { ...FIELDS, "content-type": "text/event-stream" } });
 }
 
 function readyText(ready: boolean, draining: boolean, checks: readonly CheckResult[]): string {

@@ -8,6 +8,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { LIVE_PAGE } from "../admin/live/asset.ts";
 import { BASE_SCRIPT } from "./base-script.ts";
 import { stripElf, withoutZeros } from "./elf.ts";
 import { encodePayload } from "./executable.ts";
@@ -23,6 +24,8 @@ export interface BaseKit {
   readonly map: string;
   /** Packages, and modules of ours by path, that are evaluated only when asked for. Packed: that adds 1 ms to the 20 of the largest. */
   readonly apart: Readonly<Record<string, string>>;
+  /** The live page as src/admin/live/page.ts reads it, in Base64. */
+  readonly livePage: string;
   /** A program to make the code cache with, and the script that makes it. */
   readonly sample: string;
   readonly warm: string;
@@ -54,6 +57,7 @@ export function makeBase(kit: BaseKit, place: string): Buffer {
     asset("base.map", pack(kit.map));
     asset(BASE_SCRIPT, kit.runtime);
     for (const [name, code] of Object.entries(kit.apart)) asset(name, pack(code));
+    asset(LIVE_PAGE, Buffer.from(kit.livePage, "base64"));
 
     const meta = { entry: "server.ts", provided: [], slipway: kit.version };
     const sample = [{ name: "code", bytes: Buffer.from(kit.sample) }];

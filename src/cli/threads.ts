@@ -86,7 +86,8 @@ export async function startThreads(start: ThreadsStart, count: number): Promise<
 /** The threads' part of /metrics. */
 function adminThreads(pool: Pool): AdminThreads {
   return {
-    collect: () => pool.collect(),
+    collect: (forMs) => pool.collect(forMs),
+    each: () => pool.countedByThread(),
     merged: (family) => merged(family, () => pool.counted()),
     get size() {
       return pool.size;

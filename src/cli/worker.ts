@@ -109,6 +109,8 @@ class ProgramThread {
   #families: Promise<readonly Family[]> | undefined;
   /** They are there without waiting: for the last words. */
   #loaded: readonly Family[] | undefined;
+  /** For how long somebody is going to look at them, if not as long as a scraper. */
+  #watchedMs: number | undefined;
 
   constructor(side: WorkerSide) {
     this.#side = side;
@@ -147,7 +149,8 @@ class ProgramThread {
   async #answer(what: Ask, signal: AbortSignal): Promise<Told> {
     switch (what.ask) {
       case "metrics":
-        this.#loaded = await (this.#families ??= families());
+        this.#watchedMs = what.forMs;
+        this.#loaded = await (this.#families ??= families(() => this.#watchedMs));
         return { families: samplesOf(this.#loaded) };
       case "tasks":
         return { tasks: taskTable() };
@@ -192,7 +195,7 @@ function names(ready: unknown): readonly CheckName[] | undefined {
   });
 }
 
-async function families(): Promise<readonly Family[]> {
+async function families(watchedMs: () => number | undefined): Promise<readonly Family[]> {
   const [http, tls, client, sockets, runtimes, processes, delay, { servers }, { handshakeCounters }, { runtime }] =
     await Promise.all([
       import("../admin/metrics/http.ts"),
@@ -216,10 +219,10 @@ async function families(): Promise<readonly Family[]> {
     ...runtimes.runtimeFamilies(),
     ...processes.processFamilies(late),
   ];
-  // Somebody scrapes: from here on, and for a minute after each time.
+  // Somebody scrapes: from here on, and for a while after each time.
   const [first, ...rest] = all;
   const read = (): ReturnType<Family["read"]> => {
-    late.watch();
+    late.watch(watchedMs());
     return first.read();
   };
   return [{ ...first, read }, ...rest];

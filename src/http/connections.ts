@@ -424,8 +424,10 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     if (this.#tls?.shaking(handle)) {
       handshakeCounters.ended.timeout++;
       this.fired("readHeaderTimeout", handle, "did not finish its TLS handshake");
-    } else if (this.rows.fresh[handle] === 1) this.fired("readHeaderTimeout", handle, "sent nothing at all");
-    else this.fired("idleTimeout", handle, "");
+    } else if (this.rows.fresh[handle] === 1) {
+      // Browsers open a spare connection to whatever they visit: on the admin port, which they visit, that is no news.
+      if (this.observed) this.fired("readHeaderTimeout", handle, "sent nothing at all");
+    } else this.fired("idleTimeout", handle, "");
     this.closeNow(handle);
   }
 

@@ -89,7 +89,8 @@ export type ToMain =
   | { readonly type: "died"; readonly reason: string; readonly families?: readonly FamilySamples[] };
 
 export type Ask =
-  | { readonly ask: "metrics" }
+  /** `forMs`: for how long somebody is going to look, if not as long as a scraper. */
+  | { readonly ask: "metrics"; readonly forMs?: number }
   | { readonly ask: "tasks" }
   | { readonly ask: "check"; readonly name: string };
 

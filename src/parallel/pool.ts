@@ -335,15 +335,20 @@ export class Pool {
     await this.drain();
   }
 
-  /** Asks all for their numbers. */
-  async collect(): Promise<void> {
-    await this.#ask({ ask: "metrics" });
+  /** Asks all for their numbers. `forMs`: for how long somebody looks, if not as long as a scraper. */
+  async collect(forMs?: number): Promise<void> {
+    await this.#ask({ ask: "metrics", forMs });
   }
 
   /** What they last told, and what those have counted that are gone. */
   *counted(): Generator<readonly FamilySamples[]> {
     yield this.#gone;
     for (const { counted } of this.#threads) yield counted;
+  }
+
+  /** What each has told that is up. */
+  *countedByThread(): Generator<{ number: number; counted: readonly FamilySamples[] }> {
+    for (const { state, number, counted } of this.#threads) if (state === "up") yield { number, counted };
   }
 
   async #tasks(): Promise<(readonly TaskRow[])[]> {

@@ -17,12 +17,12 @@ test("health is a word, and never kept by a cache", async () => {
   assert.is(headers["content-type"], "text/plain; charset=utf-8");
 });
 
-for (const path of ["/", "/nothing", "/metrics/", "//metrics", "/METRICS", "/%6detrics", "/admin"]) {
+for (const path of ["/nothing", "/metrics/", "//metrics", "/METRICS", "/%6detrics", "/admin"]) {
   test(`${path} is 404, with a list of what there is`, async () => {
     await using admin = await open();
     const { status, text } = await admin.get(path);
     assert.is(status, 404);
-    assert.is(text, "Here are:\n/metrics\n/healthz\n/readyz\n/tasks\n/config\n");
+    assert.is(text, "Here are:\n/metrics\n/healthz\n/readyz\n/tasks\n/config\n/live\n");
   });
 }
 

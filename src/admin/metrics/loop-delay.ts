@@ -33,9 +33,9 @@ export class LoopDelay {
     this.#periods = periods;
   }
 
-  /** Somebody looks: measures for a minute from here on. */
-  watch(): void {
-    this.#until = performance.now() + this.#periods.watchedMs;
+  /** Somebody looks: measures for a minute from here on, or for as long as is said. */
+  watch(forMs: number = this.#periods.watchedMs): void {
+    this.#until = Math.max(this.#until, performance.now() + forMs);
     if (this.#timer === undefined) this.#arm();
   }
 
