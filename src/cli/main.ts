@@ -11,7 +11,8 @@ import { optionsHelp, placeholder } from "../options/help.ts";
 import { flagOf, optionTable } from "../options/table.ts";
 import type { CheckOptions } from "./check.ts";
 import type { CompileOptions } from "./compile.ts";
-import { die, noFormat, SourceFailure, UsageError } from "./errors.ts";
+import { die, Failure, noFormat, SourceFailure, UsageError } from "./errors.ts";
+import { guideOf, guides, guidesHelp } from "./guides/list.ts";
 import type { NewOptions } from "./new.ts";
 import { endWithOutput } from "./output.ts";
 import type { RunOptions } from "./run.ts";
@@ -42,7 +43,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-function commandLine(argv: readonly string[]): Command {
+export function commandLine(argv: readonly string[]): Command {
   const program = new Command("slipway");
   program
     .description("From a TypeScript handler to a production server, as one executable file.")
@@ -50,13 +51,17 @@ function commandLine(argv: readonly string[]): Command {
     .helpCommand(false)
     .helpOption("-h, --help", "show help")
     .option("-V, --version", "print the version")
-    .addHelpText("after", examples("slipway new shop", "slipway run shop/server.ts", "slipway help compile"))
+    .addHelpText("after", () => guidesHelp())
+    .addHelpText(
+      "after",
+      examples("slipway new shop", "slipway run shop", "slipway help compile", "slipway help limits"),
+    )
     .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
     // Errors are thrown to main(), which says them in one line.
     .configureOutput({ outputError: () => {} })
     .exitOverride()
     .action(async (options: { version?: boolean }) => {
-      if (options.version) return (await import("./version.ts")).printVersion(false);
+      if (options.version) return (await import("./version.ts")).printVersion("plain");
       program.outputHelp();
     });
 
@@ -78,10 +83,17 @@ function commandLine(argv: readonly string[]): Command {
     );
 
   serverFlags(verb(program, "run", "serve a handler file"))
-    .usage("<file> [options] [-- args…]")
-    .argument("[file]", "the program: TypeScript, JavaScript or JSX")
+    .usage("[file] [options] [-- args…]")
+    .argument("[file]", "TypeScript, JavaScript or JSX; a folder with a server.ts (default: this one); - for stdin")
     .argument("[args...]", "what the program finds in Deno.args")
     .option("-w, --watch", "restart when a file changes, without refusing a connection")
+    .option("--open", "open the server's page in the browser")
+    .option("--dev", "as at a terminal: requests are shown, and errors in the browser")
+    .option("--no-dev", "as anywhere else (production, a pipe): neither")
+    .option("--inspect", "let Chrome or an editor debug it, on 127.0.0.1:9229 (=host:port: there)")
+    .option("--inspect-wait", "and wait for the debugger before it runs (=host:port)")
+    .option("--inspect-brk", "and stop before its first line as well (=host:port)")
+    .addOption(new Option("--inspect-address <address>").hideHelp())
     .option("--print-config", "show the value of each option and where it came from, and end (=json: as JSON)")
     .addOption(new Option("--print-config-json").hideHelp())
     .addHelpText("after", `\n${optionsHelp()}`)
@@ -89,14 +101,18 @@ function commandLine(argv: readonly string[]): Command {
       "after",
       examples(
         "slipway run server.ts",
-        "slipway run server.ts --watch --port 8080",
+        "slipway run server.ts --watch --open",
+        "slipway run ./shop --port 8080",
         "slipway run server.ts --read-timeout 2m --max-body-bytes none --print-config",
         "slipway run tool.ts -- --its-own flag",
       ),
     )
     .action(async (file: string | undefined, args: string[], options: RunOptions) => {
-      refuseStray(args, argv);
-      if (file === undefined) throw new UsageError(needs("run"));
+      const words = file === undefined ? args : [file, ...args];
+      const behind = wordsBehind(argv);
+      // All that there is stands behind --: the folder's program has it.
+      if (behind > 0 && words.length === behind) return (await import("./run.ts")).run(undefined, options, words);
+      refuseStray(args, behind);
       await (await import("./run.ts")).run(file, options, args);
     });
 
@@ -171,26 +187,83 @@ function commandLine(argv: readonly string[]): Command {
     )
     .action(async (targets: string[], options: CheckOptions) => (await import("./check.ts")).check(targets, options));
 
-  verb(program, "version", "print the version")
-    .usage("[--verbose]")
-    .option("-v, --verbose", "and that of every part, and the poller that was chosen")
-    .addHelpText("after", examples("slipway version", "slipway version --verbose"))
-    .action(async (options: { verbose?: boolean }) =>
-      (await import("./version.ts")).printVersion(options.verbose === true),
-    );
+  verb(program, "doctor", "look at this machine: what servers will find here, and what to mend")
+    .usage("[--json]")
+    .option("--json", "print it as JSON")
+    .addHelpText(
+      "after",
+      `\nExit code: 0 servers will run here, 1 something keeps them from it.\n${examples("slipway doctor", "slipway doctor --json")}`,
+    )
+    .action(async (options: { json?: boolean }) => (await import("./doctor/mod.ts")).doctor(options.json === true));
 
-  verb(program, "help", "show help for a verb")
-    .usage("[verb]")
-    .argument("[verb]")
-    .addHelpText("after", examples("slipway help", "slipway help run"))
-    .action((name?: string) => {
-      if (name === undefined) return program.outputHelp();
-      const found = program.commands.find((command) => command.name() === name);
-      if (found === undefined) throw unknownVerb(program, name);
-      found.outputHelp();
+  verb(program, "completions", "print completions for a shell")
+    .usage("<bash|zsh|fish|powershell>")
+    .argument("<shell>", "bash, zsh, fish or powershell")
+    .addHelpText(
+      "after",
+      `
+Where they go:
+  bash        slipway completions bash > ~/.local/share/bash-completion/completions/slipway
+  zsh         slipway completions zsh > ~/.zfunc/_slipway, with fpath+=(~/.zfunc) before compinit in ~/.zshrc
+  fish        slipway completions fish > ~/.config/fish/completions/slipway.fish
+  powershell  slipway completions powershell >> $PROFILE
+${examples("slipway completions bash", 'eval "$(slipway completions bash)"')}`,
+    )
+    .action(async (shell: string) => (await import("./completions/mod.ts")).printCompletions(program, shell));
+
+  verb(program, "upgrade", "say how to get a newer one")
+    .usage("")
+    .addHelpText("after", examples("slipway upgrade"))
+    .action(() => {
+      throw new Failure(
+        "it does not upgrade itself and asks no network: npm install slipway@latest, or put a newer executable in this one's place",
+      );
     });
 
+  verb(program, "version", "print the version")
+    .usage("[--verbose] [--json]")
+    .option("-v, --verbose", "and that of every part, and the poller that was chosen")
+    .option("--json", "print all of it as JSON")
+    .addHelpText("after", examples("slipway version", "slipway version --verbose", "slipway version --json"))
+    .action(async (options: { verbose?: boolean; json?: boolean }) =>
+      (await import("./version.ts")).printVersion(options.json ? "json" : options.verbose ? "verbose" : "plain"),
+    );
+
+  verb(program, "help", "show help for a verb, or a guide")
+    .usage("[verb|guide]")
+    .argument("[name]")
+    .option("--guide", "of a verb: its guide, not its options")
+    .option("--man", "print the manual page, as in slipway help --man | man -l -")
+    .addHelpText(
+      "after",
+      examples("slipway help", "slipway help run", "slipway help limits", "slipway help run --guide"),
+    )
+    .action((name: string | undefined, options: HelpOptions) => help(program, name, options));
+
   return program;
+}
+
+interface HelpOptions {
+  readonly guide?: boolean;
+  readonly man?: boolean;
+}
+
+async function help(program: Command, name: string | undefined, { guide, man }: HelpOptions): Promise<void> {
+  if (man) return void process.stdout.write((await import("./manual.ts")).manualPage(program));
+  if (name === undefined) return program.outputHelp();
+  const found = program.commands.find((command) => command.name() === name);
+  const text = guideOf(name);
+  if (text !== undefined && (found === undefined || guide)) return (await import("./guides/mod.ts")).showGuide(text);
+  if (guide)
+    throw new UsageError(
+      `there is no guide '${name}'${didYouMean(
+        name,
+        guides.map(({ name }) => name),
+      )}; see slipway help`,
+    );
+  if (found !== undefined) return found.outputHelp();
+  const known = [...program.commands.map((command) => command.name()), ...guides.map(({ name }) => name)];
+  throw new UsageError(`no verb and no guide is called '${name}'${didYouMean(name, known)}; slipway help lists them`);
 }
 
 function verb(program: Command, name: string, description: string): Command {
@@ -227,23 +300,29 @@ function serverFlags(command: Command): Command {
 /** Flags of `test` that may have a value behind a `=`. */
 const maybeValued = ["fail-fast", "shuffle", "parallel"];
 
-/** commander has no flags that may have a value but never take the next word for it. */
+/** commander has no flags that may have a value but never take the next word for it: `--inspect server.ts`. */
 function plainFlags(argv: readonly string[]): string[] {
   const end = argv.indexOf("--");
-  return argv.map((word, i) => {
+  return argv.flatMap((word, i) => {
     if (end >= 0 && i >= end) return word;
     const [, name, value] = (argv[0] === "test" && /^--([a-z-]+)=(.*)$/s.exec(word)) || [];
     if (maybeValued.includes(name ?? "")) return `--${name}-value=${value}`;
+    const inspect = /^(--inspect(?:-brk|-wait)?)=(.*)$/s.exec(word);
+    if (inspect !== null) return [inspect[1], `--inspect-address=${inspect[2]}`];
     if (word === "--print-config=json") return "--print-config-json";
     if (word.startsWith("--print-config=")) throw new UsageError(noFormat(word, "slipway help run"));
     return word;
   });
 }
 
-/** A program's own arguments stand behind `--`, as with a compiled server: what stands before is a mistake, or will be. */
-function refuseStray(args: readonly string[], typed: readonly string[]): void {
+/** How many words stand behind `--`. */
+function wordsBehind(typed: readonly string[]): number {
   const end = typed.indexOf("--");
-  const behind = end < 0 ? 0 : typed.length - end - 1;
+  return end < 0 ? 0 : typed.length - end - 1;
+}
+
+/** A program's own arguments stand behind `--`, as with a compiled server: what stands before is a mistake, or will be. */
+function refuseStray(args: readonly string[], behind: number): void {
   if (args.length <= behind) return;
   throw new UsageError(
     `unexpected argument '${args[0]}': the program's own arguments go behind --; see slipway help run`,
