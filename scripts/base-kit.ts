@@ -11,7 +11,7 @@ import { linesOnly } from "./source-map-lines.ts";
 const repository = resolve(import.meta.dirname, "..");
 
 /** Packages of the runtime that few programs touch, so that no start has to read them: assets of their own (apart.ts has ours). */
-const PACKAGES = ["@deno/shim-deno", "pino", "prom-client"];
+const PACKAGES = ["pino", "prom-client"];
 
 /** The scripts. `shared`: modules of the runtime that the command line asks for, by their path in the repository. */
 export async function baseKit(shared: Iterable<string> = []): Promise<BaseKit> {
