@@ -22,25 +22,28 @@ test.after(() => clearInterval(alive));
 const HTML = { accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8" };
 const digest = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
-/** The first event that somebody gets. */
-function event(admin: TestAdmin): Promise<string> {
+/** What a viewer is told, from the first snapshot on that was made after now. */
+function told(admin: TestAdmin): Promise<Snapshot> {
+  const since = Date.now();
   return new Promise((resolve, reject) => {
     let text = "";
     const asked = get({ port: admin.port, host: "127.0.0.1", path: "/live", agent: false }, (response) => {
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {
         text += chunk;
-        if (!text.endsWith("\n\n") || !text.includes("data: ")) return;
-        asked.destroy();
-        resolve(text);
+        const events = text.split("\n\n").slice(0, -1);
+        for (const event of events.filter((one) => one.includes("data: "))) {
+          const snapshot: Snapshot = JSON.parse(event.slice(event.indexOf("data: ") + 6));
+          if (snapshot.time < since) continue;
+          asked.destroy();
+          return resolve(snapshot);
+        }
       });
       response.on("error", reject);
     });
     asked.on("error", reject);
   });
 }
-
-const snapshotIn = (text: string): Snapshot => JSON.parse(text.slice(text.indexOf("data: ") + 6));
 
 test("programs get the list at /, browsers the page", async () => {
   await using admin = await open();
@@ -111,7 +114,7 @@ test("a snapshot tells what the server does", async () => {
   using server = start((request) => new Response(null, { status: request.url.endsWith("/no") ? 404 : 200 }));
   const { promise, resolve } = Promise.withResolvers<void>();
   go("test\u001b[2J wait", () => promise);
-  const before = snapshotIn(await event(admin));
+  const before = await told(admin);
   for (const path of ["/", "/", "/no"]) {
     using client = await connect(server.port);
     client.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
@@ -126,7 +129,7 @@ test("a snapshot tells what the server does", async () => {
   idle.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await idle.response();
   await eventually(() => server.server.connections === 1, "one idle connection");
-  const now = snapshotIn(await event(admin));
+  const now = await told(admin);
   resolve();
   assert.is(now.requests["2xx"] - before.requests["2xx"], 3);
   assert.is(now.requests["4xx"] - before.requests["4xx"], 2);
@@ -146,7 +149,7 @@ test("a snapshot tells what the server does", async () => {
   assert.not(idle.over);
   // The end of a server is the beginning of a drain, as far as anybody can see from here.
   const drained = server.server.shutdown();
-  const { drain } = snapshotIn(await event(admin));
+  const { drain } = await told(admin);
   assert.is(drain?.timeoutMs, 30_000);
   assert.is(drain?.delayMs, null);
   await drained;
