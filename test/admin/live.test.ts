@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { get } from "node:http";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { setDraining } from "../../src/admin/draining.ts";
 import { LiveFeed } from "../../src/admin/live/feed.ts";
 import { growth, History, quantile } from "../../src/admin/live/page/history.ts";
 import { decompressed, livePage, takesBrotli } from "../../src/admin/live/page.ts";
@@ -110,7 +111,7 @@ test("it is kept compressed, and is small", async () => {
 });
 
 test("a snapshot tells what the server does", async () => {
-  await using admin = await open({ config: () => [{ name: "drainTimeout", value: "30s", source: "default" }] });
+  await using admin = await open();
   using server = start((request) => new Response(null, { status: request.url.endsWith("/no") ? 404 : 200 }));
   const { promise, resolve } = Promise.withResolvers<void>();
   go("test\u001b[2J wait", () => promise);
@@ -147,12 +148,6 @@ test("a snapshot tells what the server does", async () => {
   assert.ok(now.tasks.own >= 1);
   assert.ok(now.memory.resident > 1e7 && now.started > 1e12 && now.cpuSeconds > 0);
   assert.not(idle.over);
-  // The end of a server is the beginning of a drain, as far as anybody can see from here.
-  const drained = server.server.shutdown();
-  const { drain } = await told(admin);
-  assert.is(drain?.timeoutMs, 30_000);
-  assert.is(drain?.delayMs, null);
-  await drained;
 });
 
 test("its events are for itself alone, and for not more than a few at once", async () => {
@@ -335,6 +330,16 @@ test("percentiles lie evenly within a bucket; without values there are none", ()
   assert.is(quantile({ bounds, counts: [10, 10, 10] }, 0.5), 0.05);
   assert.is(quantile({ bounds, counts: [0, 10, 10] }, 0.5), 0.1 + 0.9 / 2);
   assert.is(quantile({ bounds, counts: [0, 0, 10] }, 0.99), 1);
+});
+
+// The last: it can't be undone.
+test("the end of the process, with what the options say of it", async () => {
+  await using admin = await open({ config: () => [{ name: "drainTimeout", value: "30s", source: "default" }] });
+  setDraining();
+  const { drain } = await told(admin);
+  assert.is(drain?.timeoutMs, 30_000);
+  assert.is(drain?.delayMs, null);
+  assert.ok(drain !== undefined && drain.sinceMs >= 0 && drain.sinceMs < 30_000);
 });
 
 test.run();
