@@ -24,6 +24,7 @@ export function countedIn(samples: Samples): Counted {
   const connections = totals(samples("slipway_connections"), "state");
   const servers = totals(samples("slipway_servers"), "state");
   const webSockets = sum(samples("slipway_websockets"));
+  const handshaking = sum(samples("slipway_tls_handshakes_open"));
   const bytes = (name: string): number => sum(samples(name));
   return {
     version: build.version ?? "",
@@ -33,9 +34,9 @@ export function countedIn(samples: Samples): Counted {
     servers: { accepting: servers.accepting ?? 0, draining: servers.draining ?? 0, waiting: servers.waiting ?? 0 },
     connections: {
       active: connections.active ?? 0,
-      // A connection that has become a WebSocket waits for no request.
-      idle: Math.max(0, (connections.idle ?? 0) - webSockets),
-      handshaking: sum(samples("slipway_tls_handshakes_open")),
+      // One that shakes hands still, or has become a WebSocket, waits for no request.
+      idle: Math.max(0, (connections.idle ?? 0) - webSockets - handshaking),
+      handshaking,
       webSockets,
       outgoing: sum(samples("slipway_fetch_connections")),
       sockets: sum(samples("slipway_sockets")),

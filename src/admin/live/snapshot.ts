@@ -86,12 +86,16 @@ export interface Snapshot {
     readonly oldest: readonly TaskSnapshot[];
     /** How many names there are. */
     readonly names: number;
+    /** How many are neither connections nor requests, which the table has as well. */
+    readonly own: number;
   };
   readonly checks: readonly { readonly name: string; readonly ok: boolean }[];
   readonly workers: readonly WorkerSnapshot[];
   readonly deaths: number;
 }
 
+/** What servers put into the table of tasks (src/http/connections.ts). */
+const OF_SERVERS = /^(?:http (?:connection|request)|(?:proxied )?websocket)\b/;
 /** So many names of tasks are told. */
 const MOST_TASKS = 20;
 
@@ -106,11 +110,16 @@ interface Row {
 /** The part of a task table that the page shows. */
 export function tasksOf(rows: readonly Row[]): Snapshot["tasks"] {
   const ages = [0, 0, 0, 0];
-  for (const row of rows) for (const [i, count] of row.ages.entries()) ages[i] += count;
+  let own = 0;
+  for (const { name, count: running, ages: each } of rows) {
+    for (const [i, count] of each.entries()) ages[i] += count;
+    if (!OF_SERVERS.test(name)) own += running;
+  }
   const oldest = [...rows].sort((a, b) => b.oldestMs - a.oldestMs).slice(0, MOST_TASKS);
   return {
     ages,
     names: rows.length,
+    own,
     oldest: oldest.map(({ name, count, oldestMs, startedAt }) => ({
       name: shown(name),
       count,

@@ -93,7 +93,7 @@ export class Chart {
 
   #create(data: uPlot.AlignedData): void {
     const { clientWidth, clientHeight } = this.#plot;
-    const { stacked, least, axis } = this.#spec;
+    const { stacked, logarithmic, least, axis } = this.#spec;
     const ink = getComputedStyle(this.#plot).color;
     const grid = getComputedStyle(this.#plot).borderTopColor;
     const colors = this.#swatches.map((swatch) => getComputedStyle(swatch).color);
@@ -119,7 +119,9 @@ export class Chart {
       },
       scales: {
         x: { time: true, range: () => [this.#from / 1000, this.#to / 1000] },
-        y: { range: (_u, _min, max) => [0, Math.max(least, (max ?? 0) * 1.1)] },
+        y: logarithmic
+          ? { distr: 3, range: (_u, min, max) => decades(min ?? least, max ?? least, least) }
+          : { range: (_u, _min, max) => [0, Math.max(least, (max ?? 0) * 1.1)] },
       },
       axes: [
         {
@@ -128,9 +130,18 @@ export class Chart {
           space: 72,
           size: 22,
           gap: 4,
-          values: (_u, splits, _axis, _space, step) => splits.map((at) => time(at * 1000, step < 60)),
+          values: (plot, splits, _axis, _space, step) =>
+            // One that would be cut off at the edge is left out.
+            splits.map((at) => (plot.valToPos(at, "x") > plot.over.clientWidth - 22 ? "" : time(at * 1000, step < 60))),
         },
-        { ...lines, space: 34, size: 58, gap: 8, values: (_u, splits) => splits.map((value) => axis(value)) },
+        {
+          ...lines,
+          space: 34,
+          size: 58,
+          gap: 8,
+          ...(logarithmic ? { splits: powers, filter: (_u, splits) => splits } : {}),
+          values: (_u, splits) => splits.map((value) => axis(value)),
+        },
       ],
       series: [
         {},
@@ -180,6 +191,18 @@ export function fill(body: HTMLElement, rows: readonly (readonly string[])[]): v
       setText(cell, text);
     }
   }
+}
+
+/** From one power of ten to another, two at least: around `least`, and all that there is. */
+function decades(min: number, max: number, least: number): [number, number] {
+  const low = Math.floor(Math.log10(Math.min(min, least / 10)));
+  const high = Math.ceil(Math.log10(Math.max(max, least * 10)));
+  return [10 ** low, 10 ** high];
+}
+
+function powers(_u: uPlot, _axis: number, min: number, max: number): number[] {
+  const [low, high] = [min, max].map((value) => Math.round(Math.log10(value)));
+  return Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
 }
 
 /** Each series on top of those before it. */

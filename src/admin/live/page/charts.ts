@@ -17,9 +17,11 @@ export interface ChartSpec {
   /** One on top of the other, the first at the bottom: they add up to something. */
   readonly stacked?: boolean;
   readonly large?: boolean;
+  /** Each line of the axis is ten times the one below: what is shown reaches from microseconds to seconds. */
+  readonly logarithmic?: boolean;
   readonly show: (value: number) => string;
   readonly axis: (value: number) => string;
-  /** The axis reaches to at least here. */
+  /** The axis reaches to at least here; a logarithmic one begins here, or lower. */
   readonly least: number;
 }
 
@@ -43,8 +45,9 @@ export const CHARTS: readonly ChartSpec[] = [
   {
     id: "latency",
     title: "Latency",
-    note: "from head to last byte",
+    note: "from head to last byte, logarithmic",
     large: true,
+    logarithmic: true,
     series: [
       { key: "p50", label: "p50", color: "teal" },
       { key: "p90", label: "p90", color: "blue" },
@@ -52,7 +55,7 @@ export const CHARTS: readonly ChartSpec[] = [
     ],
     show: duration,
     axis: duration,
-    least: 0.0005,
+    least: 0.001,
   },
   {
     id: "connections",
@@ -99,14 +102,15 @@ export const CHARTS: readonly ChartSpec[] = [
   {
     id: "delay",
     title: "Event-loop delay",
-    note: "how late timers are",
+    note: "how late timers are, logarithmic",
+    logarithmic: true,
     series: [
       { key: "delay50", label: "p50", color: "teal" },
       { key: "delay99", label: "p99", color: "violet" },
     ],
     show: duration,
     axis: duration,
-    least: 0.004,
+    least: 0.001,
   },
   {
     id: "busy",

@@ -130,7 +130,7 @@ function grown({ points, from, to }: Shown, of: (snapshot: Snapshot) => Totals):
       name,
       count(within),
       count(total),
-      lastAt === undefined ? "before" : `${age(Math.max(0, to - lastAt))} ago`,
+      lastAt === undefined ? "before" : to - lastAt < 1000 ? "now" : `${age(to - lastAt)} ago`,
     ]);
 }
 

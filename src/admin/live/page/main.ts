@@ -111,14 +111,11 @@ function stateNow(now: Snapshot | undefined): State {
   return now.drain === undefined ? "live" : "draining";
 }
 
-function drainText(
-  { connections, tasks }: Snapshot,
-  { sinceMs, delayMs, timeoutMs }: NonNullable<Snapshot["drain"]>,
-): string {
-  const left = `${plural(connections.active, "request")} at work, ${plural(connections.idle, "idle connection")}, ${plural(
-    tasks.ages.reduce((sum, one) => sum + one, 0),
-    "task",
-  )}`;
+type Drain = NonNullable<Snapshot["drain"]>;
+
+function drainText({ connections, tasks }: Snapshot, { sinceMs, delayMs, timeoutMs }: Drain): string {
+  const idle = plural(connections.idle, "idle connection");
+  const left = `${plural(connections.active, "request")} at work, ${idle}, ${plural(tasks.own, "task")}`;
   const phase =
     delayMs !== null && sinceMs < delayMs ? `New connections are served for ${age(delayMs - sinceMs)} more. ` : "";
   const end = timeoutMs === null ? "" : ` What is left after ${age(timeoutMs)} is cut.`;

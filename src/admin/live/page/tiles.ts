@@ -29,7 +29,8 @@ const TILES: readonly TileSpec[] = [
   },
   {
     label: "Connections",
-    value: (_, { connections: { active, idle, webSockets } }) => count(active + idle + webSockets),
+    value: (_, { connections: { active, idle, webSockets, handshaking } }) =>
+      count(active + idle + webSockets + handshaking),
     more: (_, { connections }) => `${count(connections.active)} active, ${count(connections.accepted)} so far`,
   },
   {
