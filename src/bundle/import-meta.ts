@@ -23,19 +23,28 @@ const loaders: Record<string, Loader> = {
   ".jsx": "jsx",
 };
 
-/** The plugin; `base` is where relative names start, `entry` the file that is the main module. */
-export function importMeta(base: string, entry: string | undefined): Plugin {
+/**
+ * The plugin; `base` is where relative names start, `entry` the file that is the main module. `given`: what the entry
+ * holds, when there is no such file.
+ */
+export function importMeta(base: string, entry: string | undefined, given?: string): Plugin {
   return {
     name: "slipway-import-meta",
     setup(build) {
+      if (given !== undefined) {
+        build.onResolve({ filter: /^\.\// }, ({ path, resolveDir }) =>
+          resolve(resolveDir, path) === entry ? { path: entry } : undefined,
+        );
+      }
       build.onLoad({ filter: /\.([cm]?[jt]s|[jt]sx)$/, namespace: "file" }, async ({ path, with: attributes }) => {
         const loader = loaders[extname(path)];
         if (loader === undefined || Object.keys(attributes).length > 0) return undefined;
-        const source = await readFile(path, "utf8");
+        const isGiven = given !== undefined && path === entry;
+        const source = isGiven ? given : await readFile(path, "utf8");
         // A package is what its package.json says; a project's own file may disagree with the project's.
         const mark = !inPackage(path) && needsModuleMark(path, source) ? "\nexport {};" : "";
         const contents = (withMeta(source, path) ?? source) + mark;
-        return contents === source ? undefined : { contents, loader, resolveDir: dirname(path) };
+        return contents === source && !isGiven ? undefined : { contents, loader, resolveDir: dirname(path) };
       });
       build.onResolve({ filter: new RegExp(`^${META}:`) }, ({ path }) => ({
         path: name(path.slice(META.length + 1)),

@@ -20,13 +20,16 @@ export interface LoadOptions {
   readonly locate?: (id: string) => string | undefined;
   /** Modules that the runtime has beside the ones that programs may import: the command line's. */
   readonly shared?: Readonly<Record<string, () => unknown>>;
+  /** Of the wrapper's own line: -1 unless the source map counts it, as debuggers want it (src/cli/dev/inspect.ts). */
+  readonly lineOffset?: number | undefined;
   /** Gives the source map, asked when the first stack trace is read. */
   readonly map: () => string;
 }
 
-/** Runs a bundle where its sources are, and gives the entry's exports. */
-export function loadBundle(bundle: Bundle): Promise<Record<string, unknown>> {
-  return loadProgram(bundle, { root: bundle.root, map: () => bundle.map, locate: (id) => bundle.packaged[id] });
+/** Runs a bundle where its sources are, and gives the entry's exports. `lineOffset`: as LoadOptions has it. */
+export function loadBundle(bundle: Bundle, lineOffset?: number): Promise<Record<string, unknown>> {
+  const { root, packaged } = bundle;
+  return loadProgram(bundle, { root, map: () => bundle.map, locate: (id) => packaged[id], lineOffset });
 }
 
 /** Runs the program's modules and gives the entry's exports. */
@@ -44,7 +47,7 @@ export async function loadProgram(
   const script = new Script(`(function(require,__slipway){return(async()=>{"use strict";\n${program.code}\n})()})`, {
     filename,
     // The wrapper stands on a line of its own above the code's first, which the source map calls 1.
-    lineOffset: -1,
+    lineOffset: options.lineOffset ?? -1,
   });
   const slipway = {
     exports: {} as Record<string, unknown>,

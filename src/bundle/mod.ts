@@ -10,6 +10,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import type { BuildFailure, BuildOptions, Loader, Plugin } from "esbuild";
 import { BundleError, problemsOf } from "./errors.ts";
 import { esbuild } from "./esbuild.ts";
+import { withExports } from "./exports.ts";
 import { commonDirectory, inPackage, moduleId } from "./ids.ts";
 import { importMeta } from "./import-meta.ts";
 import { imports } from "./imports.ts";
@@ -52,6 +53,8 @@ export interface BundleOptions {
   readonly plugins?: readonly Plugin[];
   /** Whether the entry finds `import.meta.main` true, as programs do and tests do not; true by default. */
   readonly main?: boolean;
+  /** What the entry holds, when it is no file: then its name only says where imports start and what kind it is. */
+  readonly contents?: string;
   /** Shorter code, names kept; off by default: stack traces of what no map covers stay readable. */
   readonly minify?: boolean;
 }
@@ -70,14 +73,12 @@ const loaders: Record<string, Loader> = {
 /** Joins `entry` and everything that it imports into one program; throws a BundleError that says what is wrong where. */
 export async function bundle(entry: string, options: BundleOptions = {}): Promise<Bundle> {
   const file = resolve(entry);
-  const stat = statSync(file, { throwIfNoEntry: false });
-  if (stat === undefined) throw new BundleError([{ text: "no such file", file: entry }]);
-  if (stat.isDirectory()) throw new BundleError([{ text: "a directory; name the handler's file in it", file: entry }]);
+  if (options.contents === undefined) mustBeFile(file, entry);
   // esbuild prints paths relative to this directory: naming it makes the output independent of where we were called.
   const base = dirname(file);
   const config = denoConfig(base);
-  const result = await esbuild({ ...buildOptions(file, base, config, options) }).catch((error: BuildFailure) => {
-    throw Array.isArray(error.errors) ? new BundleError(problemsOf(error.errors)) : error;
+  const result = await esbuild({ ...buildOptions(file, base, config, options) }).catch(async (error: BuildFailure) => {
+    throw Array.isArray(error.errors) ? new BundleError(await withExports(problemsOf(error.errors), base)) : error;
   });
   const { outputFiles = [], metafile, warnings } = result;
   const names = Object.keys(metafile?.inputs ?? {}).filter((name) => !/^[\w-]{2,}:|^</.test(name));
@@ -88,7 +89,7 @@ export async function bundle(entry: string, options: BundleOptions = {}): Promis
     (name) => outputFiles.find(({ path }) => path === join(base, name))?.text ?? "",
   );
   // esbuild names what a link leads to.
-  const main = metafile?.inputs[names[files.indexOf(realpathSync(file))]];
+  const main = metafile?.inputs[names[files.indexOf(options.contents === undefined ? realpathSync(file) : file)]];
   const commonjs = main?.format !== "esm" && /\.[cm]?[jt]sx?$/.test(file);
   return {
     code: portable(code, base, root, names) + (commonjs ? "__slipway.commonjs = true;\n" : ""),
@@ -106,11 +107,17 @@ export async function bundle(entry: string, options: BundleOptions = {}): Promis
   };
 }
 
+function mustBeFile(file: string, entry: string): void {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (stat === undefined) throw new BundleError([{ text: "no such file", file: entry }]);
+  if (stat.isDirectory()) throw new BundleError([{ text: "a directory; name the handler's file in it", file: entry }]);
+}
+
 function buildOptions(
   file: string,
   base: string,
   config: DenoConfig | undefined,
-  { minify, plugins = [], main = true }: BundleOptions,
+  { minify, plugins = [], main = true, contents }: BundleOptions,
 ): BuildOptions {
   const compilerOptions = hasTsconfig(base) ? undefined : config?.compilerOptions;
   return {
@@ -145,7 +152,7 @@ function buildOptions(
     sourcesContent: false,
     legalComments: "none",
     logLevel: "silent",
-    plugins: [...plugins, importMeta(base, main ? file : undefined), imports(config)],
+    plugins: [...plugins, importMeta(base, main ? file : undefined, contents), imports(config)],
   };
 }
 

@@ -43,8 +43,9 @@ export function watchEffects(onNodeServer: (server: Server) => void): Effects {
       waited ||= process.getActiveResourcesInfo().some((name) => !ours.test(name));
     },
     end() {
-      // Runs only if something else keeps the process alive.
-      setImmediate(() => (waited = true)).unref();
+      // Runs only if something else keeps the process alive. What is being closed, the bundler's pipes, does so for one
+      // turn more: the second counts.
+      setImmediate(() => setImmediate(() => (waited = true)).unref()).unref();
     },
     any() {
       const { exitCode } = process;

@@ -1,9 +1,9 @@
 /**
  * The file that `run`, `compile` and `check` are given: found, readable and a file, or a sentence that says what to do.
  */
-import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { errorCode, Failure } from "./errors.ts";
+import { errorCode, Failure, UsageError } from "./errors.ts";
 import { didYouMean } from "./suggestions.ts";
 
 /** The absolute path of the program named on the command line. */
@@ -20,6 +20,40 @@ export function entryFile(file: string, verb: "run" | "compile" | "check"): stri
     throw error;
   }
   return path;
+}
+
+/** What a folder is looked through for, in this order. */
+const NAMES = ["server", "main", "mod", "index"];
+const ENDINGS = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
+
+/** A program that came on standard input. */
+export interface Given {
+  /** Where its imports start, and how messages name it. */
+  readonly path: string;
+  readonly contents?: string;
+}
+
+/** What `run` runs: a file, the server in a folder (this one, if nothing is named), or standard input (`-`). */
+export function programToRun(file: string | undefined): Given {
+  if (file === "-") return { path: resolve("$stdin.ts"), contents: standardInput() };
+  const folder = file ?? ".";
+  if (!isFolder(resolve(folder))) return { path: entryFile(folder, "run") };
+  const names = new Set(filesIn(folder));
+  const found = NAMES.flatMap((name) => ENDINGS.map((ending) => name + ending)).find((name) => names.has(name));
+  if (found !== undefined) return { path: entryFile(join(folder, found), "run") };
+  const none = `there is no server.ts, main.ts, mod.ts or index.ts in ${file === undefined ? "this folder" : file}`;
+  if (file === undefined) throw new UsageError(`run needs a file: ${none}; name it, as in slipway run server.ts`);
+  throw new Failure(`${none}: name the file, ${exampleIn(folder, "run")}`);
+}
+
+function standardInput(): string {
+  try {
+    const text = readFileSync(0, "utf8");
+    if (text.trim() !== "") return text;
+  } catch (error) {
+    throw new Failure(`standard input cannot be read (${errorCode(error)}): pipe the program in, or name its file`);
+  }
+  throw new Failure("standard input is empty: pipe the program in, as in slipway run - < server.ts");
 }
 
 /** What `compile` calls the executable when nobody says: the file's name without its ending, in the current folder. */

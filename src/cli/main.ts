@@ -78,10 +78,17 @@ function commandLine(argv: readonly string[]): Command {
     );
 
   serverFlags(verb(program, "run", "serve a handler file"))
-    .usage("<file> [options] [-- args…]")
-    .argument("[file]", "the program: TypeScript, JavaScript or JSX")
+    .usage("[file] [options] [-- args…]")
+    .argument("[file]", "TypeScript, JavaScript or JSX; a folder with a server.ts (default: this one); - for stdin")
     .argument("[args...]", "what the program finds in Deno.args")
     .option("-w, --watch", "restart when a file changes, without refusing a connection")
+    .option("--open", "open the server's page in the browser")
+    .option("--dev", "as at a terminal: requests are shown, and errors in the browser")
+    .option("--no-dev", "as anywhere else (production, a pipe): neither")
+    .option("--inspect", "let Chrome or an editor debug it, on 127.0.0.1:9229 (=host:port: there)")
+    .option("--inspect-wait", "and wait for the debugger before it runs (=host:port)")
+    .option("--inspect-brk", "and stop before its first line as well (=host:port)")
+    .addOption(new Option("--inspect-address <address>").hideHelp())
     .option("--print-config", "show the value of each option and where it came from, and end (=json: as JSON)")
     .addOption(new Option("--print-config-json").hideHelp())
     .addHelpText("after", `\n${optionsHelp()}`)
@@ -89,14 +96,18 @@ function commandLine(argv: readonly string[]): Command {
       "after",
       examples(
         "slipway run server.ts",
-        "slipway run server.ts --watch --port 8080",
+        "slipway run server.ts --watch --open",
+        "slipway run ./shop --port 8080",
         "slipway run server.ts --read-timeout 2m --max-body-bytes none --print-config",
         "slipway run tool.ts -- --its-own flag",
       ),
     )
     .action(async (file: string | undefined, args: string[], options: RunOptions) => {
-      refuseStray(args, argv);
-      if (file === undefined) throw new UsageError(needs("run"));
+      const words = file === undefined ? args : [file, ...args];
+      const behind = wordsBehind(argv);
+      // All that there is stands behind --: the folder's program has it.
+      if (behind > 0 && words.length === behind) return (await import("./run.ts")).run(undefined, options, words);
+      refuseStray(args, behind);
       await (await import("./run.ts")).run(file, options, args);
     });
 
@@ -227,23 +238,29 @@ function serverFlags(command: Command): Command {
 /** Flags of `test` that may have a value behind a `=`. */
 const maybeValued = ["fail-fast", "shuffle", "parallel"];
 
-/** commander has no flags that may have a value but never take the next word for it. */
+/** commander has no flags that may have a value but never take the next word for it: `--inspect server.ts`. */
 function plainFlags(argv: readonly string[]): string[] {
   const end = argv.indexOf("--");
-  return argv.map((word, i) => {
+  return argv.flatMap((word, i) => {
     if (end >= 0 && i >= end) return word;
     const [, name, value] = (argv[0] === "test" && /^--([a-z-]+)=(.*)$/s.exec(word)) || [];
     if (maybeValued.includes(name ?? "")) return `--${name}-value=${value}`;
+    const inspect = /^(--inspect(?:-brk|-wait)?)=(.*)$/s.exec(word);
+    if (inspect !== null) return [inspect[1], `--inspect-address=${inspect[2]}`];
     if (word === "--print-config=json") return "--print-config-json";
     if (word.startsWith("--print-config=")) throw new UsageError(noFormat(word, "slipway help run"));
     return word;
   });
 }
 
-/** A program's own arguments stand behind `--`, as with a compiled server: what stands before is a mistake, or will be. */
-function refuseStray(args: readonly string[], typed: readonly string[]): void {
+/** How many words stand behind `--`. */
+function wordsBehind(typed: readonly string[]): number {
   const end = typed.indexOf("--");
-  const behind = end < 0 ? 0 : typed.length - end - 1;
+  return end < 0 ? 0 : typed.length - end - 1;
+}
+
+/** A program's own arguments stand behind `--`, as with a compiled server: what stands before is a mistake, or will be. */
+function refuseStray(args: readonly string[], behind: number): void {
   if (args.length <= behind) return;
   throw new UsageError(
     `unexpected argument '${args[0]}': the program's own arguments go behind --; see slipway help run`,

@@ -45,7 +45,7 @@ export interface StartSettings {
   /** Told of servers of node:http. */
   readonly onNodeServer?: () => void;
   /** Told once connections are accepted; prints the addresses when absent. */
-  readonly onReady?: (shown: readonly string[], app: RunningApp) => void;
+  readonly onReady?: (shown: readonly string[], app: RunningApp, resolved: Resolved) => void;
 }
 
 /** What every step of a start needs to know. */
@@ -194,7 +194,7 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
     shown.push(`${displayAddress(boundAddress(redirecting, redirect), "http")} (redirects to https)`);
   }
   if (start.onReady === undefined) for (const one of shown) announce(`Listening on ${one}`);
-  else start.onReady(shown, app);
+  else start.onReady(shown, app, resolved);
   await beside?.serving(shown.join(", "));
   return app;
 }

@@ -38,6 +38,7 @@ export async function startThreads(start: ThreadsStart, count: number): Promise<
   programLoaded(beside);
   if (early.settings.traceStalls) logLine("--trace-stalls: with --parallel the line that holds a thread is not found");
   shareTicketKeys();
+  let known = early;
   const pool: Pool = new Pool({
     count,
     common: {
@@ -48,6 +49,7 @@ export async function startThreads(start: ThreadsStart, count: number): Promise<
     spawn,
     open: start.open ?? ((address) => openAddress(address, supervised?.descriptor)),
     async opening(resolved, ready) {
+      known = resolved;
       try {
         await beside.open(resolved, remote(ready, pool), adminThreads(pool));
       } catch (error) {
@@ -68,7 +70,7 @@ export async function startThreads(start: ThreadsStart, count: number): Promise<
   const announced = (shown: readonly string[], drainTimeout: number | undefined): RunningApp => {
     const app: RunningApp = { drainTimeout, drain: () => pool.drain() };
     if (start.onReady === undefined) for (const one of shown) announce(`Listening on ${one}`);
-    else start.onReady(shown, app);
+    else start.onReady(shown, app, known);
     return app;
   };
   const { shown, drainTimeout, listening } = await pool.start();

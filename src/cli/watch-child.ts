@@ -1,15 +1,15 @@
 /**
  * A child of `run --watch`: runs one version of the program on the parent's listening sockets.
  */
-import { loadBundle } from "../bundle/mod.ts";
 import { handover, inheritedFd, type Stoppable } from "../net/handover.ts";
 import { type Listener, type ListenOptions, listenFd } from "../net/mod.ts";
 import { shareSockets } from "../net/socket_file.ts";
 import { defaultHostname, type ListenAddress } from "./address.ts";
+import type { Inspect } from "./dev/inspect-flags.ts";
 import type { Drained, RunningApp } from "./ending.ts";
-import { die } from "./errors.ts";
-import { outliveOutput } from "./output.ts";
-import { loadAndStart } from "./start.ts";
+import { die, errorText } from "./errors.ts";
+import { outliveOutput, tell as say } from "./output.ts";
+import { startProgram } from "./start-program.ts";
 import { reportUncaught } from "./uncaught.ts";
 import { firstInheritedFd, sameAddress, type ToChild, type ToParent } from "./watch-protocol.ts";
 
@@ -30,14 +30,32 @@ export async function runWatchChild(given: string): Promise<void> {
         (started) => (app = started),
         (error) => die(error, "slipway"),
       );
-    } else {
+    } else if (message.type === "drain") {
       end(app ?? inherited);
+    } else {
+      void inspector(message.type === "openInspector");
     }
   });
 }
 
+/** For a debugger that shows the newest version, there is one port. */
+let inspect: Inspect | undefined;
+
+async function inspector(open: boolean): Promise<void> {
+  if (inspect === undefined) return;
+  const { closeInspector, openInspector } = await import("./dev/inspect.ts");
+  try {
+    if (open) openInspector({ ...inspect, wait: false });
+    else closeInspector();
+  } catch (error) {
+    say(`${errorText(error, "slipway")}\n`);
+  }
+  if (!open) tell({ type: "inspectorClosed" });
+}
+
 async function start(message: ToChild & { type: "load" }, inherited: Inherited): Promise<RunningApp | undefined> {
-  const { bundle, entry, file, args } = message;
+  const { bundle, entry, file, args, mode } = message;
+  inspect = mode.inspect;
   // A new version accepts already when this one is told to end: nothing is won by accepting beside it.
   const values = { ...message.flags.values, drainDelay: 0 };
   const flags = { ...message.flags, values };
@@ -46,19 +64,16 @@ async function start(message: ToChild & { type: "load" }, inherited: Inherited):
   process.channel?.unref();
   let ready = false;
   const { addresses } = inherited;
+  let lines: readonly string[] | undefined;
   const onReady = (shown?: readonly string[], app?: RunningApp) => {
-    if (!ready) tell({ type: "ready", shown, addresses: shown && addresses, drainTimeout: app?.drainTimeout });
+    const { drainTimeout } = app ?? {};
+    if (!ready) tell({ type: "ready", shown, lines, addresses: shown && addresses, drainTimeout });
     ready = true;
   };
   inherited.servePrograms(() => onReady());
-  const app = await loadAndStart(() => loadBundle(bundle), {
-    file,
-    program: "slipway",
-    flags,
-    bundle,
-    open: (wanted) => {
-      return inherited.claim(wanted);
-    },
+  const open = (wanted: ListenAddress) => inherited.claim(wanted);
+  const app = await startProgram(bundle, { file, program: "slipway", flags, open }, mode, {
+    say: (said) => (lines = said),
     onReady,
   });
   onReady();

@@ -7,6 +7,9 @@
  *                                  ←     ready (what it listens on), or
  *                                  ←     want (an address that it was not given), and exits, or
  *                                        exits, having said why on stderr
+ *     closeInspector               →     as another version will want its port
+ *                                  ←     inspectorClosed
+ *     openInspector                →     that version did not start
  *     drain                        →
  *                                  ←     stopped (accepting)
  *                                        finishes what runs, exits
@@ -14,6 +17,7 @@
 import type { Bundle } from "../bundle/mod.ts";
 import type { Level } from "../options/resolve.ts";
 import type { ListenAddress } from "./address.ts";
+import type { RunMode } from "./dev/mode.ts";
 
 export const firstInheritedFd = 4;
 
@@ -26,7 +30,9 @@ export type ToChild =
       /** What the command line asks for; the environment is inherited. */
       readonly flags: Level;
       readonly args: readonly string[];
+      readonly mode: RunMode;
     }
+  | { readonly type: "closeInspector" | "openInspector" }
   | { readonly type: "drain" };
 
 export type ToParent =
@@ -37,10 +43,13 @@ export type ToParent =
   | {
       readonly type: "ready";
       readonly shown?: readonly string[];
+      /** What to write of that. */
+      readonly lines?: readonly string[];
       readonly addresses?: readonly ListenAddress[];
       readonly drainTimeout?: number;
     }
   | { readonly type: "want"; readonly address: ListenAddress }
+  | { readonly type: "inspectorClosed" }
   | { readonly type: "stopped" };
 
 export function sameAddress(a: ListenAddress, b: ListenAddress): boolean {

@@ -12,9 +12,10 @@ import { type Bundle, BundleError, bundle, render } from "../bundle/mod.ts";
 import type { Listener } from "../net/mod.ts";
 import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { addressAsked, chooseAddresses, type ListenAddress } from "./address.ts";
+import type { RunMode } from "./dev/mode.ts";
 import { die, errorText } from "./errors.ts";
+import { shownName } from "./names.ts";
 import { tell } from "./output.ts";
-import { shownName } from "./run.ts";
 import { openAddress } from "./serving.ts";
 import { environmentLevel } from "./settings.ts";
 import { SourceWatch } from "./source-watch.ts";
@@ -25,9 +26,18 @@ const behindMs = 3_000;
 /** How long it may take to say that it accepts no more. */
 const answerMs = 2000;
 
+export interface WatchSettings {
+  readonly entry: string;
+  readonly flags: Level;
+  readonly args: readonly string[];
+  readonly mode: RunMode;
+  /** In the browser, once it serves. */
+  readonly open: boolean;
+}
+
 /** Runs until a signal ends it. */
-export async function watch(entry: string, flags: Level, args: readonly string[]): Promise<void> {
-  const supervisor = new Supervisor(entry, flags, args);
+export async function watch(settings: WatchSettings): Promise<void> {
+  const supervisor = new Supervisor(settings);
   supervisor.endOnSignals();
   await supervisor.restart();
 }
@@ -41,6 +51,8 @@ class Supervisor {
   readonly #entry: string;
   readonly #flags: Level;
   readonly #args: readonly string[];
+  readonly #mode: RunMode;
+  #openBrowser: boolean;
   readonly #sources = new SourceWatch(() => void this.restart());
   #open: readonly OpenAddress[] = [];
   readonly #children = new Set<Child>();
@@ -52,10 +64,12 @@ class Supervisor {
   #again = false;
   #ending = false;
 
-  constructor(entry: string, flags: Level, args: readonly string[]) {
+  constructor({ entry, flags, args, mode, open }: WatchSettings) {
     this.#entry = entry;
     this.#flags = flags;
     this.#args = args;
+    this.#mode = mode;
+    this.#openBrowser = open;
   }
 
   /** Builds and starts the newest version. Calls while one is under way are folded into one more round. */
@@ -88,6 +102,7 @@ class Supervisor {
     if (this.#open.length === 0) await this.#openExpected();
     // A child may want an address that is not open yet: each round opens one more, so this ends.
     for (;;) {
+      if (this.#mode.inspect !== undefined) await this.#serving?.closeInspector();
       const child = this.#spawn(built);
       const outcome = await child.started;
       this.#starting = undefined;
@@ -161,6 +176,7 @@ class Supervisor {
       file: shownName(this.#entry),
       flags: this.#flags,
       args: this.#args,
+      mode: this.#mode,
     };
     const child = new Child(this.#open, load, (address) => {
       void this.#openWanted(address).then((opened) => (opened ? this.restart() : undefined));
@@ -178,7 +194,7 @@ class Supervisor {
   }
 
   async #promote(child: Child, built: Bundle, ready: ToParent & { type: "ready" }): Promise<void> {
-    const { shown, addresses } = ready;
+    const { shown, addresses, lines = [] } = ready;
     child.drainTimeout = ready.drainTimeout ?? this.#options().settings.drainTimeout;
     const before = this.#serving;
     const first = this.#built === undefined;
@@ -189,7 +205,9 @@ class Supervisor {
     if (addresses !== undefined) this.#closeAllBut(addresses);
     if (shown !== undefined && shown.join() !== this.#shown) {
       this.#shown = shown.join();
-      for (const one of shown) tell(`Listening on ${one}\n`);
+      for (const line of lines) say(line);
+      if (this.#openBrowser) (await import("./dev/open.ts")).openInBrowser(shown);
+      this.#openBrowser = false;
     } else if (!first) {
       say(`slipway: restarted ${shownName(this.#entry)}`);
     }
@@ -203,6 +221,7 @@ class Supervisor {
   }
 
   #failed(code: string): void {
+    if (this.#mode.inspect !== undefined) this.#serving?.openInspector();
     say(`slipway: ${shownName(this.#entry)} did not start (${code})`);
     this.#sayWaiting();
   }
@@ -256,6 +275,7 @@ class Child {
   readonly gone: Promise<string>;
   readonly #process: ChildProcess;
   readonly #stopped = Promise.withResolvers<void>();
+  #inspectorClosed = Promise.withResolvers<void>();
   #draining = false;
   /** How long it may take to finish, in milliseconds. */
   drainTimeout = Number.POSITIVE_INFINITY;
@@ -280,6 +300,7 @@ class Child {
       let began = false;
       child.on("message", (message: ToParent) => {
         if (message.type === "stopped") this.#stopped.resolve();
+        else if (message.type === "inspectorClosed") this.#inspectorClosed.resolve();
         else if (began && message.type === "want") onLateWant(message.address);
         else resolve(message);
         began = true;
@@ -303,6 +324,20 @@ class Child {
       void this.gone.then(() => clearTimeout(limit));
     }
     return this.#stopped.promise;
+  }
+
+  /** Its port is wanted. One that stands at a breakpoint does not answer, and serves nobody either. */
+  async closeInspector(): Promise<void> {
+    if (!this.#process.connected) return;
+    this.#inspectorClosed = Promise.withResolvers<void>();
+    this.#process.send({ type: "closeInspector" } satisfies ToChild, () => {});
+    const limit = setTimeout(() => this.kill(), answerMs);
+    await Promise.race([this.#inspectorClosed.promise, this.gone]);
+    clearTimeout(limit);
+  }
+
+  openInspector(): void {
+    if (this.#process.connected) this.#process.send({ type: "openInspector" } satisfies ToChild, () => {});
   }
 
   signal(name: NodeJS.Signals): void {

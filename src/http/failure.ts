@@ -2,6 +2,7 @@
 import { isLightResponse } from "../fetch/mod.ts";
 import { logError } from "../runtime/log.ts";
 import { isThenable } from "./connection.ts";
+import type { Exchange } from "./exchange.ts";
 
 export type ErrorHandler = (error: unknown) => Response | Promise<Response>;
 
@@ -11,17 +12,27 @@ export abstract class ClientFault extends TypeError {
   abstract response(): Response;
 }
 
+/** What a browser is shown instead of the plain 500, where there is something for it. */
+export type ErrorPage = (error: unknown, exchange: Exchange) => Response | undefined;
+
+let errorPage: ErrorPage | undefined;
+
+/** Only `slipway run` at a terminal calls this (src/cli/development.ts): what a compiled server answers tells no details. */
+export function setErrorPage(page: ErrorPage | undefined): void {
+  errorPage = page;
+}
+
 /** The response to an error; `what` failed. Its promise never rejects, and what it gives is always a Response. */
 export function failureResponse(
   error: unknown,
   onError: ErrorHandler | undefined,
-  requestId?: string,
+  exchange?: Exchange,
   what = "the handler failed",
 ): Response | Promise<Response> {
   if (onError === undefined) {
     if (error instanceof ClientFault) return error.response();
-    logError(what, error, { request_id: requestId });
-    return internalError();
+    logError(what, error, { request_id: exchange?.requestId });
+    return (exchange && errorPage?.(error, exchange)) ?? internalError();
   }
   try {
     const response = onError(error);

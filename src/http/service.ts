@@ -263,7 +263,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   failure(error: unknown, exchange: Exchange | undefined, what?: string): Response | Promise<Response> {
     // They were meant to follow another response.
     if (exchange?.extras !== undefined) exchange.extras.trailers = undefined;
-    return this.said(failureResponse(error, this.#onError, exchange?.requestId, what));
+    return this.said(failureResponse(error, this.#onError, exchange, what));
   }
 
   lastResort(error: unknown): Response {

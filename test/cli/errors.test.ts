@@ -52,7 +52,9 @@ usage("an unknown flag names the nearest", () =>
 );
 usage("an unknown flag before any verb", () => fails(["--versoin"], 2, /did you mean --version\?/));
 usage("a flag without its value", () => fails(["run", "good.ts", "--port"], 2, /--port <port>' argument missing/));
-usage("run without a file", () => fails(["run"], 2, /run needs a file: for example, slipway run server\.ts/));
+usage("run without a file", () =>
+  fails(["run"], 2, /run needs a file: there is no server\.ts, main\.ts, mod\.ts or index\.ts in this folder/),
+);
 usage("compile without a file", () => fails(["compile"], 2, /compile needs a file/));
 usage("new without a name", () => fails(["new"], 2, /new needs a name: for example, slipway new shop/));
 usage("too many arguments", () => fails(["version", "x"], 2, /too many arguments/));
@@ -89,8 +91,10 @@ entry("missing", () => fails(["run", "nowhere.ts"], 1, /there is no file nowhere
 entry("missing, with one that is nearly the same", () => fails(["run", "god.ts"], 1, /did you mean good\.ts\?/));
 entry("in a missing folder", () => fails(["run", "nowhere/server.ts"], 1, /its folder does not exist/));
 entry("below a file", () => fails(["run", "good.ts/x.ts"], 1, /there is no file/));
-entry("a folder", () =>
-  fails(["run", "shop"], 1, /shop is a folder: name the file, for example slipway run shop\/server\.ts/),
+mkdirSync(join(folder, "bare"));
+write("bare/other.ts", good);
+entry("a folder without a server", () =>
+  fails(["run", "bare"], 1, /no server\.ts, .* in bare: name the file, for example slipway run bare\/other\.ts/),
 );
 entry("a folder, compiled", () => fails(["compile", "shop"], 1, /for example slipway compile shop\/server\.ts/));
 if (!asUser) skip(entry, "unreadable", onlyRoot);
