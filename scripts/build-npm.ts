@@ -41,6 +41,9 @@ writeFileSync(join(output, "kit.json"), JSON.stringify(kit));
 writeFileSync(join(output, "src/admin/live", LIVE_PAGE), Buffer.from(kit.livePage, "base64"));
 await stopEsbuild();
 cpSync(join(repository, "templates"), join(output, "templates"), { recursive: true });
+for (const file of readdirSync(join(repository, "docs"))) {
+  if (file.endsWith(".md")) cpSync(join(repository, "docs", file), join(output, "docs", file));
+}
 
 /** What a library needs that an executable does not: a word to old Nodes, and types for whoever checks libraries' too. */
 function finishLibrary(): void {

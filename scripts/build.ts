@@ -14,6 +14,7 @@ import { bundle, stopEsbuild } from "../src/bundle/mod.ts";
 import { digest, pack, sha256 } from "../src/bundle/pack.ts";
 import { PARSER_PART } from "../src/check/code/parser.ts";
 import { writeExecutable } from "../src/cli/compile.ts";
+import { MARKED_PART } from "../src/cli/guides/marked.ts";
 import { baseKit, baseModules, sharing } from "./base-kit.ts";
 import { licenses } from "./licenses.ts";
 
@@ -28,11 +29,12 @@ async function buildAll(): Promise<void> {
   // The command line shares the base's modules instead of carrying its own.
   const used = new Set<string>();
   const cli = await bundle(join(repository, "src/cli/main.ts"), {
-    plugins: [parserApart, sharing(await baseModules(), used)],
-    also: [join(repository, "templates/x")],
+    plugins: [apart, sharing(await baseModules(), used)],
+    also: [join(repository, "templates/x"), join(repository, "docs/x")],
   });
   const kit = await baseKit(used);
-  const parser = await parserPart();
+  const parser = await packagePart(PARSER_PART, "@babel/parser", "parse");
+  const marked = await packagePart(MARKED_PART, "marked", "lexer");
   await stopEsbuild();
   const base = makeBase(kit, dist);
   writeExecutable(join(dist, "base"), [base]);
@@ -42,7 +44,9 @@ async function buildAll(): Promise<void> {
     { name: "map", bytes: pack(cli.map) },
     esbuildPart(),
     parser,
-    ...templates(),
+    marked,
+    ...folder("templates"),
+    ...folder("docs").filter(({ name }) => /^file:docs\/[^/]+\.md$/.test(name)),
     { name: "file:THIRD_PARTY_LICENSES", bytes: Buffer.from(licenses()) },
   ];
   const meta = { entry: cli.entry, provided: cli.provided, slipway: manifest.version };
@@ -55,31 +59,36 @@ function esbuildPart(): PartInput {
   return { name: "esbuild", bytes, digest: digest(bytes) };
 }
 
-/** Only `check` parses: no other verb has to read the parser's source, half as much as all of the command line's. */
-const parserApart: Plugin = {
-  name: "slipway-parser",
+/**
+ * Only `check` parses, and only `help` reads Markdown: no other verb has to read their sources, half as much as all of
+ * the command line's.
+ */
+const apart: Plugin = {
+  name: "slipway-apart",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^@babel\/parser$/ }, ({ path }) => ({ path, namespace: "apart" }));
-    // src/check/code/parser.ts finds the part below, and never comes here.
+    onResolve({ filter: /^(@babel\/parser|marked)$/ }, ({ path }) => ({ path, namespace: "apart" }));
+    // src/check/code/parser.ts and src/cli/guides/marked.ts find the parts below, and never come here.
     onLoad({ filter: /.*/, namespace: "apart" }, () => ({ contents: "" }));
   },
 };
 
-async function parserPart(): Promise<PartInput> {
+/** A packed script whose value is a function of `exports`, with one thing that a package exports. */
+async function packagePart(part: string, name: string, what: string): Promise<PartInput> {
   const { outputFiles } = await build({
-    stdin: { contents: `exports.parse = require("@babel/parser").parse;`, resolveDir: repository },
+    stdin: { contents: `exports.${what} = require("${name}").${what};`, resolveDir: repository },
     ...{ bundle: true, write: false, minify: true, format: "cjs", platform: "node", target: "esnext" },
     legalComments: "none",
   } as const);
-  return { name: PARSER_PART, bytes: pack(`(function(exports){\n${outputFiles[0].text}\n})`) };
+  return { name: part, bytes: pack(`(function(exports){\n${outputFiles[0].text}\n})`) };
 }
 
-function templates(): PartInput[] {
-  const folder = join(repository, "templates");
-  return (readdirSync(folder, { recursive: true }) as string[])
+/** What the command line finds beside itself. */
+function folder(name: string): PartInput[] {
+  const root = join(repository, name);
+  return (readdirSync(root, { recursive: true }) as string[])
     .sort()
-    .filter((path) => statSync(join(folder, path)).isFile())
-    .map((path) => ({ name: `file:templates/${path}`, bytes: readFileSync(join(folder, path)) }));
+    .filter((path) => statSync(join(root, path)).isFile())
+    .map((path) => ({ name: `file:${name}/${path}`, bytes: readFileSync(join(root, path)) }));
 }
 
 /** True when dist holds what a build would make now. */
@@ -96,7 +105,7 @@ export function isFresh(): boolean {
 /** A digest of everything that a build reads, dependencies by the lock file. */
 function inputs(): string {
   const hash = createHash("sha256");
-  for (const folder of ["ffi", "src", "templates", "scripts"]) {
+  for (const folder of ["docs", "ffi", "src", "templates", "scripts"]) {
     for (const path of (readdirSync(join(repository, folder), { recursive: true }) as string[]).sort()) {
       const file = join(repository, folder, path);
       if (folder === "scripts" && path.includes("/")) continue;

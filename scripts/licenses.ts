@@ -62,6 +62,7 @@ function packages(): Component[] {
     koffi: "calls into the operating system, in every executable",
     esbuild: "the bundler, in slipway only",
     commander: "the command line, in slipway only",
+    marked: "reads the guides that slipway help shows, in slipway only",
     "prom-client": "the text of metrics, in every executable",
     tdigest: "part of prom-client",
     bintrees: "part of prom-client",

@@ -11,7 +11,8 @@ import { optionsHelp, placeholder } from "../options/help.ts";
 import { flagOf, optionTable } from "../options/table.ts";
 import type { CheckOptions } from "./check.ts";
 import type { CompileOptions } from "./compile.ts";
-import { die, noFormat, SourceFailure, UsageError } from "./errors.ts";
+import { die, Failure, noFormat, SourceFailure, UsageError } from "./errors.ts";
+import { guideOf, guides, guidesHelp } from "./guides/list.ts";
 import type { NewOptions } from "./new.ts";
 import { endWithOutput } from "./output.ts";
 import type { RunOptions } from "./run.ts";
@@ -50,13 +51,17 @@ function commandLine(argv: readonly string[]): Command {
     .helpCommand(false)
     .helpOption("-h, --help", "show help")
     .option("-V, --version", "print the version")
-    .addHelpText("after", examples("slipway new shop", "slipway run shop/server.ts", "slipway help compile"))
+    .addHelpText("after", () => guidesHelp())
+    .addHelpText(
+      "after",
+      examples("slipway new shop", "slipway run shop", "slipway help compile", "slipway help limits"),
+    )
     .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
     // Errors are thrown to main(), which says them in one line.
     .configureOutput({ outputError: () => {} })
     .exitOverride()
     .action(async (options: { version?: boolean }) => {
-      if (options.version) return (await import("./version.ts")).printVersion(false);
+      if (options.version) return (await import("./version.ts")).printVersion("plain");
       program.outputHelp();
     });
 
@@ -182,26 +187,83 @@ function commandLine(argv: readonly string[]): Command {
     )
     .action(async (targets: string[], options: CheckOptions) => (await import("./check.ts")).check(targets, options));
 
-  verb(program, "version", "print the version")
-    .usage("[--verbose]")
-    .option("-v, --verbose", "and that of every part, and the poller that was chosen")
-    .addHelpText("after", examples("slipway version", "slipway version --verbose"))
-    .action(async (options: { verbose?: boolean }) =>
-      (await import("./version.ts")).printVersion(options.verbose === true),
-    );
+  verb(program, "doctor", "look at this machine: what servers will find here, and what to mend")
+    .usage("[--json]")
+    .option("--json", "print it as JSON")
+    .addHelpText(
+      "after",
+      `\nExit code: 0 servers will run here, 1 something keeps them from it.\n${examples("slipway doctor", "slipway doctor --json")}`,
+    )
+    .action(async (options: { json?: boolean }) => (await import("./doctor/mod.ts")).doctor(options.json === true));
 
-  verb(program, "help", "show help for a verb")
-    .usage("[verb]")
-    .argument("[verb]")
-    .addHelpText("after", examples("slipway help", "slipway help run"))
-    .action((name?: string) => {
-      if (name === undefined) return program.outputHelp();
-      const found = program.commands.find((command) => command.name() === name);
-      if (found === undefined) throw unknownVerb(program, name);
-      found.outputHelp();
+  verb(program, "completions", "print completions for a shell")
+    .usage("<bash|zsh|fish|powershell>")
+    .argument("<shell>", "bash, zsh, fish or powershell")
+    .addHelpText(
+      "after",
+      `
+Where they go:
+  bash        slipway completions bash > ~/.local/share/bash-completion/completions/slipway
+  zsh         slipway completions zsh > ~/.zfunc/_slipway, with fpath+=(~/.zfunc) before compinit in ~/.zshrc
+  fish        slipway completions fish > ~/.config/fish/completions/slipway.fish
+  powershell  slipway completions powershell >> $PROFILE
+${examples("slipway completions bash", 'eval "$(slipway completions bash)"')}`,
+    )
+    .action(async (shell: string) => (await import("./completions/mod.ts")).printCompletions(program, shell));
+
+  verb(program, "upgrade", "say how to get a newer one")
+    .usage("")
+    .addHelpText("after", examples("slipway upgrade"))
+    .action(() => {
+      throw new Failure(
+        "it does not upgrade itself and asks no network: npm install slipway@latest, or put a newer executable in this one's place",
+      );
     });
 
+  verb(program, "version", "print the version")
+    .usage("[--verbose] [--json]")
+    .option("-v, --verbose", "and that of every part, and the poller that was chosen")
+    .option("--json", "print all of it as JSON")
+    .addHelpText("after", examples("slipway version", "slipway version --verbose", "slipway version --json"))
+    .action(async (options: { verbose?: boolean; json?: boolean }) =>
+      (await import("./version.ts")).printVersion(options.json ? "json" : options.verbose ? "verbose" : "plain"),
+    );
+
+  verb(program, "help", "show help for a verb, or a guide")
+    .usage("[verb|guide]")
+    .argument("[name]")
+    .option("--guide", "of a verb: its guide, not its options")
+    .option("--man", "print the manual page, as in slipway help --man | man -l -")
+    .addHelpText(
+      "after",
+      examples("slipway help", "slipway help run", "slipway help limits", "slipway help run --guide"),
+    )
+    .action((name: string | undefined, options: HelpOptions) => help(program, name, options));
+
   return program;
+}
+
+interface HelpOptions {
+  readonly guide?: boolean;
+  readonly man?: boolean;
+}
+
+async function help(program: Command, name: string | undefined, { guide, man }: HelpOptions): Promise<void> {
+  if (man) return void process.stdout.write((await import("./manual.ts")).manualPage(program));
+  if (name === undefined) return program.outputHelp();
+  const found = program.commands.find((command) => command.name() === name);
+  const text = guideOf(name);
+  if (text !== undefined && (found === undefined || guide)) return (await import("./guides/mod.ts")).showGuide(text);
+  if (guide)
+    throw new UsageError(
+      `there is no guide '${name}'${didYouMean(
+        name,
+        guides.map(({ name }) => name),
+      )}; see slipway help`,
+    );
+  if (found !== undefined) return found.outputHelp();
+  const known = [...program.commands.map((command) => command.name()), ...guides.map(({ name }) => name)];
+  throw new UsageError(`no verb and no guide is called '${name}'${didYouMean(name, known)}; slipway help lists them`);
 }
 
 function verb(program: Command, name: string, description: string): Command {

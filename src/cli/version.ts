@@ -6,15 +6,26 @@ import manifest from "../../package.json" with { type: "json" };
 /** Slipway's own version. */
 export const version: string = manifest.version;
 
-/** Prints one line, or with `verbose` one line a part. */
-export async function printVersion(verbose: boolean): Promise<void> {
-  if (!verbose) {
+/** Prints one line, or all the parts: a line for each, or as JSON. */
+export async function printVersion(form: "plain" | "verbose" | "json"): Promise<void> {
+  if (form === "plain") {
     process.stdout.write(`slipway ${version}\n`);
     return;
   }
+  const parts = await versions();
+  if (form === "json") {
+    process.stdout.write(`${JSON.stringify(Object.fromEntries(parts), undefined, 2)}\n`);
+    return;
+  }
+  const width = Math.max(...parts.map(([name]) => name.length));
+  process.stdout.write(parts.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join(""));
+}
+
+/** Everything a bug report needs to know of what this is. */
+export async function versions(): Promise<[string, string][]> {
   const { arch, platform, versions } = process;
   const { release } = await import("node:os");
-  const lines: [string, string][] = [
+  return [
     ["slipway", version],
     ["poller", await describePoller()],
     ["node", versions.node],
@@ -24,8 +35,6 @@ export async function printVersion(verbose: boolean): Promise<void> {
     ["system", `${platform}-${arch}, kernel ${release()}`],
     ["program", process.getBuiltinModule("node:sea").isSea() ? process.execPath : "from source"],
   ];
-  const width = Math.max(...lines.map(([name]) => name.length));
-  process.stdout.write(lines.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join(""));
 }
 
 /** Opens the poller for real: only that tells what works here. */

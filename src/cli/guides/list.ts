@@ -1,0 +1,41 @@
+/** The guides that `slipway help` knows. */
+export interface Guide {
+  readonly name: string;
+  /** In docs/. */
+  readonly file: string;
+  readonly says: string;
+}
+
+/** In the order in which somebody new would read them. */
+export const guides: readonly Guide[] = [
+  { name: "handler", file: "1-handler.md", says: "what a handler gets and gives" },
+  { name: "run", file: "2-run.md", says: "slipway run: what a file may be, --watch, development" },
+  { name: "net", file: "3-net.md", says: "TCP, Unix sockets and UDP: listen, connect, Conn" },
+  { name: "compile", file: "4-compile.md", says: "one executable, what is in it and what it needs" },
+  { name: "limits", file: "limits.md", says: "every limit, its default and when to change it; the drain" },
+  { name: "operations", file: "operations.md", says: "logs, metrics, health, signals, containers, systemd" },
+  { name: "tls", file: "tls.md", says: "certificates, versions, sessions, client certificates" },
+  { name: "http2", file: "http2.md", says: "HTTP/2: what is served, bounded and refused" },
+  { name: "websocket", file: "websocket.md", says: "WebSockets on the server" },
+  { name: "client", file: "client.md", says: "fetch: its pool and its timeouts" },
+  { name: "proxy", file: "proxy.md", says: "a reverse proxy in one line" },
+  { name: "compression", file: "compression.md", says: "what is compressed, and what never" },
+  { name: "check", file: "check.md", says: "the rules of slipway check for code" },
+  { name: "check-live", file: "check-live.md", says: "the attacks of slipway check on a server" },
+  { name: "exit-codes", file: "exit-codes.md", says: "what the exit code of each verb says" },
+  { name: "performance", file: "performance.md", says: "what was measured, and how" },
+  { name: "architecture", file: "5-architecture.md", says: "how it is built, a request's way through it" },
+];
+
+/** By its name, or that of its file. */
+export function guideOf(word: string): Guide | undefined {
+  const name = word.replace(/^(?:\.\/)?docs\//, "").replace(/\.md$/, "");
+  return guides.find((guide) => guide.name === name || guide.file === `${name}.md`);
+}
+
+/** As `slipway help` shows them. */
+export function guidesHelp(): string {
+  const width = Math.max(...guides.map(({ name }) => name.length));
+  const list = guides.map(({ name, says }) => `  ${name.padEnd(width)}  ${says}`);
+  return `\nGuides (slipway help <guide>; where a verb has that name: slipway help <verb> --guide):\n${list.join("\n")}`;
+}
