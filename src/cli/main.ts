@@ -43,7 +43,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-function commandLine(argv: readonly string[]): Command {
+export function commandLine(argv: readonly string[]): Command {
   const program = new Command("slipway");
   program
     .description("From a TypeScript handler to a production server, as one executable file.")

@@ -16,6 +16,8 @@ export function tableLines(
   const wants = header.map((_, i) => Math.max(...all.map((row) => widthOf(row[i] ?? "")), 1));
   const words = header.map((_, i) => Math.max(...all.map((row) => longestWord(row[i] ?? "")), 1));
   const widths = fit(wants, words, width - GAP * (header.length - 1));
+  // Too many columns for so few: one below the other.
+  if (widths.reduce((sum, one) => sum + one + GAP, -GAP) > width) return stacked(header, rows, width);
   const row = (cells: readonly string[]): string[] => {
     const columns = widths.map((wide, i) => wrap(cells[i] ?? "", wide, true));
     const height = Math.max(...columns.map((lines) => lines.length));
@@ -36,6 +38,16 @@ export function tableLines(
     rule,
     ...body.flatMap((lines, i) => (tall && i > 0 ? ["", ...lines] : lines)),
   ];
+}
+
+function stacked(header: readonly string[], rows: readonly (readonly string[])[], width: number): string[] {
+  return rows.flatMap((cells, i) => {
+    const lines = cells.flatMap((cell, at) => {
+      const name = header[at] ?? "";
+      return widthOf(cell) === 0 ? [] : wrap(widthOf(name) === 0 ? cell : `${name}: ${cell}`, width, true);
+    });
+    return i > 0 ? ["", ...lines] : lines;
+  });
 }
 
 /** As much as each wants, or, from the widest, so much less that all fit: no word is cut as long as that is enough. */
