@@ -98,7 +98,8 @@ const overTls = new Set(
 const overHttp2 = new Set(
   [
     ...["deadlines", "disconnects", "drain", "failures", "file-bodies", "interim-and-trailers", "lifecycle", "mixture"],
-    ...["request-bodies", "request-limits", "response-bodies", "sizes", "stream-pieces", "timeouts", "unread-answers"],
+    ...["request-bodies", "request-limits", "request-trailers", "response-bodies", "sizes", "stream-pieces"],
+    ...["timeouts", "unread-answers"],
   ].map((name) => `test/http/${name}.test.ts`),
 );
 /** But for these, which open no socket, or of which it is no matter: their seconds would be spent twice for nothing. */

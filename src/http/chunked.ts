@@ -1,11 +1,11 @@
 /**
  * The chunked transfer coding of requests (RFC 9112, 7.1), decoded as it arrives and as strictly as the head:
- * sizes are hex digits and nothing else, every line ends in CRLF, extensions and trailers are bounded and dropped.
+ * sizes are hex digits and nothing else, every line ends in CRLF, extensions are bounded and dropped, trailers bounded.
  */
 
 /** Bytes of extensions in one body, and of its trailer section: far more than any client sends. */
 const MAX_EXTENSIONS = 16 * 1024;
-const MAX_TRAILERS = 16 * 1024;
+export const MAX_TRAILERS = 16 * 1024;
 
 /*
  * SIZE → (extensions) → SIZE_LF → DATA → DATA_CR → DATA_LF → SIZE …, and after a chunk of size 0:
@@ -45,11 +45,24 @@ export class ChunkedDecoder {
   #remaining = 0;
   #digits = 0;
   #extensions = 0;
+  /** The trailer section as it came, without its CRs. */
+  #section: Buffer | undefined;
   #trailers = 0;
 
   /** True when the last chunk and the trailer section have been read. */
   get done(): boolean {
     return this.#state === DONE;
+  }
+
+  /** The fields of the trailer section, once it has been read: name, value, name, value. */
+  get trailers(): readonly string[] {
+    const fields: string[] = [];
+    if (this.#section === undefined) return fields;
+    for (const line of this.#section.toString("latin1", 0, this.#trailers).split("\n")) {
+      const colon = line.indexOf(":");
+      if (colon > 0) fields.push(line.slice(0, colon), line.slice(colon + 1).replace(/^[\t ]+|[\t ]+$/g, ""));
+    }
+    return fields;
   }
 
   /**
@@ -103,24 +116,36 @@ export class ChunkedDecoder {
           return true;
         }
         this.#state = TRAILER_NAME;
-        return isToken(c) && ++this.#trailers <= MAX_TRAILERS;
+        return isToken(c) && this.#keep(c);
       case TRAILER_NAME:
         if (c === 0x3a) this.#state = TRAILER_VALUE;
         else if (!isToken(c)) return false;
-        return ++this.#trailers <= MAX_TRAILERS;
+        return this.#keep(c);
       case TRAILER_VALUE:
         if (c === CR) this.#state = TRAILER_LF;
-        else if (!isText(c)) return false;
-        return ++this.#trailers <= MAX_TRAILERS;
+        else return isText(c) && this.#keep(c);
+        return true;
       case TRAILER_LF:
         this.#state = TRAILER_START;
-        return c === LF;
+        return c === LF && this.#keep(c);
       case END_LF:
         this.#state = DONE;
         return c === LF;
       default:
         return ++this.#extensions <= MAX_EXTENSIONS && this.#extension(c);
     }
+  }
+
+  #keep(c: number): boolean {
+    const at = this.#trailers++;
+    if (at === MAX_TRAILERS) return false;
+    if (this.#section === undefined || at === this.#section.length) {
+      const larger = Buffer.alloc(Math.max(256, at * 2));
+      this.#section?.copy(larger);
+      this.#section = larger;
+    }
+    this.#section[at] = c;
+    return true;
   }
 
   /** What an extension says is ignored, as it must be; that it is one is not taken on trust. */

@@ -151,8 +151,10 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
       this.#refuse(400, "malformed chunked body", new TypeError("the request's body is malformed: bad chunked coding"));
     } else if (!first && this.checkSize()) {
       return -1;
-    } else if (body.complete) this.bodyArrived();
-    else if (this.#peerEnded) this.#cutShort(body);
+    } else if (body.complete) {
+      body.ended();
+      this.bodyArrived();
+    } else if (this.#peerEnded) this.#cutShort(body);
     else if (!body.paused && at > start) this.bodyMoved(body.received - before);
     return at;
   }

@@ -8,7 +8,7 @@ import type { Addr } from "../net/mod.ts";
 import { readLimit } from "../options/limits.ts";
 import { go, type Task } from "../runtime/tasks.ts";
 import type { TlsInfo } from "../tls/info.ts";
-import { Extras, hintFields, type TrailerFields } from "./extras.ts";
+import { Extras, hintFields, receivedTrailers, type TrailerFields } from "./extras.ts";
 import type { Forwarded } from "./forwarded.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import type { RequestLimits } from "./limits.ts";
@@ -50,6 +50,11 @@ export interface ServeHandlerInfo<A extends Addr = Addr> {
    * body is done. HTTP/1.1 sends the body in chunks for that. What has no body, or a client of HTTP/1.0, gets none.
    */
   trailers(fields: HeadersInit | Promise<HeadersInit> | (() => HeadersInit | Promise<HeadersInit>)): void;
+  /**
+   * The fields that the client has sent behind the request's body (RFC 9110, 6.5), once all of that has come: read the body
+   * first. Empty where there are none; rejects when the body can't arrive whole.
+   */
+  requestTrailers(): Promise<Headers>;
   /** Starts a task whose signal aborts when this request's does. */
   go(name: string, fn: (signal: AbortSignal) => unknown): Task;
 }
@@ -193,6 +198,10 @@ export class Exchange implements IncomingRequest, Upgradable {
     if (fields instanceof Promise) fields.catch(() => {});
   }
 
+  async requestTrailers(): Promise<Headers> {
+    return receivedTrailers(this.body !== undefined && this.hasBody() ? await this.body.trailers() : []);
+  }
+
   /** A Request of Fetch has none when its method is GET or HEAD: then what came is dropped (RFC 9110, 9.3.1). */
   hasBody(): boolean {
     return this.body !== undefined && this.method !== "GET" && this.method !== "HEAD";
@@ -311,6 +320,9 @@ export class HandlerInfo implements ServeHandlerInfo {
   }
   trailers(fields: TrailerFields): void {
     this.#exchange.trailers(fields);
+  }
+  requestTrailers(): Promise<Headers> {
+    return this.#exchange.requestTrailers();
   }
   go(name: string, fn: (signal: AbortSignal) => unknown): Task {
     return go(name, fn, { signal: this.#exchange.signal(), ofRequest: true });

@@ -43,6 +43,15 @@ export async function trailerFields(trailers: TrailerFields): Promise<readonly s
   return fieldsOf(await (typeof trailers === "function" ? trailers() : trailers), NOT_BEHIND, "trailers");
 }
 
+/** What a client has sent behind its body. What may not be there is left out (RFC 9110, 6.5.1). */
+export function receivedTrailers(fields: readonly string[]): Headers {
+  const headers = new Headers();
+  for (let i = 0; i < fields.length; i += 2) {
+    if (!NOT_BEHIND.has(fields[i].toLowerCase())) headers.append(fields[i], fields[i + 1]);
+  }
+  return headers;
+}
+
 function fieldsOf(init: HeadersInit, without: ReadonlySet<string>, what: string): readonly string[] {
   const fields: string[] = [];
   let size = 0;

@@ -50,6 +50,11 @@ export class IncomingBody {
   #controller: ReadableByteStreamController | undefined;
   /** The promise of a pull that waits for bytes. */
   #pulled: (() => void) | undefined;
+  /** The trailer fields behind it, name, value, …; undefined until all of the request has come. */
+  #trailers: readonly string[] | undefined;
+  #asked: PromiseWithResolvers<readonly string[]> | undefined;
+  /** Why they will not come. */
+  #cut: unknown;
   #all: { resolve(bytes: Uint8Array<ArrayBuffer>): void; reject(error: unknown): void } | undefined;
   /**
    * Where a body with a length gathers that is read whole. It grows with what has come: a length alone, which costs a
@@ -122,9 +127,23 @@ export class IncomingBody {
     this.#deliver();
   }
 
+  /** All of its message has come, which HTTP/2 says behind a body that was complete by its length. */
+  ended(trailers: readonly string[] = this.#decoder?.trailers ?? []): void {
+    this.#trailers = trailers;
+    this.#asked?.resolve(trailers);
+  }
+
+  /** The fields behind it, when they have come. */
+  trailers(): Promise<readonly string[]> {
+    if (this.#trailers !== undefined) return Promise.resolve(this.#trailers);
+    if (this.#cut !== undefined) return Promise.reject(this.#cut);
+    return (this.#asked ??= Promise.withResolvers()).promise;
+  }
+
   /** The body can't arrive whole: whoever reads it is told. */
   fail(error: unknown): void {
     if (!this.complete) this.#failReader(error);
+    else if (this.#trailers === undefined) this.#endless(error);
   }
 
   /** The handler is done: what still comes is dropped, and a reader that is left over is told. */
@@ -280,6 +299,12 @@ export class IncomingBody {
     this.#controller = undefined;
     this.#pulled?.();
     this.#pulled = undefined;
+    if (this.#trailers === undefined) this.#endless(error);
+  }
+
+  #endless(error: unknown): void {
+    this.#cut ??= error;
+    this.#asked?.reject(error);
   }
 
   /** From here on bytes go where they will stay. */

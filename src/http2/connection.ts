@@ -4,6 +4,7 @@
  * and when, is `output.ts`'s.
  */
 import type { Handle } from "../../ffi/poller.ts";
+import { MAX_TRAILERS } from "../http/chunked.ts";
 import { clientGone } from "../http/endings.ts";
 import { latin1 } from "../http/exchange.ts";
 import { bodyCutShort } from "../http/incoming-body.ts";
@@ -47,7 +48,7 @@ import { Lifetime, type Owner } from "./lifetime.ts";
 import { CONNECTION_WINDOW, MAX_BLOCK, MAX_STREAMS } from "./limits.ts";
 import { COSTS, DECODED_IN_VAIN, TINY_DATA } from "./patience.ts";
 import { parsePriority } from "./priority.ts";
-import { RequestHead } from "./request-head.ts";
+import { NO_TRAILERS, RequestHead } from "./request-head.ts";
 import { SETTINGS_ROOM, writeSettings, writeSettingsAck } from "./settings.ts";
 import type { Http2Stream } from "./stream.ts";
 import { PING_DRAIN, PING_NOTHING, PING_WINDOW } from "./streams.ts";
@@ -222,7 +223,8 @@ export class Http2Connection extends Lifetime implements FrameSink {
     this.#block = undefined;
     const stream = this.streams.get(id);
     const known = id <= this.last;
-    head.begin(this.limits.maxHeaderBytes, this.limits.maxHeaderCount, known);
+    const most = known ? Math.min(MAX_TRAILERS, this.limits.maxHeaderBytes) : this.limits.maxHeaderBytes;
+    head.begin(most, this.limits.maxHeaderCount, known);
     if (!this.#decoder.decode(bytes, start, end, head)) {
       return this.fail(COMPRESSION_ERROR, "a header block that can't be decoded");
     }
@@ -231,9 +233,9 @@ export class Http2Connection extends Lifetime implements FrameSink {
     const well = head.finish();
     if (stream !== undefined) {
       if (stream.remoteEnded) return this.#streamError(id, STREAM_CLOSED);
-      // Trailers (RFC 9113, 8.1): nobody is told of them, as with HTTP/1.1.
+      // Trailers (RFC 9113, 8.1).
       if (!ended || !well) return this.#streamError(id, PROTOCOL_ERROR);
-      return this.#requestEnded(stream);
+      return this.#requestEnded(stream, head.trailers);
     }
     const unread = this.unread?.get(id);
     if (unread !== undefined) {
@@ -315,7 +317,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
     // Padding is nothing, too.
     if (this.#dataEmpty && !this.#dataEnds && !this.spend(COSTS.emptyData)) return;
     if (stream === undefined || this.streams.get(stream.id) !== stream) return this.credit(undefined);
-    if (this.#dataEnds) this.#requestEnded(stream);
+    if (this.#dataEnds) this.#requestEnded(stream, NO_TRAILERS);
     this.credit(stream);
   }
 
@@ -334,8 +336,8 @@ export class Http2Connection extends Lifetime implements FrameSink {
     this.ping(PING_NOTHING);
   }
 
-  #requestEnded(stream: Http2Stream): void {
-    if (!stream.receivedAll()) this.#streamError(stream.id, PROTOCOL_ERROR);
+  #requestEnded(stream: Http2Stream, trailers: readonly string[]): void {
+    if (!stream.receivedAll(trailers)) this.#streamError(stream.id, PROTOCOL_ERROR);
   }
 
   #settings(flags: number, stream: number, bytes: Uint8Array, start: number, end: number): void {

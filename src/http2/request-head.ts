@@ -29,6 +29,8 @@ const LONGEST_TARGET = 64 * 1024;
 /** RFC 3986, 3.2.2. User names are not for http (RFC 9113, 8.3.1). */
 const AUTHORITY_CHARS = /^[!$%&'()*+,\-.;=_~:[\]0-9a-z]+$/i;
 const PLAIN_AUTHORITY = /^(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*(?::[1-9]\d{0,3})?$/;
+/** What is behind most requests. */
+export const NO_TRAILERS: readonly string[] = [];
 const DIGITS = /^\d{1,16}$/;
 
 export class RequestHead implements FieldSink {
@@ -54,6 +56,8 @@ export class RequestHead implements FieldSink {
   reason = "";
   /** As RFC 9113, 6.5.2 counts them. */
   size = 0;
+  /** Where it was trailers that came: name, value, name, value. */
+  trailers: readonly string[] = NO_TRAILERS;
 
   #maxBytes = 0;
   #maxCount = 0;
@@ -65,15 +69,15 @@ export class RequestHead implements FieldSink {
   #lines = "";
   #count = 0;
   #regular = false;
-  #trailers = false;
+  #kept: string[] | undefined;
   /** The last authority that was looked at, and found well: nearly always the next one. */
   #known = "";
 
-  /** `trailers`: nothing but the rules for them is looked at, and nothing kept (RFC 9113, 8.1). */
+  /** `trailers`: no request, but what may come behind one (RFC 9113, 8.1). */
   begin(maxBytes: number, maxCount: number, trailers: boolean): void {
     this.#maxBytes = maxBytes;
     this.#maxCount = maxCount;
-    this.#trailers = trailers;
+    this.#kept = trailers ? [] : undefined;
     this.method = this.#scheme = this.#path = this.authority = this.#lines = this.reason = "";
     this.protocol = "";
     this.#hasPath = this.#hasAuthority = this.#regular = this.malformed = this.expectContinue = false;
@@ -149,7 +153,10 @@ export class RequestHead implements FieldSink {
   finish(): boolean {
     if (this.malformed) return false;
     // As those of HTTP/1.1 are: too much of them is no request.
-    if (this.#trailers) return this.refused !== 431;
+    if (this.#kept !== undefined) {
+      this.trailers = this.#kept;
+      return this.refused !== 431;
+    }
     // A head that was too large was not looked at to its end.
     if (this.refused === 431) return true;
     const { method } = this;
@@ -208,14 +215,14 @@ export class RequestHead implements FieldSink {
   }
 
   #append(field: Field): void {
-    if (this.#trailers) return;
     if (++this.#count > this.#maxCount) return this.#refuse(431, "too many header fields");
+    if (this.#kept !== undefined) return void this.#kept.push(field.name, field.value);
     this.#lines += field.line;
   }
 
   /** 8.3: before all others, and never in trailers. */
   #mayBePseudo(): boolean {
-    return !this.#regular && !this.#trailers;
+    return !this.#regular && this.#kept === undefined;
   }
 
   #malform(): void {

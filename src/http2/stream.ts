@@ -179,8 +179,8 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     return undefined;
   }
 
-  /** END_STREAM. False: it is shorter than it said (RFC 9113, 8.1.1). */
-  receivedAll(): boolean {
+  /** END_STREAM, with these fields behind the body. False: it is shorter than it said (RFC 9113, 8.1.1). */
+  receivedAll(trailers: readonly string[]): boolean {
     this.remoteEnded = true;
     const { body } = this;
     if (body === undefined) {
@@ -189,6 +189,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     }
     if (this.announced >= 0 && body.received !== this.announced) return false;
     if (!body.complete) body.end();
+    body.ended(trailers);
     this.bodyArrived();
     return true;
   }

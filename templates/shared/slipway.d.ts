@@ -339,6 +339,8 @@ declare namespace Deno {
     earlyHints(headers: HeadersInit): void;
     /** Fields behind the body, at once, promised, or by a function that is called when the body is done. */
     trailers(fields: HeadersInit | Promise<HeadersInit> | (() => HeadersInit | Promise<HeadersInit>)): void;
+    /** What the client has sent behind its body, once all of that has come: read the body first. */
+    requestTrailers(): Promise<Headers>;
     /** Starts a task whose signal aborts when this request's does. */
     go(name: string, run: (signal: AbortSignal) => unknown): { cancel(): void; finished: Promise<void> };
   }

@@ -107,6 +107,7 @@ export default {
     info.setMinRate(0);
     info.earlyHints({ link: "</app.css>; rel=preload; as=style" });
     info.trailers(async () => ({ "x-checksum": "1" }));
+    void (await info.requestTrailers()).get("x-checksum");
     await info.go("beside", (signal) => signal.aborted).finished;
     await task.finished;
     const other = await (await fetch(\`http://127.0.0.1:\${inner.addr.port}/\`)).text();

@@ -35,7 +35,10 @@ const BODILESS = new Set([204, 304]);
 /** What ends a request of which the rest is not wanted: HTTP/1.1 has to end its connection with it. */
 const CUTS = new Set([408, 413]);
 
-type Body = { kind: "none" } | { kind: "length"; left: number } | { kind: "chunked"; left: number; last: boolean };
+type Body =
+  | { kind: "none" }
+  | { kind: "length"; left: number }
+  | { kind: "chunked"; left: number; last: boolean; trailers: Record<string, string[]> };
 
 export class Http2Socket extends Duplex {
   /** What the session stands on. */
@@ -106,7 +109,14 @@ export class Http2Socket extends Duplex {
         if (body.last) this.#bodyEnds();
         return true;
       }
-      if (!body.last) body.left = Number.parseInt(input.toString("latin1", 0, line), 16);
+      if (body.last) {
+        const [, name, value] = /^([^:]+):[ \t]*(.*?)[ \t]*$/.exec(input.toString("latin1", 0, line)) ?? [];
+        if (name === undefined) throw new Error("over HTTP/2 there are no trailers like these");
+        (body.trailers[name.toLowerCase()] ??= []).push(value);
+        this.#input = input.subarray(line + 2);
+        return true;
+      }
+      body.left = Number.parseInt(input.toString("latin1", 0, line), 16);
       if (Number.isNaN(body.left)) throw new Error("over HTTP/2 there are no chunks to be wrong");
       if (body.left === 0) body.last = true;
       this.#input = input.subarray(line + 2);
@@ -153,8 +163,10 @@ export class Http2Socket extends Duplex {
       headers[lower] = before === undefined ? value : [before, value].flat();
     }
     const endStream = !chunked && length === 0;
-    const stream = this.#session.request(headers, { endStream });
-    this.#body = chunked ? { kind: "chunked", left: 0, last: false } : length > 0 ? { kind: "length", left: length } : { kind: "none" }; // biome-ignore format: one line
+    const stream = this.#session.request(headers, { endStream, waitForTrailers: chunked });
+    const trailers: Record<string, string[]> = {};
+    stream.on("wantTrailers", () => stream.sendTrailers(trailers));
+    this.#body = chunked ? { kind: "chunked", left: 0, last: false, trailers } : length > 0 ? { kind: "length", left: length } : { kind: "none" }; // biome-ignore format: one line
     this.#stream = endStream ? undefined : stream;
     this.#answer(stream, method);
     return true;
