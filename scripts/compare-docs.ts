@@ -33,7 +33,11 @@ interface Attacks {
   readonly date: string;
   readonly families: readonly { readonly family: string; readonly name: string }[];
   readonly attacks: readonly Attack[];
-  readonly peers: { readonly date: string; readonly machine: string; readonly versions: Readonly<Record<string, string>> };
+  readonly peers: {
+    readonly date: string;
+    readonly machine: string;
+    readonly versions: Readonly<Record<string, string>>;
+  };
 }
 
 const repository = resolve(import.meta.dirname, "..");
@@ -102,9 +106,30 @@ const YES = "yes";
 const NO = "-";
 /** By each one's documentation and defaults, in the versions named above. The columns are the peers of the attacks. */
 const FEATURES: readonly (readonly string[])[] = [
-  ["times for head, body, answer and idle connection by default", YES, "-, to be set", NO, "idle: 10 s", "head, request, idle"],
-  ["drain", "with readiness, delay and a bound", "`Server.Shutdown`", "`server.shutdown()`", "`server.stop()`", "`server.close()`"],
-  ["restart without a refused connection", "`kill -USR2`, systemd's sockets", NO, "`reusePort`, by hand", "`reusePort`, by hand", NO],
+  [
+    "times for head, body, answer and idle connection by default",
+    YES,
+    "-, to be set",
+    NO,
+    "idle: 10 s",
+    "head, request, idle",
+  ],
+  [
+    "drain",
+    "with readiness, delay and a bound",
+    "`Server.Shutdown`",
+    "`server.shutdown()`",
+    "`server.stop()`",
+    "`server.close()`",
+  ],
+  [
+    "restart without a refused connection",
+    "`kill -USR2`, systemd's sockets",
+    NO,
+    "`reusePort`, by hand",
+    "`reusePort`, by hand",
+    NO,
+  ],
   ["metrics and health", "on a port of their own, with a live page", "expvar, pprof", "OpenTelemetry", NO, NO],
   ["TypeScript without a build", YES, NO, YES, YES, "types are stripped"],
   ["one executable", YES, YES, YES, YES, "`--build-sea`"],
