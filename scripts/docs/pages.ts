@@ -18,7 +18,10 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ["Begin", ["README.md"]],
   ["Guides", ["1-handler.md", "2-run.md", "3-net.md", "4-compile.md", "5-architecture.md"]],
   ["Protocols", ["tls.md", "http2.md", "websocket.md", "compression.md", "client.md", "proxy.md", "static.md"]],
-  ["In production", ["limits.md", "operations.md", "live.md", "check.md", "check-live.md", "performance.md"]],
+  [
+    "In production",
+    ["templates.md", "limits.md", "operations.md", "live.md", "check.md", "check-live.md", "performance.md"],
+  ],
   ["Coming from", ["from-deno.md", "from-node.md", "from-bun.md", "from-go.md", "from-nginx.md"]],
   ["Reference", ["compare.md", "deno.md", "test.md", "library.md"]],
   ["The project", ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]],

@@ -35,7 +35,8 @@ export interface ServeDirOptions extends ServeFileOptions {
 }
 
 const OF_FILE = ["headers", "cacheControl", "precompressed"];
-const OF_FOLDER = [
+/** All that `serveDir` knows. */
+export const OF_FOLDER: readonly string[] = [
   ...OF_FILE,
   ...["fsRoot", "urlRoot", "showIndex", "cleanUrls", "showDotfiles", "followSymlinks", "enableCors", "immutable"],
   ...["fallback", "notFound", "quiet"],

@@ -61,6 +61,22 @@ compiled("an option that is none, and one with a bad value", async () => {
   );
   await fails(["--read-timeout", "0"], 2, /^shop: --read-timeout must not be 0: write "none" for no limit\n$/);
 });
+compiled("--healthcheck asks the admin port of the server that runs", async () => {
+  const socket = join(folder, "admin.sock");
+  const server = await startServer([shop, "--port", "0", "--admin", `unix:${socket}`], { cwd: folder, env });
+  const asked = await run([shop, "--healthcheck", "--admin", `unix:${socket}`], { cwd: folder, env });
+  assert.is(asked.code, 0, asked.stderr);
+  await server.stop();
+  const unhealthy = /^shop: unhealthy: unix:.*admin\.sock: connect ENOENT/;
+  await fails(["--healthcheck"], 1, unhealthy, { SLIPWAY_ADMIN: `unix:${socket}` });
+  // Something else than ours.
+  const other = createServer((connection) => connection.end("SSH-2.0-x\r\n"));
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+  const { port } = other.address() as { port: number };
+  await fails(["--healthcheck", "--admin", `127.0.0.1:${port}`], 1, /answered nothing that is HTTP/);
+  other.close();
+  await fails(["--healthcheck"], 2, /--healthcheck asks the admin port: say which/);
+});
 compiled("a form that --print-config does not have", () =>
   fails(["--print-config=xml"], 2, /^shop: --print-config=xml is no form of it: .*=json; see shop --help\n$/),
 );

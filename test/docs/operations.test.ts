@@ -216,6 +216,8 @@ tests("every flag and variable that is ours exists", async () => {
     ["run", "check", "compile", "new"].map(async (verb) => (await run([...fromSource, "help", verb])).stdout),
   );
   const known = new Set(texts.join("\n").match(/--[a-z-]+/g));
+  // Of compiled servers alone: test/cli/compiled.test.ts.
+  known.add("--healthcheck");
   const ours = [
     ...page.matchAll(/`(--[a-z-]+)[^`]*`/g),
     ...page.matchAll(/(?:slipway (?:run|check|compile)|ExecStart=\S+)([^|;&\n`]*)/g),

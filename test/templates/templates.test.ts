@@ -58,6 +58,9 @@ const checks: Record<string, (server: Server) => Promise<void>> = {
     const none = await fetch(`${server.url}/nowhere`, { headers: { accept: "text/html" } });
     assert.is(none.status, 404);
     assert.match(await none.text(), /no such page/);
+    const part = await fetch(`${server.url}/robots.txt`, { headers: { range: "bytes=5-9" } });
+    assert.is(part.status, 206);
+    assert.is(await part.text(), "agent");
     assert.is((await fetch(`${server.url}/server.ts`)).status, 404);
     assert.is((await fetch(`${server.url}/..%2fserver.ts`)).status, 404);
   },
