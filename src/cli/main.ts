@@ -258,11 +258,11 @@ async function help(program: Command, name: string | undefined, { guide, man }: 
     throw new UsageError(
       `there is no guide '${name}'${didYouMean(
         name,
-        guides.map(({ name }) => name),
+        guides().map(({ name }) => name),
       )}; see slipway help`,
     );
   if (found !== undefined) return found.outputHelp();
-  const known = [...program.commands.map((command) => command.name()), ...guides.map(({ name }) => name)];
+  const known = [...program.commands.map((command) => command.name()), ...guides().map(({ name }) => name)];
   throw new UsageError(`no verb and no guide is called '${name}'${didYouMean(name, known)}; slipway help lists them`);
 }
 

@@ -20,8 +20,13 @@ const render = (text: string, width = 80, paint = plain) => renderMarkdown(marke
 
 test("every guide of docs/ is listed, and found by its name and its file's", () => {
   const files = readdirSync(join(repository, "docs")).filter((name) => name.endsWith(".md"));
-  assert.equal(guides.map(({ file }) => file).sort(), files.sort());
-  for (const guide of guides) {
+  assert.equal(
+    guides()
+      .map(({ file }) => file)
+      .sort(),
+    files.sort(),
+  );
+  for (const guide of guides()) {
     assert.is(guideOf(guide.name), guide);
     assert.is(guideOf(`docs/${guide.file}`), guide);
   }
@@ -29,7 +34,7 @@ test("every guide of docs/ is listed, and found by its name and its file's", () 
 });
 
 test("each fits the terminal, but for code, and shows no Markdown", () => {
-  for (const guide of guides) {
+  for (const guide of guides()) {
     const text = guideText(guide);
     for (const width of [40, 80, 100]) {
       const lines = render(text, width).split("\n");
