@@ -123,6 +123,7 @@ export function commandLine(argv: readonly string[]): Command {
     .option("--include <path>", "embed a file or a folder; may be given several times", collect)
     .option("--locales <list>", "languages to bring data of, as en,de; without it all: 27 MB more")
     .option("--target <target>", "the system to compile for (default: this one)")
+    .option("--json", "print what was written as JSON")
     .addHelpText(
       "after",
       examples(

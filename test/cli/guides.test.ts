@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { marked } from "marked";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { painter } from "../../src/cli/colors.ts";
 import { guideOf, guides } from "../../src/cli/guides/list.ts";
 import { renderMarkdown } from "../../src/cli/guides/markdown.ts";
 import { guideText } from "../../src/cli/guides/mod.ts";
@@ -13,6 +12,7 @@ import { widthOf, wrap } from "../../src/cli/guides/wrap.ts";
 import { commandLine } from "../../src/cli/main.ts";
 import { manualPage } from "../../src/cli/manual.ts";
 import { flagOf, optionTable } from "../../src/options/table.ts";
+import { painter } from "../../src/terminal/colors.ts";
 import { fromSource, repository, run } from "../support/process.ts";
 
 const plain = painter(false);

@@ -1,7 +1,7 @@
 /** `slipway help limits`: the guides of docs/, in the terminal. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { paintFor } from "../colors.ts";
+import { paintFor } from "../../terminal/colors.ts";
 import { Failure } from "../errors.ts";
 import { type Guide, guidesFolder } from "./list.ts";
 import { renderMarkdown } from "./markdown.ts";
