@@ -2,6 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import manifest from "../../package.json" with { type: "json" };
 import { BundleError } from "../bundle/errors.ts";
+import { withProgress } from "../terminal/progress.ts";
 import { entryFile } from "./entry.ts";
 import { Failure, UsageError } from "./errors.ts";
 
@@ -43,7 +44,7 @@ export async function check(targets: readonly string[], options: CheckOptions): 
   if (options.json && options.sarif) throw new UsageError("--json and --sarif exclude each other: choose one form");
   const { brokenResult, checkFiles, exitCodeOf, isOverflow, reportOf } = await import("../check/code/mod.ts");
   const files = await filesOf(targets);
-  const result = await checkFiles(files).catch((error: unknown) => {
+  const result = await withProgress((progress) => checkFiles(files, progress)).catch((error: unknown) => {
     // Who reads a document waits for one, whatever the sources are; for people main.ts shows the code.
     if (error instanceof BundleError && (options.json || options.sarif)) return brokenResult(error);
     if (!isOverflow(error)) throw error;

@@ -36,7 +36,7 @@ export function verbsOf(program: Command): Verb[] {
     version: undefined,
     doctor: undefined,
     upgrade: undefined,
-    help: { words: [...new Set([...names, ...guides.map(({ name }) => name)])] },
+    help: { words: [...new Set([...names, ...guides().map(({ name }) => name)])] },
     completions: { words: ["bash", "zsh", "fish", "powershell"] },
   };
   return program.commands.map((command) => {

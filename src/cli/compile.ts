@@ -19,6 +19,7 @@ import { LocalesError, parseLocales, withLocales } from "../bundle/locales.ts";
 import { bundle, stopEsbuild } from "../bundle/mod.ts";
 import { digest, mapPart, sha256 } from "../bundle/pack.ts";
 import { cannotServe } from "../bundle/serves.ts";
+import { type Progress, withProgress } from "../terminal/progress.ts";
 import { destination, mustNotBeOneOf } from "./destination.ts";
 import { errorCode, Failure, UsageError } from "./errors.ts";
 import { version } from "./version.ts";
@@ -33,6 +34,8 @@ export interface CompileOptions {
   readonly target?: string;
   /** Languages that the executable brings data of, `en,de`; all when absent. */
   readonly locales?: string;
+  /** What was written, for programs. */
+  readonly json?: boolean;
 }
 
 /** What came of it. */
@@ -43,25 +46,30 @@ export interface Compiled {
 
 /** The verb: writes the executable and says so. */
 export async function compile(entry: string, options: CompileOptions): Promise<void> {
-  const { bytes } = await buildExecutable(entry, options);
-  process.stdout.write(`${options.output}  ${(bytes / 1e6).toFixed(1)} MB\n`);
+  const { path, bytes } = await withProgress((progress) => buildExecutable(entry, options, progress));
+  if (options.json)
+    process.stdout.write(`${JSON.stringify({ output: path, bytes, slipway: version }, undefined, 2)}\n`);
+  else process.stdout.write(`${options.output}  ${(bytes / 1e6).toFixed(1)} MB\n`);
 }
 
 /** Writes the executable, whole or not at all. */
-export async function buildExecutable(entry: string, options: CompileOptions): Promise<Compiled> {
+export async function buildExecutable(entry: string, options: CompileOptions, progress?: Progress): Promise<Compiled> {
   const here = `${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
   if (options.target !== undefined && options.target !== here) {
     throw new UsageError(`there is no base for ${options.target} here; this slipway compiles for ${here}`);
   }
   const path = destination(options.output, entry);
   const languages = told(() => parseLocales(options.locales ?? "all"));
+  progress?.step("Reading the base");
   const full = await findBase();
   const base = languages === undefined ? full : reduced(full, languages);
   const include = options.include ?? [];
+  progress?.step(`Bundling ${basename(entry)}`);
   const program = await bundle(entry, { also: include.map(placeOf) });
   await stopEsbuild();
   const files = included(include, program.root);
   mustNotBeOneOf([...program.inputs, ...files.map((file) => file.path)], path, options.output);
+  progress?.end();
   for (const warning of program.warnings) console.error(`warning: ${warning}`);
   const doubt = cannotServe(program.code);
   if (doubt !== undefined) console.error(`warning: ${program.entry} will not serve: ${doubt}`);
@@ -72,6 +80,7 @@ export async function buildExecutable(entry: string, options: CompileOptions): P
     ...files.map(({ name, bytes, executable }) => ({ name: `file:${name}`, bytes, executable, digest: digest(bytes) })),
   ];
   const meta = { entry: program.entry, provided: program.provided, slipway: version };
+  progress?.step(`Writing ${options.output}`);
   const payload = encodePayload(base.length, "program", meta, parts, sha256);
   writeExecutable(path, base.pieces(), [payload]);
   return { path, bytes: base.length + payload.length };

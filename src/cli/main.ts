@@ -123,6 +123,7 @@ export function commandLine(argv: readonly string[]): Command {
     .option("--include <path>", "embed a file or a folder; may be given several times", collect)
     .option("--locales <list>", "languages to bring data of, as en,de; without it all: 27 MB more")
     .option("--target <target>", "the system to compile for (default: this one)")
+    .option("--json", "print what was written as JSON")
     .addHelpText(
       "after",
       examples(
@@ -258,11 +259,11 @@ async function help(program: Command, name: string | undefined, { guide, man }: 
     throw new UsageError(
       `there is no guide '${name}'${didYouMean(
         name,
-        guides.map(({ name }) => name),
+        guides().map(({ name }) => name),
       )}; see slipway help`,
     );
   if (found !== undefined) return found.outputHelp();
-  const known = [...program.commands.map((command) => command.name()), ...guides.map(({ name }) => name)];
+  const known = [...program.commands.map((command) => command.name()), ...guides().map(({ name }) => name)];
   throw new UsageError(`no verb and no guide is called '${name}'${didYouMean(name, known)}; slipway help lists them`);
 }
 

@@ -67,7 +67,7 @@ function page(program: Command): string {
     ".B slipway help",
     ".I guide",
     "shows one:",
-    ...guides.map(({ name, says }) => `.TP\n.B ${text(name)}\n${text(says)}`),
+    ...guides().map(({ name, says }) => `.TP\n.B ${text(name)}\n${text(says)}`),
     ".SH SEE ALSO",
     ".BR systemd.socket (5),",
     ".BR io_uring (7),",

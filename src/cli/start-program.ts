@@ -2,8 +2,8 @@
 import { type Bundle, loadBundle } from "../bundle/mod.ts";
 import { resolve } from "../options/resolve.ts";
 import { announce } from "../runtime/log.ts";
+import { paintFor } from "../terminal/colors.ts";
 import { chooseAddresses } from "./address.ts";
-import { paintFor } from "./colors.ts";
 import type { RunMode } from "./dev/mode.ts";
 import type { RunningApp } from "./ending.ts";
 import { ProgramFailure } from "./errors.ts";

@@ -4,6 +4,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { BundleError, bundle, stopEsbuild } from "../../src/bundle/mod.ts";
+import { lanAddresses } from "../../src/cli/dev/banner.ts";
+import { codeFrame } from "../../src/cli/dev/code-frame.ts";
 import { endProcesses, fromSource, run, start, startServer, temporaryFolder } from "../support/process.ts";
 
 test.after(endProcesses);
@@ -71,7 +74,7 @@ test("anywhere else there is none of it, whatever colours are forced", async () 
   assert.not.match(stderr, /\x1b|GET/);
 });
 
-test("--no-access-log keeps requests quiet, NO_COLOR has no colours, and JSON has no banner", async () => {
+test("--no-access-log keeps requests quiet, and NO_COLOR has no colours", async () => {
   const command = [...fromSource, "run", "shop", "--dev", "--port", "0", "--host", "127.0.0.1"];
   const env = { NO_COLOR: "1", FORCE_COLOR: undefined };
   const server = start([...command, "--no-access-log"], { cwd: folder, env });
@@ -79,9 +82,6 @@ test("--no-access-log keeps requests quiet, NO_COLOR has no colours, and JSON ha
   await (await fetch(url)).text();
   const { stderr } = await server.stop();
   assert.not.match(stderr, /\x1b|GET/);
-  const json = start([...command, "--log-format", "json"], { cwd: folder, env });
-  await json.saw(/^\{"level":"info".*Listening on/m);
-  assert.not.match((await json.stop()).stderr, /Limits/);
 });
 
 test("standard input is a program, whose imports start here", async () => {
@@ -90,22 +90,34 @@ test("standard input is a program, whose imports start here", async () => {
   assert.is(stderr, "");
   assert.is(stdout, "5 x,--y true\n");
   assert.is(code, 0);
-  const empty = await run([...fromSource, "run", "-"], { cwd: folder, input: " " });
-  assert.match(empty.stderr, /^slipway: standard input is empty: pipe the program in/);
-  assert.is(empty.code, 1);
 });
 
 test("what an import does not find, its module has other names for", async () => {
   write("miss.ts", 'import { c } from "./lib/a.ts";\nconsole.log(c);\n');
-  const { stderr, code } = await run([...fromSource, "run", "miss.ts"], { cwd: folder });
-  assert.match(stderr, /^miss\.ts:1:10: No matching export in "lib\/a\.ts" for import "c": it exports a, b\n/);
-  assert.is(code, 1);
+  const error = await bundle(join(folder, "miss.ts")).catch((error: unknown) => error);
+  await stopEsbuild();
+  assert.instance(error, BundleError);
+  assert.is((error as Error).message, 'miss.ts:1:10: No matching export in "lib/a.ts" for import "c": it exports a, b');
 });
 
-test("what is thrown as the program loads is shown in its file", async () => {
+test("code around a place: the author's own, never a package's, and nothing where the file is gone", () => {
   write("top.ts", 'function f() {\n\tthrow new Error("top");\n}\nf();\n');
-  const { stderr } = await run([...fromSource, "run", "top.ts"], { cwd: folder });
-  assert.match(stderr, /Error: top\n.*top\.ts:2:8[\s\S]*\n> 2 \| \tthrow new Error\("top"\);\n {4}\| \t {6}\^\n/);
+  const frames = (...files: string[]) => `Error: top${files.map((file) => `\n    at f (${file})`).join("")}`;
+  const own = `${folder}/top.ts:2:8`;
+  const frame = '  1 | function f() {\n> 2 | \tthrow new Error("top");\n    | \t      ^\n  3 | }';
+  assert.is(codeFrame(frames(`${folder}/node_modules/x/i.js:1:1`, "node:fs:1:2", `file://${own}`)), frame);
+  assert.is(codeFrame(frames(`${folder}/gone.ts:2:8`)), "");
+  assert.is(codeFrame(frames(`${folder}/top.ts:200:8`)), "");
+  assert.is(codeFrame("Error: top"), "");
+});
+
+test("addresses for other machines, only where every interface is listened on", () => {
+  const one = { address: "192.0.2.7", family: "IPv4", internal: false, netmask: "", mac: "", cidr: null } as const;
+  const interfaces = { lo: [{ ...one, address: "127.0.0.1", internal: true }], eth0: [one] };
+  const near = (hostname: string) =>
+    lanAddresses("https://localhost:8443/", { transport: "tcp", hostname, port: 0 }, interfaces);
+  assert.equal(near("0.0.0.0"), ["https://192.0.2.7:8443/"]);
+  assert.equal(near("127.0.0.1"), []);
 });
 
 test.run();

@@ -132,6 +132,7 @@ entry("an error as the program loads shows its own stack", async () => {
   assert.is(code, 1);
   assert.match(stderr, /no database/);
   assert.match(stderr, /throws\.ts:4/);
+  assert.match(stderr, /\n> 4 \| {3}throw new Error/);
 });
 entry.run();
 

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { marked } from "marked";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { painter } from "../../src/cli/colors.ts";
 import { guideOf, guides } from "../../src/cli/guides/list.ts";
 import { renderMarkdown } from "../../src/cli/guides/markdown.ts";
 import { guideText } from "../../src/cli/guides/mod.ts";
@@ -13,6 +12,7 @@ import { widthOf, wrap } from "../../src/cli/guides/wrap.ts";
 import { commandLine } from "../../src/cli/main.ts";
 import { manualPage } from "../../src/cli/manual.ts";
 import { flagOf, optionTable } from "../../src/options/table.ts";
+import { painter } from "../../src/terminal/colors.ts";
 import { fromSource, repository, run } from "../support/process.ts";
 
 const plain = painter(false);
@@ -20,8 +20,13 @@ const render = (text: string, width = 80, paint = plain) => renderMarkdown(marke
 
 test("every guide of docs/ is listed, and found by its name and its file's", () => {
   const files = readdirSync(join(repository, "docs")).filter((name) => name.endsWith(".md"));
-  assert.equal(guides.map(({ file }) => file).sort(), files.sort());
-  for (const guide of guides) {
+  assert.equal(
+    guides()
+      .map(({ file }) => file)
+      .sort(),
+    files.sort(),
+  );
+  for (const guide of guides()) {
     assert.is(guideOf(guide.name), guide);
     assert.is(guideOf(`docs/${guide.file}`), guide);
   }
@@ -29,7 +34,7 @@ test("every guide of docs/ is listed, and found by its name and its file's", () 
 });
 
 test("each fits the terminal, but for code, and shows no Markdown", () => {
-  for (const guide of guides) {
+  for (const guide of guides()) {
     const text = guideText(guide);
     for (const width of [40, 80, 100]) {
       const lines = render(text, width).split("\n");

@@ -3,10 +3,11 @@
  * in production. Nothing is run and nothing is changed. rules.ts has the rules, docs/check.md explains them.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { extname, join, relative, resolve } from "node:path";
+import { basename, extname, join, relative, resolve } from "node:path";
 import type { Message } from "esbuild";
 import { BundleError, problemsOf } from "../../bundle/errors.ts";
 import { esbuild, stopEsbuild } from "../../bundle/esbuild.ts";
+import type { Progress } from "../../terminal/progress.ts";
 import type { Finding, Program } from "./finding.ts";
 import { Handlers } from "./handlers.ts";
 import { Project, SyntaxFailure } from "./project.ts";
@@ -31,12 +32,14 @@ export interface CheckResult {
 }
 
 /** Looks at the files and what they import. Throws a BundleError for one that cannot be read as a program. */
-export async function checkFiles(entries: readonly string[]): Promise<CheckResult> {
+export async function checkFiles(entries: readonly string[], progress?: Progress): Promise<CheckResult> {
+  progress?.step(`Reading ${entries.length === 1 ? basename(entries[0]) : `${entries.length} files`}`);
   const project = await read(entries);
   const program: Program = { project, handlers: new Handlers(project) };
   const browser = new Set(project.files.filter(isBrowserCode));
   const found: Finding[] = [];
-  for (const rule of rules) {
+  for (const [i, rule] of rules.entries()) {
+    progress?.step(`Checking ${project.files.length} files, rule ${i + 1} of ${rules.length}`);
     const { id, severity, harm, cure } = rule;
     const places = new Set<string>();
     rule.check?.(program, (node, file, about = {}) => {

@@ -2,6 +2,7 @@
  * `slipway check http://localhost:8000`: attacks a running server on this machine, whoever made it, and prints a
  * scorecard. It is bounded in count and time, ends what it opened, and refuses whatever is not on this machine.
  */
+import { mayColor } from "../../terminal/colors.ts";
 import { peerTable } from "./peers.ts";
 import { checkPid, parsePid } from "./process.ts";
 import { type Result, type RunOptions, runAttacks } from "./run.ts";
@@ -106,7 +107,7 @@ async function check(
     quick,
     results,
     peers: peerTable(),
-    color: options.out === undefined && process.stdout.isTTY === true && !process.env.NO_COLOR,
+    color: options.out === undefined && mayColor(process.stdout.isTTY === true),
   };
   out(options.json ? toJson(shown) : render(shown));
   return failed(results) ? 1 : 0;

@@ -6,7 +6,7 @@ import { networkInterfaces } from "node:os";
 import type { ListenAddress } from "../../options/address.ts";
 import type { Resolved } from "../../options/resolve.ts";
 import { runtime } from "../../runtime/mod.ts";
-import type { Paint } from "../colors.ts";
+import type { Paint } from "../../terminal/colors.ts";
 import { version } from "../version.ts";
 
 /** Interfaces have more addresses than anybody types in on a phone. */

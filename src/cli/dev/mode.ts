@@ -3,7 +3,7 @@
  * NODE_ENV is "production" or this is process 1, as in a container. `--dev` and `--no-dev` say so themselves. Compiled
  * servers have none of this: it is no part of their base.
  */
-import { isTerminal } from "../colors.ts";
+import { isTerminal } from "../../terminal/colors.ts";
 import type { Inspect } from "./inspect-flags.ts";
 
 /** How a program is run, beside its options; plain data, which `run --watch` sends to its children. */

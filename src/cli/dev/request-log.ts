@@ -3,7 +3,7 @@ import type { ExchangeObserver, ExchangeRecord } from "../../http/observer.ts";
 import { clientText } from "../../log/client-text.ts";
 import { openLog } from "../../log/mod.ts";
 import { printableLine } from "../../runtime/printable.ts";
-import { type Paint, paintFor, type Style } from "../colors.ts";
+import { type Paint, paintFor, type Style } from "../../terminal/colors.ts";
 
 const MOST_TARGET = 200;
 

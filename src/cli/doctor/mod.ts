@@ -2,7 +2,7 @@
  * `slipway doctor`: this machine as a server meets it, on one screen, to be pasted into a bug report. No names of people,
  * no values of variables, no folders of theirs.
  */
-import { paintFor, type Style } from "../colors.ts";
+import { paintFor, type Style } from "../../terminal/colors.ts";
 import { examinations, type Finding, type Status } from "./findings.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { tried } from "./runtime.ts";

@@ -1,4 +1,8 @@
-/** The guides that `slipway help` knows. */
+/** The guides that `slipway help` knows: all of docs/. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
 export interface Guide {
   readonly name: string;
   /** In docs/. */
@@ -7,7 +11,7 @@ export interface Guide {
 }
 
 /** In the order in which somebody new would read them. */
-export const guides: readonly Guide[] = [
+const known: readonly Guide[] = [
   { name: "handler", file: "1-handler.md", says: "what a handler gets and gives" },
   { name: "run", file: "2-run.md", says: "slipway run: what a file may be, --watch, development" },
   { name: "net", file: "3-net.md", says: "TCP, Unix sockets and UDP: listen, connect, Conn" },
@@ -22,20 +26,42 @@ export const guides: readonly Guide[] = [
   { name: "compression", file: "compression.md", says: "what is compressed, and what never" },
   { name: "check", file: "check.md", says: "the rules of slipway check for code" },
   { name: "check-live", file: "check-live.md", says: "the attacks of slipway check on a server" },
+  { name: "library", file: "library.md", says: "the same as a library, under Node and Deno" },
   { name: "exit-codes", file: "exit-codes.md", says: "what the exit code of each verb says" },
   { name: "performance", file: "performance.md", says: "what was measured, and how" },
   { name: "architecture", file: "5-architecture.md", says: "how it is built, a request's way through it" },
 ];
 
+/** Beside us, in the repository, the npm package and the executable alike. */
+export const guidesFolder: string = fileURLToPath(new URL("../../../docs", import.meta.url));
+
+let found: readonly Guide[] | undefined;
+
+/** Those, and whatever else there is, by its title. */
+export function guides(): readonly Guide[] {
+  if (found !== undefined) return found;
+  const files = existsSync(guidesFolder) ? readdirSync(guidesFolder).filter((file) => file.endsWith(".md")) : [];
+  const others = files.filter((file) => known.every((guide) => guide.file !== file));
+  found = [
+    ...known.filter(({ file }) => files.includes(file)),
+    ...others.sort().map((file) => ({ name: file.replace(/^\d+-|\.md$/g, ""), file, says: titleOf(file) })),
+  ];
+  return found;
+}
+
+function titleOf(file: string): string {
+  return /^# (.*)/m.exec(readFileSync(join(guidesFolder, file), "utf8"))?.[1] ?? file;
+}
+
 /** By its name, or that of its file. */
 export function guideOf(word: string): Guide | undefined {
   const name = word.replace(/^(?:\.\/)?docs\//, "").replace(/\.md$/, "");
-  return guides.find((guide) => guide.name === name || guide.file === `${name}.md`);
+  return guides().find((guide) => guide.name === name || guide.file === `${name}.md`);
 }
 
 /** As `slipway help` shows them. */
 export function guidesHelp(): string {
-  const width = Math.max(...guides.map(({ name }) => name.length));
-  const list = guides.map(({ name, says }) => `  ${name.padEnd(width)}  ${says}`);
+  const width = Math.max(0, ...guides().map(({ name }) => name.length));
+  const list = guides().map(({ name, says }) => `  ${name.padEnd(width)}  ${says}`);
   return `\nGuides (slipway help <guide>; where a verb has that name: slipway help <verb> --guide):\n${list.join("\n")}`;
 }

@@ -3,7 +3,7 @@
  * use is known here; anything else stays as it was written.
  */
 import type { Token, Tokens } from "marked";
-import type { Paint } from "../colors.ts";
+import type { Paint } from "../../terminal/colors.ts";
 import { tableLines } from "./table.ts";
 import { wrap } from "./wrap.ts";
 

@@ -1,10 +1,9 @@
 /** `slipway help limits`: the guides of docs/, in the terminal. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { paintFor } from "../colors.ts";
+import { paintFor } from "../../terminal/colors.ts";
 import { Failure } from "../errors.ts";
-import type { Guide } from "./list.ts";
+import { type Guide, guidesFolder } from "./list.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { loadMarked } from "./marked.ts";
 import { page } from "./pager.ts";
@@ -19,7 +18,7 @@ export async function showGuide(guide: Guide): Promise<void> {
 }
 
 export function guideText({ file }: Guide): string {
-  const path = join(fileURLToPath(new URL("../../../docs", import.meta.url)), file);
+  const path = join(guidesFolder, file);
   if (!existsSync(path)) throw new Failure(`the guide is missing at ${path}: install slipway again`);
   return readFileSync(path, "utf8");
 }

@@ -1,6 +1,6 @@
 /** Long text at a terminal goes through a pager, `$PAGER` or less; anything else is written as it is. */
 import { spawnSync } from "node:child_process";
-import { isTerminal } from "../colors.ts";
+import { isTerminal } from "../../terminal/colors.ts";
 
 /** Half of a screen is better read in place. */
 export function page(text: string): void {

@@ -1,5 +1,5 @@
 /** A table that fits: what is narrow stays so, and the wide columns share the rest and wrap. */
-import type { Paint } from "../colors.ts";
+import type { Paint } from "../../terminal/colors.ts";
 import { widthOf, wrap } from "./wrap.ts";
 
 const GAP = 2;
