@@ -142,6 +142,7 @@ export function commandLine(argv: readonly string[]): Command {
     .usage("[files or folders…] [options] [-- args…]")
     .argument("[files...]", "files, or folders to look in for *_test.ts, *.test.ts and test.ts (default: this one)")
     .option("--filter <text>", "only tests whose name holds the text, or matches /a pattern/")
+    .option("-w, --watch", "run again on save what the save changes, and what failed")
     .option("--fail-fast", "stop after the first failure, or after so many (=3)")
     .option("--shuffle", "run tests in another order each time, or in that of a seed (=7)")
     .option("--parallel", "several files at a time: as many as there are cores, or so many (=4)")
@@ -149,6 +150,10 @@ export function commandLine(argv: readonly string[]): Command {
     .option("--sanitize-resources", "fail tests that leave files, connections or listeners open")
     .option("--retry <count>", "call failed tests again, up to so many times")
     .option("--repeats <count>", "call each test so many more times")
+    .option("--coverage", "what ran of the sources, as a table and as coverage/lcov.info (=folder: there)")
+    .option("--coverage-threshold <percent>", "fail when fewer lines ran")
+    .option("--reporter <name>", "how results are shown: pretty, dot, tap or junit", "pretty")
+    .option("--junit-path <path>", "write JUnit's XML to a file too (- for standard output)")
     .option("--ignore <path>", "leave out a file or a folder; may be given several times", collect)
     .option("--permit-no-files", "it is no failure that there are no tests")
     .option("--no-run", "bundle the files, and run nothing")
@@ -298,7 +303,7 @@ function serverFlags(command: Command): Command {
 }
 
 /** Flags of `test` that may have a value behind a `=`. */
-const maybeValued = ["fail-fast", "shuffle", "parallel"];
+const maybeValued = ["fail-fast", "shuffle", "parallel", "coverage"];
 
 /** commander has no flags that may have a value but never take the next word for it: `--inspect server.ts`. */
 function plainFlags(argv: readonly string[]): string[] {

@@ -1,5 +1,6 @@
 /** The process that runs one file of tests: see protocol.ts. */
 import { closeSync, readFileSync, writeSync } from "node:fs";
+import { posix } from "node:path";
 import { pathToFileURL } from "node:url";
 import { loadBundle } from "../bundle/load.ts";
 import { runNodeTests, usesNodeTest } from "./node-test.ts";
@@ -18,6 +19,12 @@ export async function runTestChild(nonce: string): Promise<void> {
   const caught = (error: unknown) => file.uncaught(error);
   process.on("uncaughtException", caught);
   await installGlobals(file);
+  if (job.options.coverage) {
+    const { countCoverage } = await import("./coverage/collect.ts");
+    const count = countCoverage(posix.join(job.bundle.root, "(bundle)"));
+    // However it ends, as long as it ends by itself.
+    process.on("exit", () => tell({ type: "coverage", functions: count() }));
+  }
   const load = async () => void (await loadBundle({ ...job.bundle, inputs: [], warnings: [] }));
   try {
     if (usesNodeTest(job.bundle.code)) {
@@ -35,7 +42,7 @@ export async function runTestChild(nonce: string): Promise<void> {
   } catch (error) {
     file.uncaught(error);
   }
-  tell({ type: "end" });
+  process.on("exit", () => tell({ type: "end" }));
   end(0);
 }
 

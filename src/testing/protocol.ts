@@ -11,6 +11,7 @@
  * event's number in both outputs says which output came before it.
  */
 import type { Program } from "../bundle/mod.ts";
+import type { CoveredFunction } from "./coverage/collect.ts";
 
 export const EVENTS_FD = 3;
 export const JOB_FD = 4;
@@ -32,6 +33,7 @@ export interface RunOptions {
   readonly failFast?: number;
   readonly sanitizeOps?: boolean;
   readonly sanitizeResources?: boolean;
+  readonly coverage?: boolean;
   readonly retry?: number;
   readonly repeats?: number;
 }
@@ -85,6 +87,7 @@ export type TestEvent =
   | { readonly type: "retry"; readonly test: Described; readonly attempt: number; readonly message: string }
   /** Of the file, no test's. */
   | { readonly type: "uncaught"; readonly failure: Failure }
+  | { readonly type: "coverage"; readonly functions: readonly CoveredFunction[] }
   | { readonly type: "end" };
 
 /** What stands in both outputs where an event was told. */
