@@ -102,7 +102,8 @@ function thresholdOf({ coverageThreshold }: TestOptions): number | undefined {
   throw new UsageError(`--coverage-threshold ${coverageThreshold}: a number from 0 to 100 is needed`);
 }
 
-function checkFilter(filter: string | undefined): void {
+/** A pattern that is none is said at once. */
+export function checkFilter(filter: string | undefined): void {
   if (filter === undefined) return;
   try {
     patternOf(filter);

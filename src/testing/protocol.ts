@@ -18,6 +18,7 @@ export const JOB_FD = 4;
 
 /** What a child is to run. */
 export interface Job {
+  readonly kind: "test" | "bench";
   readonly bundle: Program & { readonly root: string; readonly packaged: Readonly<Record<string, string>> };
   readonly entry: string;
   readonly args: readonly string[];

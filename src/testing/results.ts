@@ -120,12 +120,11 @@ export class FileResults {
         return this.#result(event);
       case "uncaught":
         return this.#fileFailed(event.failure);
-      case "coverage":
-      case "end":
-        return;
       case "gone":
         this.#gone(event.how);
         return this.#report({ type: "done", file });
+      default:
+        return;
     }
   }
 

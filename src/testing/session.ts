@@ -89,7 +89,7 @@ export class Session {
       const { code, map, entry, provided, root, packaged } = built?.get(file) ?? (await buildTest(file, run.coverage));
       const failFast = run.failFast === undefined ? undefined : run.failFast - this.#failures();
       const made = { code, map, entry, provided, root, packaged };
-      job = { bundle: made, entry: file, args, options: { ...run, failFast } };
+      job = { kind: "test", bundle: made, entry: file, args, options: { ...run, failFast } };
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
       sink({ type: "uncaught", failure: plainFailure(render(error)) });
