@@ -26,6 +26,9 @@ export interface LoadOptions {
   readonly map: () => string;
 }
 
+/** What stands in front of a program's code in the script that is evaluated. */
+export const programHead = '(function(require,__slipway){return(async()=>{"use strict";\n';
+
 /** Runs a bundle where its sources are, and gives the entry's exports. `lineOffset`: as LoadOptions has it. */
 export function loadBundle(bundle: Bundle, lineOffset?: number): Promise<Record<string, unknown>> {
   const { root, packaged } = bundle;
@@ -44,7 +47,7 @@ export async function loadProgram(
 
   const filename = posix.join(root, "(bundle)");
   mapStacks(filename, options.sealed ? "" : root, options.map);
-  const script = new Script(`(function(require,__slipway){return(async()=>{"use strict";\n${program.code}\n})()})`, {
+  const script = new Script(`${programHead}${program.code}\n})()})`, {
     filename,
     // The wrapper stands on a line of its own above the code's first, which the source map calls 1.
     lineOffset: options.lineOffset ?? -1,

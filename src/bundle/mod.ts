@@ -55,6 +55,8 @@ export interface BundleOptions {
   readonly main?: boolean;
   /** What the entry holds, when it is no file: then its name only says where imports start and what kind it is. */
   readonly contents?: string;
+  /** Keeps what nobody uses, as coverage must know of it; false by default. */
+  readonly whole?: boolean;
   /** Shorter code, names kept; off by default: stack traces of what no map covers stay readable. */
   readonly minify?: boolean;
 }
@@ -117,7 +119,7 @@ function buildOptions(
   file: string,
   base: string,
   config: DenoConfig | undefined,
-  { minify, plugins = [], main = true, contents }: BundleOptions,
+  { minify, plugins = [], main = true, contents, whole = false }: BundleOptions,
 ): BuildOptions {
   const compilerOptions = hasTsconfig(base) ? undefined : config?.compilerOptions;
   return {
@@ -146,6 +148,7 @@ function buildOptions(
     jsx: "automatic",
     ...(compilerOptions && { tsconfigRaw: { compilerOptions } }),
     loader: loaders,
+    treeShaking: !whole,
     minifyWhitespace: minify,
     minifySyntax: minify,
     sourcemap: "external",

@@ -9,6 +9,7 @@ import { existsSync, statSync } from "node:fs";
 import { Command, CommanderError, Help, Option } from "commander";
 import { optionsHelp, placeholder } from "../options/help.ts";
 import { flagOf, optionTable } from "../options/table.ts";
+import type { BenchOptions } from "./bench.ts";
 import type { CheckOptions } from "./check.ts";
 import type { CompileOptions } from "./compile.ts";
 import { die, Failure, noFormat, SourceFailure, UsageError } from "./errors.ts";
@@ -143,6 +144,7 @@ export function commandLine(argv: readonly string[]): Command {
     .usage("[files or folders…] [options] [-- args…]")
     .argument("[files...]", "files, or folders to look in for *_test.ts, *.test.ts and test.ts (default: this one)")
     .option("--filter <text>", "only tests whose name holds the text, or matches /a pattern/")
+    .option("-w, --watch", "run again on save what the save changes, and what failed")
     .option("--fail-fast", "stop after the first failure, or after so many (=3)")
     .option("--shuffle", "run tests in another order each time, or in that of a seed (=7)")
     .option("--parallel", "several files at a time: as many as there are cores, or so many (=4)")
@@ -150,6 +152,10 @@ export function commandLine(argv: readonly string[]): Command {
     .option("--sanitize-resources", "fail tests that leave files, connections or listeners open")
     .option("--retry <count>", "call failed tests again, up to so many times")
     .option("--repeats <count>", "call each test so many more times")
+    .option("--coverage", "what ran of the sources, as a table and as coverage/lcov.info (=folder: there)")
+    .option("--coverage-threshold <percent>", "fail when fewer lines ran")
+    .option("--reporter <name>", "how results are shown: pretty, dot, tap or junit", "pretty")
+    .option("--junit-path <path>", "write JUnit's XML to a file too (- for standard output)")
     .option("--ignore <path>", "leave out a file or a folder; may be given several times", collect)
     .option("--permit-no-files", "it is no failure that there are no tests")
     .option("--no-run", "bundle the files, and run nothing")
@@ -162,10 +168,28 @@ export function commandLine(argv: readonly string[]): Command {
       )}`,
     )
     .action(async (files: string[], options: TestOptions) => {
-      const end = argv.indexOf("--");
-      const args = end < 0 ? [] : argv.slice(end + 1);
-      const named = files.slice(0, files.length - args.length);
+      const [named, args] = splitArgs(files, argv);
       await (await import("./test.ts")).test(named, options, args);
+    });
+
+  verb(program, "bench", "measure Deno.bench in files and folders")
+    .usage("[files or folders…] [options] [-- args…]")
+    .argument("[files...]", "files, or folders to look in for *_bench.ts, *.bench.ts and bench.ts (default: this one)")
+    .option("--filter <text>", "only benchmarks whose name holds the text, or matches /a pattern/")
+    .option("--json", "print the results as JSON")
+    .option("--ignore <path>", "leave out a file or a folder; may be given several times", collect)
+    .option("--permit-no-files", "it is no failure that there are no benchmarks")
+    .option("--no-run", "bundle the files, and run nothing")
+    .addHelpText(
+      "after",
+      `\nExit code: 0 all ran, 1 something failed, 2 the command line was wrong.\n${examples(
+        "slipway bench",
+        "slipway bench parse_bench.ts --filter url --json",
+      )}`,
+    )
+    .action(async (files: string[], options: BenchOptions) => {
+      const [named, args] = splitArgs(files, argv);
+      await (await import("./bench.ts")).bench(named, options, args);
     });
 
   verb(program, "check", "look for what would hurt in production")
@@ -299,7 +323,7 @@ function serverFlags(command: Command): Command {
 }
 
 /** Flags of `test` that may have a value behind a `=`. */
-const maybeValued = ["fail-fast", "shuffle", "parallel"];
+const maybeValued = ["fail-fast", "shuffle", "parallel", "coverage"];
 
 /** commander has no flags that may have a value but never take the next word for it: `--inspect server.ts`. */
 function plainFlags(argv: readonly string[]): string[] {
@@ -328,6 +352,13 @@ function refuseStray(args: readonly string[], behind: number): void {
   throw new UsageError(
     `unexpected argument '${args[0]}': the program's own arguments go behind --; see slipway help run`,
   );
+}
+
+/** What stands behind `--` is the program's. */
+function splitArgs(words: readonly string[], typed: readonly string[]): [own: string[], rest: string[]] {
+  const end = typed.indexOf("--");
+  const rest = end < 0 ? [] : typed.slice(end + 1);
+  return [words.slice(0, words.length - rest.length), rest];
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {

@@ -3,15 +3,14 @@
  * became of them. docs/test.md tells the whole of it.
  */
 import { availableParallelism } from "node:os";
-import { BundleError, bundle, render, stopEsbuild } from "../bundle/mod.ts";
+import { stopEsbuild } from "../bundle/mod.ts";
 import { patternOf } from "../testing/choose.ts";
-import { plainFailure } from "../testing/failure.ts";
 import { findFiles } from "../testing/files.ts";
-import { type FileEvent, HostedFile } from "../testing/host.ts";
-import type { Job, RunOptions } from "../testing/protocol.ts";
-import { wantsColors } from "../testing/report/colors.ts";
-import { PrettyReporter } from "../testing/report/pretty.ts";
-import { type FileResults, Results, shownFile } from "../testing/results.ts";
+import type { RunOptions } from "../testing/protocol.ts";
+import { painting, wantsColors } from "../testing/report/colors.ts";
+import { makeReporters, type ReporterName, reporterNames } from "../testing/report/mod.ts";
+import type { Reporter } from "../testing/results.ts";
+import { Session } from "../testing/session.ts";
 import { Failure, UsageError } from "./errors.ts";
 
 export interface TestOptions {
@@ -23,8 +22,14 @@ export interface TestOptions {
   readonly parallel?: boolean;
   readonly parallelValue?: string;
   readonly ignore?: readonly string[];
+  readonly watch?: boolean;
   readonly permitNoFiles?: boolean;
   readonly run?: boolean;
+  readonly coverage?: boolean;
+  readonly coverageValue?: string;
+  readonly coverageThreshold?: string;
+  readonly reporter?: string;
+  readonly junitPath?: string;
   readonly sanitizeOps?: boolean;
   readonly sanitizeResources?: boolean;
   readonly retry?: string;
@@ -34,115 +39,71 @@ export interface TestOptions {
 /** Runs the tests; ends the process with 0 when all is well, else 1. */
 export async function test(named: readonly string[], options: TestOptions, args: readonly string[]): Promise<void> {
   checkFilter(options.filter);
-  const { files, missing } = findFiles(named, "test", options.ignore);
-  if (missing.length > 0) throw new Failure(`there is no file ${missing[0]}: name files or folders of tests`);
-  if (files.length === 0 && !options.permitNoFiles) {
-    throw new Failure(
-      "no test files here or below: they are called test.ts, name_test.ts or name.test.ts; see slipway help test",
+  const run = runOptions(options);
+  const jobs = jobsOf(options);
+  const threshold = thresholdOf(options);
+  const find = (): readonly string[] => filesOf(named, options);
+  const common = { run, args, jobs, onlyBuild: options.run === false };
+  if (options.watch) {
+    const { watchTests } = await import("./test-watch.ts");
+    return watchTests(
+      find,
+      (files, built) => new Session({ ...common, files, built, reporters: reportersOf(options) }),
     );
   }
-  const run = new TestRun(files, runOptions(options), args, jobsOf(options), options.run === false);
-  process.on("SIGINT", () => run.interrupt());
-  process.exit(await run.finish());
-}
-
-class TestRun {
-  readonly #files: readonly string[];
-  readonly #options: RunOptions;
-  readonly #args: readonly string[];
-  readonly #jobs: number;
-  readonly #onlyBuild: boolean;
-  readonly #results: Results;
-  readonly #hosted = new Set<HostedFile>();
-  readonly #shown: FileResults[] = [];
-  readonly #began = performance.now();
-  #failures = 0;
-
-  constructor(
-    files: readonly string[],
-    options: RunOptions,
-    args: readonly string[],
-    jobs: number,
-    onlyBuild: boolean,
-  ) {
-    this.#files = files;
-    this.#options = options;
-    this.#args = args;
-    this.#jobs = jobs;
-    this.#onlyBuild = onlyBuild;
-    const write = (text: string | Uint8Array) => void process.stdout.write(text);
-    this.#results = new Results([new PrettyReporter(write, wantsColors(process.stdout))]);
-  }
-
-  /** Runs everything; gives the exit code. */
-  async finish(): Promise<number> {
-    // Files run beside each other, but are shown one after the other: what happens in later ones is kept until then.
-    const waiting = this.#files.map(() => ({ events: [] as FileEvent[], done: false }));
-    const results = this.#files.map((file) => this.#results.file(shownFile(file)));
-    this.#shown.push(...results);
-    let shown = 0;
-    const sink = (index: number) => (event: FileEvent) => {
-      if (index === shown) results[index].event(event);
-      else waiting[index].events.push(event);
-      if (event.type === "gone") waiting[index].done = true;
-      while (shown < waiting.length && waiting[shown].done) {
-        shown++;
-        for (const kept of waiting[shown]?.events.splice(0) ?? []) results[shown].event(kept);
-      }
-    };
-    let next = 0;
-    const worker = async () => {
-      while (next < this.#files.length) {
-        const index = next++;
-        const { failFast } = this.#options;
-        this.#failures = results.reduce((sum, { failures }) => sum + failures, 0);
-        if (failFast !== undefined && this.#failures >= failFast) {
-          sink(index)({ type: "gone", how: undefined });
-          continue;
-        }
-        await this.#runFile(this.#files[index], sink(index));
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(this.#jobs, this.#files.length) }, worker));
-    await stopEsbuild();
-    if (!this.#onlyBuild || this.#results.failed) this.#results.end(performance.now() - this.#began);
-    return this.#results.failed || this.#results.usedOnly ? 1 : 0;
-  }
-
-  /** Ctrl-C: what ran is told, with the results so far. */
-  interrupt(): void {
-    for (const hosted of this.#hosted) hosted.kill();
-    const pending = this.#shown.flatMap((file) => file.pending);
-    this.#results.end(performance.now() - this.#began, pending);
+  const session = new Session({ ...common, files: find(), reporters: reportersOf(options) });
+  process.on("SIGINT", () => {
+    session.interrupt();
     process.exit(130);
-  }
-
-  async #runFile(file: string, sink: (event: FileEvent) => void): Promise<void> {
-    let job: Job;
-    try {
-      const built = await bundle(file, { main: false });
-      const { code, map, entry, provided, root, packaged } = built;
-      const failFast = this.#options.failFast === undefined ? undefined : this.#options.failFast - this.#failures;
-      job = {
-        bundle: { code, map, entry, provided, root, packaged },
-        entry: file,
-        args: this.#args,
-        options: { ...this.#options, failFast },
-      };
-    } catch (error) {
-      if (!(error instanceof BundleError)) throw error;
-      sink({ type: "uncaught", failure: plainFailure(render(error)) });
-      return sink({ type: "gone", how: undefined });
-    }
-    if (this.#onlyBuild) return sink({ type: "gone", how: undefined });
-    const hosted = new HostedFile(job, sink);
-    this.#hosted.add(hosted);
-    await hosted.finished;
-    this.#hosted.delete(hosted);
-  }
+  });
+  await session.finish();
+  await stopEsbuild();
+  const folder = coverageFolder(options);
+  const covered = folder === undefined || (await showCoverage(session, folder, threshold, options));
+  const { failed, usedOnly } = session.results;
+  process.exit(failed || usedOnly || !covered ? 1 : 0);
 }
 
-function checkFilter(filter: string | undefined): void {
+function filesOf(named: readonly string[], { ignore, permitNoFiles }: TestOptions): readonly string[] {
+  const { files, missing } = findFiles(named, "test", ignore);
+  if (missing.length > 0) throw new Failure(`there is no file ${missing[0]}: name files or folders of tests`);
+  if (files.length > 0 || permitNoFiles) return files;
+  throw new Failure(
+    "no test files here or below: they are called test.ts, name_test.ts or name.test.ts; see slipway help test",
+  );
+}
+
+/** The table, where people read it, and the file; false when less ran than was asked for. */
+async function showCoverage(
+  { coverage }: Session,
+  folder: string,
+  threshold: number | undefined,
+  { reporter = "pretty", junitPath }: TestOptions,
+): Promise<boolean> {
+  const { coverageTable, lineShare, writeLcov } = await import("../testing/coverage/report.ts");
+  // What a program reads must hold nothing else.
+  const plain = (reporter === "pretty" || reporter === "dot") && junitPath !== "-";
+  const say = (text: string) => void (plain ? process.stdout : process.stderr).write(`${text}\n`);
+  if (coverage.size > 0) say(coverageTable(coverage, painting(plain && wantsColors(process.stdout))));
+  else say("coverage: the tests load no source of the project");
+  say(`lcov: ${writeLcov(coverage, folder)}`);
+  const share = lineShare(coverage);
+  if (threshold === undefined || share >= threshold) return true;
+  say(
+    `coverage: ${share.toFixed(1)}% of the lines ran, less than the ${threshold}% that --coverage-threshold asks for`,
+  );
+  return false;
+}
+
+function thresholdOf({ coverageThreshold }: TestOptions): number | undefined {
+  if (coverageThreshold === undefined) return undefined;
+  const value = Number(coverageThreshold);
+  if (coverageThreshold !== "" && value >= 0 && value <= 100) return value;
+  throw new UsageError(`--coverage-threshold ${coverageThreshold}: a number from 0 to 100 is needed`);
+}
+
+/** A pattern that is none is said at once. */
+export function checkFilter(filter: string | undefined): void {
   if (filter === undefined) return;
   try {
     patternOf(filter);
@@ -154,17 +115,31 @@ function checkFilter(filter: string | undefined): void {
 function runOptions(options: TestOptions): RunOptions {
   const { filter, failFast, failFastValue, shuffle, shuffleValue, retry, repeats } = options;
   const { sanitizeOps, sanitizeResources } = options;
+  const coverage = coverageFolder(options) !== undefined;
   const count = failFastValue === undefined ? (failFast ? 1 : undefined) : number("--fail-fast", failFastValue, 1);
   const random = shuffle ? Math.floor(Math.random() * 2 ** 31) : undefined;
   return {
     filter,
     sanitizeOps,
     sanitizeResources,
+    coverage,
     failFast: count,
     shuffle: shuffleValue === undefined ? random : number("--shuffle", shuffleValue, 0),
     retry: retry === undefined ? undefined : number("--retry", retry, 0),
     repeats: repeats === undefined ? undefined : number("--repeats", repeats, 0),
   };
+}
+
+/** Where coverage is written; undefined when nobody asked for it. */
+function coverageFolder({ coverage, coverageValue, coverageThreshold }: TestOptions): string | undefined {
+  return coverageValue ?? (coverage || coverageThreshold !== undefined ? "coverage" : undefined);
+}
+
+function reportersOf({ reporter = "pretty", junitPath }: TestOptions): Reporter[] {
+  if (!reporterNames.includes(reporter as ReporterName)) {
+    throw new UsageError(`there is no reporter '${reporter}': choose one of ${reporterNames.join(", ")}`);
+  }
+  return makeReporters(reporter as ReporterName, junitPath);
 }
 
 /** How many files at a time. */

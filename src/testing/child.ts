@@ -1,7 +1,10 @@
 /** The process that runs one file of tests: see protocol.ts. */
 import { closeSync, readFileSync, writeSync } from "node:fs";
+import { posix } from "node:path";
 import { pathToFileURL } from "node:url";
 import { loadBundle } from "../bundle/load.ts";
+import type { BenchEvent } from "./bench/protocol.ts";
+import { BenchFile } from "./bench/run.ts";
 import { runNodeTests, usesNodeTest } from "./node-test.ts";
 import { EVENTS_FD, JOB_FD, type Job, markerOf, type TestEvent } from "./protocol.ts";
 import { TestFile } from "./run.ts";
@@ -14,13 +17,20 @@ export async function runTestChild(nonce: string): Promise<void> {
   process.argv = [process.argv[0], job.entry, ...job.args];
   // The command line's own listeners, which end the process.
   process.removeAllListeners("uncaughtException");
-  const file = new TestFile(pathToFileURL(job.entry).href, job.options, tell);
+  const origin = pathToFileURL(job.entry).href;
+  const file = new (job.kind === "test" ? TestFile : BenchFile)(origin, job.options, tell);
   const caught = (error: unknown) => file.uncaught(error);
   process.on("uncaughtException", caught);
   await installGlobals(file);
+  if (job.options.coverage) {
+    const { countCoverage } = await import("./coverage/collect.ts");
+    const count = countCoverage(posix.join(job.bundle.root, "(bundle)"));
+    // However it ends, as long as it ends by itself.
+    process.on("exit", () => tell({ type: "coverage", functions: count() }));
+  }
   const load = async () => void (await loadBundle({ ...job.bundle, inputs: [], warnings: [] }));
   try {
-    if (usesNodeTest(job.bundle.code)) {
+    if (file instanceof TestFile && usesNodeTest(job.bundle.code)) {
       await runNodeTests(job, tell, async () => {
         await load();
         if (file.registered > 0) await file.run();
@@ -35,19 +45,22 @@ export async function runTestChild(nonce: string): Promise<void> {
   } catch (error) {
     file.uncaught(error);
   }
-  tell({ type: "end" });
+  process.on("exit", () => tell({ type: "end" }));
   end(0);
 }
 
-async function installGlobals(file: TestFile): Promise<void> {
+async function installGlobals(file: TestFile | BenchFile): Promise<void> {
   const [{ install }, { installDeno }] = await Promise.all([import("../fetch/mod.ts"), import("../deno/mod.ts")]);
   install(() => import("../client/mod.ts"));
   installDeno();
-  (globalThis as unknown as { Deno: { test: object } }).Deno.test = file.denoTest();
+  // The other of the two registers nothing, as in Deno.
+  const { Deno } = globalThis as unknown as { Deno: { test: object; bench: object } };
+  if (file instanceof TestFile) Deno.test = file.denoTest();
+  else Deno.bench = file.denoBench();
 }
 
 /** Tells events, in an order with what is written to both outputs. */
-function teller(nonce: string): (event: TestEvent) => void {
+function teller(nonce: string): (event: TestEvent | BenchEvent) => void {
   let count = 0;
   return (event) => {
     const marker = markerOf(nonce, ++count);

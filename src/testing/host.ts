@@ -3,11 +3,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { BenchEvent } from "./bench/protocol.ts";
 import { EVENTS_FD, JOB_FD, type Job, markerOf, type TestEvent } from "./protocol.ts";
 
 /** What happens in a file. */
 export type FileEvent =
   | TestEvent
+  | BenchEvent
   | { readonly type: "output"; readonly bytes: Uint8Array }
   /** The process is gone. `how`: what it ended with, when it had not told that it was done. */
   | { readonly type: "gone"; readonly how: string | undefined };
@@ -22,7 +24,7 @@ export class HostedFile {
   readonly #sink: (event: FileEvent) => void;
   readonly #outputs: readonly [Output, Output];
   /** Events that wait for the output before them. */
-  readonly #events: TestEvent[] = [];
+  readonly #events: (TestEvent | BenchEvent)[] = [];
   #given = 0;
   #ended = false;
   #killedFor: string | undefined;
@@ -40,7 +42,7 @@ export class HostedFile {
     events.setEncoding("utf8").on("data", (text: string) => {
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) this.#events.push(JSON.parse(line) as TestEvent);
+      for (const line of lines) this.#events.push(JSON.parse(line) as TestEvent | BenchEvent);
       this.#flush();
     });
     // It may be gone before it has read.
@@ -83,7 +85,7 @@ export class HostedFile {
   }
 
   /** A loop without an await heeds no timer of its own process. */
-  #watchTime(event: TestEvent): void {
+  #watchTime(event: TestEvent | BenchEvent): void {
     if ("test" in event && event.test.parent !== undefined) return;
     clearTimeout(this.#overTime);
     if (event.type !== "wait" || !event.timeout) return;

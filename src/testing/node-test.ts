@@ -12,6 +12,9 @@ import type { Described, Failure, Job, Place, TestEvent } from "./protocol.ts";
 /** Ours count from 0. */
 const FIRST_ID = 1_000_000;
 
+/** The file that Node takes the whole program for. */
+const BUNDLE = "(bundle)";
+
 /** A file that is always there; nobody reads it. */
 const STANDS_FOR = "/dev/null";
 const loadKey = Symbol.for("slipway.test.load");
@@ -65,6 +68,10 @@ export async function runNodeTests(
   let anyFailed = false;
   const said: string[] = [];
   const places = placeFinder(job);
+  const shownAt = (text: string, line: string, column: string): string => {
+    const at = places(`/${BUNDLE}`, Number(line), Number(column));
+    return at === undefined ? text : `${at.file}:${at.line}:${at.column}`;
+  };
   const described = ({ testId, name, parentId, nesting, file, line, column }: NodeEvent): Described => {
     const id = FIRST_ID + testId;
     let known = told.get(id);
@@ -101,7 +108,7 @@ export async function runNodeTests(
   on("test:diagnostic", (event) => {
     const { message } = event as unknown as { message: string };
     // What was thrown after its test had ended; the rest are its own counts.
-    if (/^(?:Error|Warning): /.test(message)) said.push(message);
+    if (/^(?:Error|Warning): /.test(message)) said.push(message.replace(/\S*\(bundle\):(\d+):(\d+)/g, shownAt));
   });
   const ended = Promise.withResolvers<boolean>();
   // Each file has one of its own; the last is of all.
@@ -113,8 +120,11 @@ export async function runNodeTests(
   await loaded.promise;
   const allowExit = guardExit();
   // A test that waits for nothing: Node's runner waits with it, and begins no other.
+  let rounds = 0;
   const idle = () => {
     setImmediate(() => {});
+    // Its own end comes with this event too.
+    if (pending.size === 0) return void (++rounds > 3 && ended.resolve(true));
     anyFailed = true;
     for (const test of [...pending.values()].toReversed()) {
       const inner = ![...pending.values()].some(({ parent }) => parent === test.id);
@@ -125,7 +135,7 @@ export async function runNodeTests(
     tell({ type: "uncaught", failure: plainFailure(text) });
     ended.resolve(false);
   };
-  process.once("beforeExit", idle);
+  process.on("beforeExit", idle);
   const success = await ended.promise;
   process.off("beforeExit", idle);
   allowExit();
@@ -151,7 +161,7 @@ function placeFinder({ bundle }: Job): (file?: string, line?: number, column?: n
   let map: SourceMap | undefined;
   return (file, line, column) => {
     if (file === undefined || line === undefined || column === undefined) return undefined;
-    if (!file.endsWith("/(bundle)")) return { file, line, column };
+    if (!file.endsWith(`/${BUNDLE}`)) return { file, line, column };
     map ??= new (process.getBuiltinModule("node:module").SourceMap)(JSON.parse(bundle.map));
     const entry = map.findEntry(line - 1, column - 1);
     if (!("originalSource" in entry) || entry.originalSource.startsWith("node_modules/")) return undefined;

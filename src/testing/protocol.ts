@@ -11,12 +11,14 @@
  * event's number in both outputs says which output came before it.
  */
 import type { Program } from "../bundle/mod.ts";
+import type { CoveredFunction } from "./coverage/collect.ts";
 
 export const EVENTS_FD = 3;
 export const JOB_FD = 4;
 
 /** What a child is to run. */
 export interface Job {
+  readonly kind: "test" | "bench";
   readonly bundle: Program & { readonly root: string; readonly packaged: Readonly<Record<string, string>> };
   readonly entry: string;
   readonly args: readonly string[];
@@ -32,6 +34,7 @@ export interface RunOptions {
   readonly failFast?: number;
   readonly sanitizeOps?: boolean;
   readonly sanitizeResources?: boolean;
+  readonly coverage?: boolean;
   readonly retry?: number;
   readonly repeats?: number;
 }
@@ -85,6 +88,7 @@ export type TestEvent =
   | { readonly type: "retry"; readonly test: Described; readonly attempt: number; readonly message: string }
   /** Of the file, no test's. */
   | { readonly type: "uncaught"; readonly failure: Failure }
+  | { readonly type: "coverage"; readonly functions: readonly CoveredFunction[] }
   | { readonly type: "end" };
 
 /** What stands in both outputs where an event was told. */

@@ -120,11 +120,11 @@ export class FileResults {
         return this.#result(event);
       case "uncaught":
         return this.#fileFailed(event.failure);
-      case "end":
-        return;
       case "gone":
         this.#gone(event.how);
         return this.#report({ type: "done", file });
+      default:
+        return;
     }
   }
 
@@ -165,11 +165,9 @@ export class FileResults {
     const lost = this.#uncaught && this.#told === 0 ? 0 : (this.#planned ?? 0) - this.#told;
     if (lost <= 0) return;
     this.#all.tests.failed += lost;
-    this.#all.failures.push({
-      title: this.name,
-      failure: plainFailure(`${lost} ${lost === 1 ? "test" : "tests"} of this file could not run any more`),
-      uncaught: true,
-    });
+    const failure = plainFailure(`${lost} ${lost === 1 ? "test" : "tests"} of this file could not run any more`);
+    this.#all.failures.push({ title: this.name, failure, uncaught: true });
+    this.#report({ type: "uncaught", file: this.name, failure });
   }
 
   #name(test: Described): Named {
