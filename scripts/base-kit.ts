@@ -9,7 +9,7 @@ import { linesOnly } from "./source-map-lines.ts";
 const repository = resolve(import.meta.dirname, "..");
 
 /** Packages of the runtime that few programs touch, so that no start has to read them: assets of their own. */
-const APART = ["@deno/shim-deno", "pino", "prom-client"];
+const APART = ["pino", "prom-client"];
 
 /** The scripts. `shared`: modules of the runtime that the command line asks for, by their path in the repository. */
 export async function baseKit(shared: Iterable<string> = []): Promise<BaseKit> {

@@ -1,7 +1,7 @@
 /**
- * From an error of Node's, or of the shim's (which keeps Node's sentence and loses the code), to the one that Deno
- * throws in its place: "No such file or directory (os error 2): readfile 'notes.txt'", a `Deno.errors.NotFound`.
+ * From an error of Node's to the one that Deno throws in its place: "No such file or directory (os error 2): readfile 'notes.txt'", a `Deno.errors.NotFound`.
  */
+import { fileURLToPath } from "node:url";
 import { errors } from "../runtime/errors.ts";
 
 export type Callable = (this: unknown, ...args: never[]) => unknown;
@@ -36,7 +36,7 @@ const twoPaths: ReadonlySet<string> = new Set(["rename", "copyfile", "link", "sy
 export function toDenoError(error: unknown, name: string, args: readonly unknown[]): unknown {
   if (!(error instanceof Error)) return error;
   const code = codeOf(error);
-  if (code === undefined) return fromShimClass(error);
+  if (code === undefined) return error;
   const [Class, sentence] = table[code] ?? [Error, sentenceOf(error)];
   const lower = name.replace(/Text|Sync$/g, "").toLowerCase();
   const number = errnoOf(code);
@@ -48,11 +48,6 @@ export function toDenoError(error: unknown, name: string, args: readonly unknown
 }
 
 function codeOf(error: Error & { code?: unknown }): string | undefined {
-  const said = /^(E[A-Z0-9]+): /.exec(error.message)?.[1];
-  if (said !== undefined) return said;
-  // The shim's own sentences: "No such file or directory (os error 2), chdir 'x'", "File not found, copy …".
-  if (/\(os error 2\)|^File not found/.test(error.message)) return "ENOENT";
-  if (/\(os error 17\)/.test(error.message)) return "EEXIST";
   return typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
 }
 
@@ -73,20 +68,14 @@ function where(args: readonly unknown[]): string {
   return shown.length === 0 ? "" : ` ${shown.join(" -> ")}`;
 }
 
-/** The shim has error classes of its own, by the same names. */
-function fromShimClass(error: Error): Error {
-  const Class = (errors as Record<string, ErrorClass>)[error.constructor.name];
-  if (Class === undefined || error.constructor === Class) return error;
-  return new Class(error.message);
-}
-
-/** The same function, throwing or rejecting with Deno's errors. */
+/** The same function, for paths and file URLs, throwing or rejecting with Deno's errors. */
 export function withDenoErrors(name: string, original: Callable): Callable {
+  const paths = twoPaths.has(name.replace(/Sync$/, "").toLowerCase()) ? 2 : 1;
   const wrapper: Callable = function (...args: unknown[]) {
     try {
+      for (let index = 0; index < paths; index++) args[index] = pathOf(args[index]);
       const result = Reflect.apply(original, this, args);
-      if (result instanceof Promise) return result.catch(fail);
-      return isIterator(result) ? guarded(result, fail) : result;
+      return result instanceof Promise ? result.catch(fail) : result;
     } catch (error) {
       return fail(error);
     }
@@ -97,15 +86,9 @@ export function withDenoErrors(name: string, original: Callable): Callable {
   return Object.defineProperty(wrapper, "name", { value: name });
 }
 
-function isIterator(value: unknown): value is Iterator<unknown> & Iterable<unknown> {
-  return typeof value === "object" && value !== null && "next" in value && Symbol.iterator in value;
-}
-
-/** What a generator throws comes while it is walked. */
-function* guarded(iterator: Iterable<unknown>, fail: (error: unknown) => never): Generator<unknown> {
-  try {
-    yield* iterator;
-  } catch (error) {
-    fail(error);
-  }
+/** Of a file URL its path; Node knows them too, but says other things of those that are none. */
+export function pathOf(path: unknown): unknown {
+  if (!(path instanceof URL)) return path;
+  if (path.protocol !== "file:") throw new TypeError("Must be a file URL");
+  return fileURLToPath(path);
 }

@@ -2,6 +2,8 @@
  * `Deno.open` and `Deno.FsFile`. Node has no lseek(2), so a regular file's position is kept here and every read and
  * write says where; what has no positions (pipes, terminals, devices) is read and written as it comes.
  */
+import { flock, LOCK } from "../../ffi/flock.ts";
+import { setRaw } from "../../ffi/terminal.ts";
 import { isEmbedded } from "../runtime/assets.ts";
 import { BadResource } from "../runtime/errors.ts";
 import { type FileSource, noteFile } from "../runtime/file-source.ts";
@@ -9,7 +11,7 @@ import { madeGarbage } from "../runtime/young-garbage.ts";
 import { EmbeddedFile } from "./embedded-file.ts";
 import { toDenoError } from "./file-errors.ts";
 import { fileInfo } from "./files.ts";
-import { unsupported } from "./unsupported.ts";
+import { seconds, size } from "./paths.ts";
 
 type Path = string | URL;
 type Time = number | Date;
@@ -24,10 +26,15 @@ export interface OpenOptions {
   mode?: number;
 }
 
+/** Handed to the constructor by `open` alone. */
+const ours = Symbol("Slipway's own");
+
 /** Where `seek` counts from. */
 export const SeekMode = { 0: "Start", 1: "Current", 2: "End", Start: 0, Current: 1, End: 2 } as const;
 
 const CHUNK = 65536;
+/** The longest that who waits for a lock does not ask. */
+const LOCK_WAIT_MS = 50;
 const PREFETCH = 1024 * 1024;
 /** Where bytes go that are read only to be in the system's memory: nobody looks at them. */
 let unwanted: Buffer | undefined;
@@ -41,13 +48,13 @@ export async function open(path: Path, options: OpenOptions = { read: true }): P
     if (error === null) resolve(fd);
     else reject(toDenoError(error, "open", [path]));
   });
-  return new FsFile(await promise, options.append === true);
+  return new FsFile(await promise, options.append === true, ours);
 }
 
 export function openSync(path: Path, options: OpenOptions = { read: true }): FsFile | EmbeddedFile {
   if (isEmbedded(path)) return new EmbeddedFile(path);
   try {
-    return new FsFile(fs().openSync(path, openFlags(options), options.mode ?? 0o666), options.append === true);
+    return new FsFile(fs().openSync(path, openFlags(options), options.mode ?? 0o666), options.append === true, ours);
   } catch (error) {
     throw toDenoError(error, "open", [path]);
   }
@@ -85,7 +92,10 @@ export class FsFile implements Disposable {
   #writable: WritableStream<Uint8Array> | undefined;
 
   /** @internal Use `Deno.open`. */
-  constructor(fd: number, appends: boolean) {
+  constructor(fd: number, appends: boolean, key: symbol) {
+    if (key !== ours) {
+      throw new TypeError("'Deno.FsFile' cannot be constructed, use 'Deno.open()' or 'Deno.openSync()' instead");
+    }
     this.#fd = fd;
     this.#appends = appends;
     this.#position = fs().fstatSync(fd).isFile() ? 0 : undefined;
@@ -136,11 +146,11 @@ export class FsFile implements Disposable {
   statSync(): object {
     return fileInfo(this.#sync("stat", (fd) => fs().fstatSync(fd)));
   }
-  async truncate(length = 0): Promise<void> {
-    await this.#call("truncate", (fd, done) => fs().ftruncate(fd, length, done));
+  async truncate(length?: number): Promise<void> {
+    await this.#call("truncate", (fd, done) => fs().ftruncate(fd, size(length), done));
   }
-  truncateSync(length = 0): void {
-    this.#sync("truncate", (fd) => fs().ftruncateSync(fd, length));
+  truncateSync(length?: number): void {
+    this.#sync("truncate", (fd) => fs().ftruncateSync(fd, size(length)));
   }
   async sync(): Promise<void> {
     await this.#call("sync", (fd, done) => fs().fsync(fd, done));
@@ -155,21 +165,41 @@ export class FsFile implements Disposable {
     this.#sync("syncData", (fd) => fs().fdatasyncSync(fd));
   }
   async utime(atime: Time, mtime: Time): Promise<void> {
-    await this.#call("utime", (fd, done) => fs().futimes(fd, atime, mtime, done));
+    await this.#call("utime", (fd, done) => fs().futimes(fd, seconds(atime), seconds(mtime), done));
   }
   utimeSync(atime: Time, mtime: Time): void {
-    this.#sync("utime", (fd) => fs().futimesSync(fd, atime, mtime));
+    this.#sync("utime", (fd) => fs().futimesSync(fd, seconds(atime), seconds(mtime)));
   }
   isTerminal(): boolean {
     return process.getBuiltinModule("node:tty").isatty(this.#fd);
   }
 
-  /** Node has no flock(2). */
-  get lock(): unknown {
-    return unsupported("FsFile.lock", "Node has no flock(2); use a lock file made with createNew");
+  /** Of a terminal: keys come as they are pressed. It is as before when the process ends. */
+  setRaw(mode: boolean, options: { cbreak?: boolean } = {}): void {
+    this.#sync("setRaw", (fd) => setRaw(fd, mode, options.cbreak === true));
   }
-  get lockSync(): unknown {
-    return this.lock;
+
+  /** An advisory lock (flock(2)), shared with other readers unless it is to be exclusive. Asked for until it is there. */
+  async lock(exclusive = false): Promise<void> {
+    // A parked thread would be one of the few that file operations have.
+    for (let wait = 1; !this.tryLockSync(exclusive); wait = Math.min(wait * 2, LOCK_WAIT_MS)) {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+  lockSync(exclusive = false): void {
+    this.#lock("lock", exclusive ? LOCK.EXCLUSIVE : LOCK.SHARED);
+  }
+  async tryLock(exclusive = false): Promise<boolean> {
+    return this.tryLockSync(exclusive);
+  }
+  tryLockSync(exclusive = false): boolean {
+    return this.#lock("tryLock", (exclusive ? LOCK.EXCLUSIVE : LOCK.SHARED) | LOCK.NOW);
+  }
+  async unlock(): Promise<void> {
+    this.unlockSync();
+  }
+  unlockSync(): void {
+    this.#lock("unlock", LOCK.NONE);
   }
 
   /** What is left; closes the file at its end. A response that is made of it is sent by the kernel (src/http). */
@@ -253,6 +283,17 @@ export class FsFile implements Disposable {
   #open(): number {
     if (this.#fd < 0) throw new BadResource("Bad resource ID");
     return this.#fd;
+  }
+
+  /** False where somebody else has the lock. */
+  #lock(name: string, operation: number): boolean {
+    return this.#sync(name, (fd) => {
+      const result = flock(fd, operation);
+      if (result === 0) return true;
+      const code = process.getBuiltinModule("node:util").getSystemErrorName(result);
+      if (code === "EAGAIN") return false;
+      throw Object.assign(new Error(code), { code });
+    });
   }
 
   /** O_APPEND ignores positions (open(2)), and Node would warn of them. */

@@ -1,7 +1,6 @@
 /**
- * The `Deno` namespace: programs written for Deno find what they call. `serve`, `listen`, `connect`, `errors` and what
- * a server touches at its start are our own; the rest, files above all, comes from @deno/shim-deno, loaded when first
- * touched; and what we can't do says so in one sentence.
+ * The `Deno` namespace: programs written for Deno find what they call, and what we can't do says so in one sentence.
+ * docs/deno.md has a row for each member.
  */
 import { makeNamespace } from "./namespace.ts";
 

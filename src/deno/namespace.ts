@@ -11,13 +11,16 @@ import * as command from "./command.ts";
 import { environment } from "./environment.ts";
 import { files } from "./files.ts";
 import * as file from "./fs-file.ts";
+import { pathOperations } from "./paths.ts";
+import { PermissionStatus, Permissions, permissions } from "./permissions.ts";
 import * as program from "./program.ts";
 import { serve } from "./serve.ts";
-import { fromShim, shimMembers } from "./shim.ts";
 import * as signals from "./signals.ts";
+import { stderr, stdin, stdout } from "./standard-streams.ts";
 import * as system from "./system.ts";
 import { temporary } from "./temporary.ts";
-import { unsupported, unsupportedMembers } from "./unsupported.ts";
+import { unsupported, unsupportedMembers, unsupportedUnstable } from "./unsupported.ts";
+import { watchFs } from "./watch.ts";
 
 /** A fresh namespace. */
 export function makeNamespace(): object {
@@ -35,7 +38,9 @@ export function makeNamespace(): object {
     errors,
     env: environment,
     ...files,
+    ...pathOperations(),
     ...temporary,
+    watchFs,
     open: file.open,
     openSync: file.openSync,
     create: file.create,
@@ -50,6 +55,9 @@ export function makeNamespace(): object {
     cpuUsage: () => process.cpuUsage(),
     inspect: program.inspect,
     consoleSize: program.consoleSize,
+    isatty: program.isatty,
+    Permissions,
+    PermissionStatus,
     Command: command.Command,
     ChildProcess: command.ChildProcess,
     spawn: command.spawn,
@@ -88,22 +96,23 @@ export function makeNamespace(): object {
   lazy(namespace, "build", program.build);
   lazy(namespace, "version", program.version);
   lazy(namespace, "noColor", () => Boolean(process.env.NO_COLOR));
-  for (const name of shimMembers) lazy(namespace, name, () => fromShim(name));
+  lazy(namespace, "permissions", permissions);
+  lazy(namespace, "stdin", stdin);
+  lazy(namespace, "stdout", stdout);
+  lazy(namespace, "stderr", stderr);
   for (const [name, instead] of Object.entries(unsupportedMembers)) {
     lazy(namespace, name, () => unsupported(name, instead));
+  }
+  for (const [name, instead] of Object.entries(unsupportedUnstable)) {
+    lazy(namespace, name, () => unsupported(name, instead), false);
   }
   return namespace;
 }
 
-function lazy(namespace: object, name: string, make: () => unknown): void {
+function lazy(namespace: object, name: string, make: () => unknown, enumerable = true): void {
   const define = (value: unknown): unknown => {
-    Object.defineProperty(namespace, name, { value, writable: true, enumerable: true, configurable: true });
+    Object.defineProperty(namespace, name, { value, writable: true, enumerable, configurable: true });
     return value;
   };
-  Object.defineProperty(namespace, name, {
-    get: () => define(make()),
-    set: define,
-    enumerable: true,
-    configurable: true,
-  });
+  Object.defineProperty(namespace, name, { get: () => define(make()), set: define, enumerable, configurable: true });
 }

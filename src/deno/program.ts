@@ -78,6 +78,11 @@ export function consoleSize(): { columns: number; rows: number } {
   throw new Error("Could not get console size: stdout and stderr are not connected to a terminal");
 }
 
+/** Gone from Deno's types; its program still has it. */
+export function isatty(fd: number): boolean {
+  return process.getBuiltinModule("node:tty").isatty(fd);
+}
+
 /** Whether a timer of `setTimeout` keeps the process alive. Its number alone, as Deno has it, names no timer here. */
 export function holdTimer(timer: unknown, hold: boolean): void {
   const host = timer as { ref?(): void; unref?(): void } | null | undefined;

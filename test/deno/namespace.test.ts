@@ -1,5 +1,4 @@
 // The namespace itself: complete, made late, never in a real Deno's way, and clear about what it does not have.
-import { createRequire } from "node:module";
 import { inspect } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,8 +10,6 @@ import { skip } from "../support/skip.ts";
 
 type Namespace = Record<string, unknown>;
 const global = globalThis as unknown as { Deno?: Namespace };
-const shimIsLoaded = () =>
-  Object.keys(createRequire(import.meta.url).cache).some((path) => /shim-deno\/dist/.test(path));
 
 function deno(): Namespace {
   installDeno();
@@ -43,17 +40,6 @@ test("may be replaced before it was looked at", () => {
   global.Deno = mine;
   assert.is(global.Deno, mine);
   delete global.Deno;
-});
-test("what a server touches at its start loads no shim", async () => {
-  const { serve, listen, connect, errors, env, args, build, version, exit, cwd, addSignalListener } = deno();
-  for (const member of [serve, listen, connect, exit, cwd, addSignalListener]) assert.type(member, "function");
-  for (const member of [errors, env, args, build, version]) assert.type(member, "object");
-  await (deno().readTextFile as (path: URL) => Promise<string>)(new URL(import.meta.url));
-  assert.is(shimIsLoaded(), false);
-});
-test("what the shim has loads it", () => {
-  assert.type(deno().rename, "function");
-  assert.is(shimIsLoaded(), true);
 });
 test("a member is the same function at every look, and can be replaced", () => {
   assert.is(deno().mkdir, deno().mkdir);

@@ -1,0 +1,135 @@
+/** `Deno.stdin`, `Deno.stdout` and `Deno.stderr`: descriptors 0, 1 and 2, read and written directly. */
+import { setRaw } from "../../ffi/terminal.ts";
+import { BadResource } from "../runtime/errors.ts";
+import { toDenoError } from "./file-errors.ts";
+
+const CHUNK = 65536;
+/** Another process may have made a descriptor non-blocking: it is asked again so often. */
+const AGAIN_MS = 10;
+
+const fs = () => process.getBuiltinModule("node:fs");
+const isTerminal = (fd: number): boolean => process.getBuiltinModule("node:tty").isatty(fd);
+
+/** One of the three: open until it is closed here. */
+class Descriptor {
+  readonly #fd: number;
+  #closed = false;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  get fd(): number {
+    if (this.#closed) throw new BadResource("Bad resource ID");
+    return this.#fd;
+  }
+
+  /** The descriptor itself stays open: Node uses it too, and its number would be the next file's. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** An operation in a thread of the pool, again while there is nothing. */
+  call(name: string, start: (fd: number, done: (error: Error | null, count: number) => void) => void): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const attempt = () =>
+        start(this.fd, (error, count) => {
+          if (error === null) resolve(count);
+          else if ((error as NodeJS.ErrnoException).code === "EAGAIN") setTimeout(attempt, AGAIN_MS);
+          // A pipe's end on Windows.
+          else if (name === "read" && (error as NodeJS.ErrnoException).code === "EOF") resolve(0);
+          else reject(toDenoError(error, name, []));
+        });
+      attempt();
+    });
+  }
+  callSync(name: string, call: (fd: number) => number): number {
+    for (;;) {
+      try {
+        return call(this.fd);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw toDenoError(error, name, []);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_MS);
+      }
+    }
+  }
+}
+
+class Stdin {
+  readonly #at = new Descriptor(0);
+  #readable: ReadableStream<Uint8Array> | undefined;
+
+  async read(buffer: Uint8Array): Promise<number | null> {
+    if (buffer.length === 0) return 0;
+    const count = await this.#at.call("read", (fd, done) => fs().read(fd, buffer, 0, buffer.length, null, done));
+    return count === 0 ? null : count;
+  }
+  readSync(buffer: Uint8Array): number | null {
+    if (buffer.length === 0) return 0;
+    const count = this.#at.callSync("read", (fd) => fs().readSync(fd, buffer, 0, buffer.length, null));
+    return count === 0 ? null : count;
+  }
+  get readable(): ReadableStream<Uint8Array> {
+    return (this.#readable ??= new ReadableStream(
+      {
+        type: "bytes",
+        pull: async (controller) => {
+          const chunk = new Uint8Array(CHUNK);
+          const count = await this.read(chunk);
+          if (count !== null) return controller.enqueue(chunk.subarray(0, count));
+          controller.close();
+          controller.byobRequest?.respond(0);
+        },
+      },
+      { highWaterMark: 0 },
+    ));
+  }
+  close(): void {
+    this.#at.close();
+  }
+  isTerminal(): boolean {
+    return isTerminal(this.#at.fd);
+  }
+  /** Keys come as they are pressed; the terminal is as before when the process ends. */
+  setRaw(mode: boolean, options: { cbreak?: boolean } = {}): void {
+    setRaw(this.#at.fd, mode, options.cbreak === true);
+  }
+}
+
+class Output {
+  readonly #at: Descriptor;
+  #writable: WritableStream<Uint8Array> | undefined;
+
+  constructor(fd: number) {
+    this.#at = new Descriptor(fd);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#at.call("write", (fd, done) => fs().write(fd, bytes, 0, bytes.length, null, done));
+  }
+  writeSync(bytes: Uint8Array): number {
+    return this.#at.callSync("write", (fd) => fs().writeSync(fd, bytes, 0, bytes.length, null));
+  }
+  get writable(): WritableStream<Uint8Array> {
+    return (this.#writable ??= new WritableStream({
+      write: async (chunk) => {
+        for (let sent = 0; sent < chunk.length; ) sent += await this.write(chunk.subarray(sent));
+      },
+      close: () => this.close(),
+      abort: () => this.close(),
+    }));
+  }
+  close(): void {
+    this.#at.close();
+  }
+  isTerminal(): boolean {
+    return isTerminal(this.#at.fd);
+  }
+}
+
+class Stdout extends Output {}
+class Stderr extends Output {}
+
+export const stdin = (): object => new Stdin();
+export const stdout = (): object => new Stdout(1);
+export const stderr = (): object => new Stderr(2);
