@@ -78,7 +78,7 @@ function packages(): Component[] {
       name,
       version,
       license,
-      use: uses[name] ?? "the Deno namespace, in every executable",
+      use: uses[name] ?? "the log, in every executable",
       text: licenseText(name),
     });
     // The parser's only dependency is the types of its tree, which no executable carries.
