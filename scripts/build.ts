@@ -12,7 +12,7 @@ import { encodePayload, type PartInput } from "../src/bundle/executable.ts";
 import { makeBase } from "../src/bundle/make-base.ts";
 import { bundle, stopEsbuild } from "../src/bundle/mod.ts";
 import { digest, pack, sha256 } from "../src/bundle/pack.ts";
-import { PARSER_PART } from "../src/check/code/parser.ts";
+import { PARSER_PART } from "../src/bundle/parser.ts";
 import { writeExecutable } from "../src/cli/compile.ts";
 import { baseKit, baseModules, sharing } from "./base-kit.ts";
 import { licenses } from "./licenses.ts";
@@ -60,7 +60,7 @@ const parserApart: Plugin = {
   name: "slipway-parser",
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^@babel\/parser$/ }, ({ path }) => ({ path, namespace: "apart" }));
-    // src/check/code/parser.ts finds the part below, and never comes here.
+    // src/bundle/parser.ts finds the part below, and never comes here.
     onLoad({ filter: /.*/, namespace: "apart" }, () => ({ contents: "" }));
   },
 };

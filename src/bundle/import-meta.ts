@@ -6,7 +6,9 @@
 import { readFile } from "node:fs/promises";
 import { dirname, extname, relative, resolve, sep } from "node:path";
 import type { Loader, Plugin } from "esbuild";
+import { IMPORT, withComputedImports } from "./computed-imports.ts";
 import { inPackage, moduleId } from "./ids.ts";
+import { jsxMark } from "./jsx.ts";
 import { isModule, needsModuleMark } from "./module-kind.ts";
 
 const META = "slipway-meta";
@@ -23,8 +25,16 @@ const loaders: Record<string, Loader> = {
   ".jsx": "jsx",
 };
 
+/** How the plugin's caller learns what it saw, and what it has to know. */
+export interface Seen {
+  /** True when a file of the project imports what only the running program knows. */
+  computed: boolean;
+  /** True when compiler options say how JSX is to be read. */
+  readonly jsxKnown: boolean;
+}
+
 /** The plugin; `base` is where relative names start. */
-export function importMeta(base: string, entry: string): Plugin {
+export function importMeta(base: string, entry: string, seen: Seen): Plugin {
   return {
     name: "slipway-import-meta",
     setup(build) {
@@ -32,9 +42,13 @@ export function importMeta(base: string, entry: string): Plugin {
         const loader = loaders[extname(path)];
         if (loader === undefined || Object.keys(attributes).length > 0) return undefined;
         const source = await readFile(path, "utf8");
+        const own = !inPackage(path);
         // A package is what its package.json says; a project's own file may disagree with the project's.
-        const mark = !inPackage(path) && needsModuleMark(path, source) ? "\nexport {};" : "";
-        const contents = (withMeta(source, path) ?? source) + mark;
+        const mark = own && needsModuleMark(path, source) ? "\nexport {};" : "";
+        const computed = own && isModule(path, source) ? await withComputedImports(source, path) : undefined;
+        if (computed !== undefined) seen.computed = true;
+        const jsx = own && /sx$/.test(path) ? jsxMark(source, seen.jsxKnown) : "";
+        const contents = (withMeta(computed ?? source, path, computed !== undefined) ?? source) + mark + jsx;
         return contents === source ? undefined : { contents, loader, resolveDir: dirname(path) };
       });
       build.onResolve({ filter: new RegExp(`^${META}:`) }, ({ path }) => ({
@@ -45,16 +59,19 @@ export function importMeta(base: string, entry: string): Plugin {
         sideEffects: false,
       }));
       build.onLoad({ filter: /.*/, namespace: META }, ({ path, pluginData: main }) => ({
-        contents: `export const meta = __slipway.meta(${JSON.stringify(path)}${main ? ", true" : ""});`,
+        contents: `export const meta = __slipway.meta(${JSON.stringify(path)}${main ? ", true" : ""});
+export const load = (specifier, options) => __slipway.import(specifier, meta, options);`,
       }));
     },
   };
 
   /** The source with what it needs to know of itself; undefined when it asks for nothing. */
-  function withMeta(source: string, path: string): string | undefined {
-    if (!/\bimport\s*\.\s*meta\b|\b__(file|dir)name\b/.test(source)) return undefined;
+  function withMeta(source: string, path: string, computed: boolean): string | undefined {
+    const named = /\bimport\s*\.\s*meta\b|\b__(file|dir)name\b/.test(source);
+    if (!named && !computed) return undefined;
     if (isModule(path, source)) {
-      return `${source}\nimport { meta as __slipway_meta } from ${JSON.stringify(`${META}:${path}`)};`;
+      const names = [...(named ? ["meta as __slipway_meta"] : []), ...(computed ? [`load as ${IMPORT}`] : [])];
+      return `${source}\nimport { ${names.join(", ")} } from ${JSON.stringify(`${META}:${path}`)};`;
     }
     // In front, on the first line, or the second where the first is for the shell: no line moves.
     const start = source.startsWith("#!") ? source.indexOf("\n") + 1 : 0;
