@@ -60,7 +60,7 @@ export function importMeta(base: string, entry: string, seen: Seen): Plugin {
       }));
       build.onLoad({ filter: /.*/, namespace: META }, ({ path, pluginData: main }) => ({
         contents: `export const meta = __slipway.meta(${JSON.stringify(path)}${main ? ", true" : ""});
-export const load = (specifier, options) => __slipway.import(specifier, meta, options);`,
+export const __slipway_load = (specifier, options) => __slipway.import(specifier, meta, options);`,
       }));
     },
   };
@@ -70,7 +70,10 @@ export const load = (specifier, options) => __slipway.import(specifier, meta, op
     const named = /\bimport\s*\.\s*meta\b|\b__(file|dir)name\b/.test(source);
     if (!named && !computed) return undefined;
     if (isModule(path, source)) {
-      const names = [...(named ? ["meta as __slipway_meta"] : []), ...(computed ? [`load as ${IMPORT}`] : [])];
+      const names = [
+        ...(named ? ["meta as __slipway_meta"] : []),
+        ...(computed ? [`__slipway_load as ${IMPORT}`] : []),
+      ];
       return `${source}\nimport { ${names.join(", ")} } from ${JSON.stringify(`${META}:${path}`)};`;
     }
     // In front, on the first line, or the second where the first is for the shell: no line moves.

@@ -25,8 +25,9 @@ export function imports(config: DenoConfig | undefined): Plugin {
     setup(build) {
       build.onResolve({ filter: /.*/ }, (args) => {
         if (args.kind === "entry-point" || args.pluginData === RESOLVING || args.namespace !== "file") return undefined;
-        // Import maps are the project's business: a package's own imports never pass through ours.
-        return answer(build, args, inPackage(args.importer) ? undefined : config);
+        // Import maps are the project's business: a package's own imports never pass through ours, nor does what was
+        // named on the command line.
+        return answer(build, args, inPackage(args.importer) || args.importer === "<entry>" ? undefined : config);
       });
       build.onLoad({ filter: /.*/, namespace: PROVIDED }, ({ path }) => ({
         contents: `module.exports = __slipway.require(${JSON.stringify(path)});`,
@@ -39,7 +40,7 @@ export function imports(config: DenoConfig | undefined): Plugin {
 type Answer = OnResolveResult | undefined | Promise<OnResolveResult | undefined>;
 
 function answer(build: PluginBuild, args: OnResolveArgs, config: DenoConfig | undefined): Answer {
-  const mapped = config && mapSpecifier(config.map, args.path, urlOf(args, config));
+  const mapped = config && mapSpecifier(config.map, args.path, pathToFileURL(args.importer).href);
   if (mapped === null) return refuse(`${args.path}: the import map forbids it`);
   // Types alone, for Deno's checker: the module itself is found as if the map did not name it.
   const specifier = mapped === undefined || mapped.endsWith(".d.ts") ? args.path : mapped;
@@ -73,12 +74,6 @@ function answer(build: PluginBuild, args: OnResolveArgs, config: DenoConfig | un
     default:
       return refuse(`${specifier}: ${scheme}: imports are not supported; use a file, npm:, jsr: or node:`);
   }
-}
-
-/** The importing module's URL; the entry, which nothing imports, is beside the others. */
-function urlOf({ importer, resolveDir }: OnResolveArgs, { directory }: DenoConfig): string {
-  if (importer !== "" && importer !== "<entry>") return pathToFileURL(importer).href;
-  return pathToFileURL(`${resolveDir || directory}/`).href;
 }
 
 /** A static import of a provided module becomes a CommonJS stub, so that no `import` line is left in the bundle. */

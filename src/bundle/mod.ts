@@ -119,7 +119,7 @@ export async function bundle(entry: string, options: BundleOptions = {}): Promis
       (name) => code.includes(`__slipway.require("${name}")`) || code.includes(`__require("${name}")`),
     ),
     ...(config !== undefined &&
-      (seen.computed || /\bmeta\d*\.resolve\b/.test(code)) && { importMap: rootedMap(config.map, root) }),
+      (seen.computed || code.includes("__slipway.meta(")) && { importMap: rootedMap(config.map, root) }),
     borrowed: borrowedBy(metafile),
     root,
     packaged: Object.fromEntries(files.filter(inPackage).map((path) => [moduleId(path, root), path])),
