@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 /**
  * `npx slipway`: whatever Node starts this, hands over to the pinned one that came with the package.
  * Plain JavaScript that any Node from 20 on understands.
