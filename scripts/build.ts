@@ -12,7 +12,7 @@ import { encodePayload, type PartInput } from "../src/bundle/executable.ts";
 import { makeBase } from "../src/bundle/make-base.ts";
 import { bundle, stopEsbuild } from "../src/bundle/mod.ts";
 import { digest, pack, sha256 } from "../src/bundle/pack.ts";
-import { PARSER_PART } from "../src/check/code/parser.ts";
+import { PARSER_PART } from "../src/bundle/parser.ts";
 import { writeExecutable } from "../src/cli/compile.ts";
 import { MARKED_PART } from "../src/cli/guides/marked.ts";
 import { baseKit, baseModules, sharing } from "./base-kit.ts";
@@ -67,7 +67,7 @@ const apart: Plugin = {
   name: "slipway-apart",
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^(@babel\/parser|marked)$/ }, ({ path }) => ({ path, namespace: "apart" }));
-    // src/check/code/parser.ts and src/cli/guides/marked.ts find the parts below, and never come here.
+    // src/bundle/parser.ts and src/cli/guides/marked.ts find the parts below, and never come here.
     onLoad({ filter: /.*/, namespace: "apart" }, () => ({ contents: "" }));
   },
 };

@@ -24,3 +24,8 @@ export function commonDirectory(files: readonly string[]): string {
   }
   return parts.join(sep) || sep;
 }
+
+/** esbuild names an import with attributes `a.txt with { type: 'text' }`. */
+export function withoutAttributes(name: string): string {
+  return name.replace(/ with \{.*\}$/s, "");
+}

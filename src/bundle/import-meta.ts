@@ -6,7 +6,9 @@
 import { readFile } from "node:fs/promises";
 import { dirname, extname, relative, resolve, sep } from "node:path";
 import type { Loader, Plugin } from "esbuild";
+import { IMPORT, withComputedImports } from "./computed-imports.ts";
 import { inPackage, moduleId } from "./ids.ts";
+import { jsxMark } from "./jsx.ts";
 import { isModule, needsModuleMark } from "./module-kind.ts";
 
 const META = "slipway-meta";
@@ -23,11 +25,19 @@ const loaders: Record<string, Loader> = {
   ".jsx": "jsx",
 };
 
+/** How the plugin's caller learns what it saw, and what it has to know. */
+export interface Seen {
+  /** True when a file of the project imports what only the running program knows. */
+  computed: boolean;
+  /** True when compiler options say how JSX is to be read. */
+  readonly jsxKnown: boolean;
+}
+
 /**
  * The plugin; `base` is where relative names start, `entry` the file that is the main module. `given`: what the entry
  * holds, when there is no such file.
  */
-export function importMeta(base: string, entry: string | undefined, given?: string): Plugin {
+export function importMeta(base: string, entry: string | undefined, seen: Seen, given?: string): Plugin {
   return {
     name: "slipway-import-meta",
     setup(build) {
@@ -41,9 +51,13 @@ export function importMeta(base: string, entry: string | undefined, given?: stri
         if (loader === undefined || Object.keys(attributes).length > 0) return undefined;
         const isGiven = given !== undefined && path === entry;
         const source = isGiven ? given : await readFile(path, "utf8");
+        const own = !inPackage(path);
         // A package is what its package.json says; a project's own file may disagree with the project's.
-        const mark = !inPackage(path) && needsModuleMark(path, source) ? "\nexport {};" : "";
-        const contents = (withMeta(source, path) ?? source) + mark;
+        const mark = own && needsModuleMark(path, source) ? "\nexport {};" : "";
+        const computed = own && isModule(path, source) ? await withComputedImports(source, path) : undefined;
+        if (computed !== undefined) seen.computed = true;
+        const jsx = own && /sx$/.test(path) ? jsxMark(source, seen.jsxKnown) : "";
+        const contents = (withMeta(computed ?? source, path, computed !== undefined) ?? source) + mark + jsx;
         return contents === source && !isGiven ? undefined : { contents, loader, resolveDir: dirname(path) };
       });
       build.onResolve({ filter: new RegExp(`^${META}:`) }, ({ path }) => ({
@@ -54,16 +68,22 @@ export function importMeta(base: string, entry: string | undefined, given?: stri
         sideEffects: false,
       }));
       build.onLoad({ filter: /.*/, namespace: META }, ({ path, pluginData: main }) => ({
-        contents: `export const meta = __slipway.meta(${JSON.stringify(path)}${main ? ", true" : ""});`,
+        contents: `export const meta = __slipway.meta(${JSON.stringify(path)}${main ? ", true" : ""});
+export const __slipway_load = (specifier, options) => __slipway.import(specifier, meta, options);`,
       }));
     },
   };
 
   /** The source with what it needs to know of itself; undefined when it asks for nothing. */
-  function withMeta(source: string, path: string): string | undefined {
-    if (!/\bimport\s*\.\s*meta\b|\b__(file|dir)name\b/.test(source)) return undefined;
+  function withMeta(source: string, path: string, computed: boolean): string | undefined {
+    const named = /\bimport\s*\.\s*meta\b|\b__(file|dir)name\b/.test(source);
+    if (!named && !computed) return undefined;
     if (isModule(path, source)) {
-      return `${source}\nimport { meta as __slipway_meta } from ${JSON.stringify(`${META}:${path}`)};`;
+      const names = [
+        ...(named ? ["meta as __slipway_meta"] : []),
+        ...(computed ? [`__slipway_load as ${IMPORT}`] : []),
+      ];
+      return `${source}\nimport { ${names.join(", ")} } from ${JSON.stringify(`${META}:${path}`)};`;
     }
     // In front, on the first line, or the second where the first is for the shell: no line moves.
     const start = source.startsWith("#!") ? source.indexOf("\n") + 1 : 0;

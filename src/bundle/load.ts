@@ -1,14 +1,32 @@
 /** Evaluates a bundled program: from memory, in this process, with the runtime's own modules for what it imports of ours. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Script } from "node:vm";
 import { installFileFetch } from "./file-fetch.ts";
 import { inPackage } from "./ids.ts";
+import { type ImportMap, mapSpecifier } from "./import-map.ts";
 import type { Bundle, Program } from "./mod.ts";
 import { needsModuleMark } from "./module-kind.ts";
 import { runtimeModules } from "./provided.ts";
 import { mapStacks } from "./stack.ts";
+
+/** What importing a module gives. */
+type Namespace = Record<string, unknown>;
+/** A project's modules by their paths; a module is evaluated by the first call. */
+type Modules = Map<string, () => Promise<object>>;
+
+/** Marks what stands for an ES module in the code of a bundle: its names are its exports. */
+const ES_MODULE = Symbol("ES module");
+
+/** A module's `import.meta`. */
+interface Meta {
+  readonly url: string;
+  resolve(specifier: string): string;
+}
+
+/** Bundles a file that is imported by a computed name; mod.ts puts it here where there is a bundler. */
+export const lateImports: { bundle?: (file: string, known: ReadonlySet<string>) => Promise<Bundle> } = {};
 
 /** Where an evaluated program finds itself. */
 export interface LoadOptions {
@@ -24,6 +42,8 @@ export interface LoadOptions {
   readonly lineOffset?: number | undefined;
   /** Gives the source map, asked when the first stack trace is read. */
   readonly map: () => string;
+  /** The modules of the program that imports this one. */
+  readonly modules?: Modules;
 }
 
 /** What stands in front of a program's code in the script that is evaluated. */
@@ -37,7 +57,7 @@ export function loadBundle(bundle: Bundle, lineOffset?: number): Promise<Record<
 
 /** Runs the program's modules and gives the entry's exports. */
 export async function loadProgram(
-  program: Pick<Program, "code" | "entry" | "provided">,
+  program: Pick<Program, "code" | "entry" | "provided" | "importMap"> & { readonly borrowed?: readonly string[] },
   options: LoadOptions,
 ): Promise<Record<string, unknown>> {
   const { root } = options;
@@ -45,7 +65,11 @@ export async function loadProgram(
   const provided = new Map<string, unknown>();
   for (const name of program.provided) provided.set(name, await runtimeModules[name]());
 
-  const filename = posix.join(root, "(bundle)");
+  const modules = options.modules ?? (new Map() as Modules);
+  const borrowed = new Map<string, object>();
+  for (const path of program.borrowed ?? []) borrowed.set(path, asModule((await modules.get(path)?.()) ?? {}));
+  const map = program.importMap === undefined ? undefined : located(program.importMap, root);
+  const filename = posix.join(root, options.modules === undefined ? "(bundle)" : `(bundle of ${program.entry})`);
   mapStacks(filename, options.sealed ? "" : root, options.map);
   const script = new Script(`${programHead}${program.code}\n})()})`, {
     filename,
@@ -57,7 +81,17 @@ export async function loadProgram(
     commonjs: false,
     require: load,
     meta: metaOf,
+    /** Says how a module is imported, by its name relative to the entry's directory; called when there are computed imports. */
+    module: (name: string, load: () => Promise<object>) => void modules.set(pathOf(name), load),
+    borrowed: (path: string) => borrowed.get(path),
+    import: importComputed,
+    esm: ES_MODULE,
   };
+  // Decorators keep their metadata there; V8 knows no such symbol yet.
+  if (!Object.hasOwn(Symbol, "metadata")) {
+    Object.defineProperty(Symbol, "metadata", { value: Symbol.for("Symbol.metadata") });
+  }
+  modules.set(entryFile, async () => slipway.exports);
   installFileFetch();
   await orStuck(script.runInThisContext()(Object.assign(load, { resolve, cache: {} }), slipway));
   return slipway.commonjs ? ofCommonJs(slipway.exports) : slipway.exports;
@@ -80,6 +114,46 @@ export async function loadProgram(
     }
   }
 
+  /** `import(specifier)` of what was not written out, in the module with this `meta`. */
+  async function importComputed(specifier: unknown, meta: Meta, attributes?: ImportCallOptions): Promise<object> {
+    const name = String(specifier);
+    const builtin = provided.get(name) ?? process.getBuiltinModule(name);
+    if (builtin !== undefined) return { ...(builtin as object), default: builtin };
+    const url = meta.resolve(name);
+    if (/^https?:/.test(url))
+      throw notFound(`Cannot import "${url}": nothing is fetched from the network`, importComputed);
+    if (!url.startsWith("file:")) return hostImport(url);
+    const path = fileURLToPath(url.replace(/[?#].*$/, ""));
+    const type = attributes?.with?.type;
+    const known = type === "text" || type === "bytes" ? undefined : modules.get(path);
+    if (known !== undefined) return known();
+    if (!existsSync(path)) {
+      throw notFound(
+        `Module not found "${url}"${options.sealed ? ": it is not in this program (slipway compile --include)" : ""}`,
+        importComputed,
+      );
+    }
+    if (type !== undefined) return { default: dataOf(path, type) };
+    if (options.sealed) throw notFound(`Module "${url}" is in this program as a file, not as a module`, importComputed);
+    return late(path);
+  }
+
+  /** A file of the project that the bundle did not need: it is made a program of its own, on the modules that are there. */
+  async function late(path: string): Promise<object> {
+    const { bundle } = lateImports;
+    if (bundle === undefined || inPackage(path) || !/\.[cm]?[jt]sx?$/.test(path)) {
+      loadModulesAsSuch();
+      return hostImport(pathToFileURL(path).href);
+    }
+    const evaluated = bundle(path, new Set(modules.keys())).then((made) =>
+      loadProgram(made, { root: made.root, map: () => made.map, locate: (id) => made.packaged[id], modules }),
+    );
+    modules.set(path, () => evaluated);
+    // What failed may be mended, and asked for again.
+    evaluated.catch(() => modules.delete(path));
+    return evaluated;
+  }
+
   function resolve(specifier: string): string {
     if (provided.has(specifier) || process.getBuiltinModule(specifier) !== undefined) return specifier;
     if (options.sealed) throw notBundled(specifier, resolve);
@@ -87,10 +161,7 @@ export async function loadProgram(
   }
 
   function metaOf(name: string, main = false): object {
-    // Files of packages are named by their id, others relative to the entry's directory.
-    const path = name.startsWith("node_modules/")
-      ? (options.locate?.(name) ?? posix.join(root, name))
-      : posix.join(posix.dirname(entryFile), name);
+    const path = pathOf(name);
     const url = pathToFileURL(path).href;
     return {
       url,
@@ -98,13 +169,54 @@ export async function loadProgram(
       dirname: posix.dirname(path),
       main,
       resolve(specifier: string): string {
-        if (process.getBuiltinModule(specifier) !== undefined) return specifier.replace(/^(node:)?/, "node:");
-        if (/^([./]|[a-z]+:)/i.test(specifier)) return new URL(specifier, url).href;
-        if (options.sealed) throw notBundled(specifier);
-        return pathToFileURL(requireFrom(path).resolve(specifier)).href;
+        const mapped = map === undefined ? undefined : mapSpecifier(map, specifier, url);
+        if (mapped === null) throw notFound(`the import map forbids "${specifier}"`);
+        const wanted = mapped?.replace(/^npm:\/?(@?[^@]*)(@[^/]*)?/, "$1") ?? specifier;
+        if (process.getBuiltinModule(wanted) !== undefined) return wanted.replace(/^(node:)?/, "node:");
+        if (/^([./]|[a-z]+:)/i.test(wanted)) return new URL(wanted, url).href;
+        if (options.sealed) throw notFound(notBundledText(specifier));
+        try {
+          return pathToFileURL(requireFrom(path).resolve(wanted)).href;
+        } catch {
+          throw notFound(`Import "${specifier}" is in no import map and no node_modules`);
+        }
       },
     };
   }
+
+  /** Files of packages are named by their id, others relative to the entry's directory. */
+  function pathOf(name: string): string {
+    return name.startsWith("node_modules/")
+      ? (options.locate?.(name) ?? posix.join(root, name))
+      : posix.join(posix.dirname(entryFile), name);
+  }
+}
+
+/** The import map with the places that its files have here. */
+function located(map: string, root: string): ImportMap {
+  return JSON.parse(map.replaceAll("root:/", () => pathToFileURL(posix.join(root, "/")).href));
+}
+
+/** A module that one bundle takes from another. */
+function asModule(namespace: object): object {
+  const getters = Object.keys(namespace).map((name) => [
+    name,
+    { enumerable: true, get: () => (namespace as Namespace)[name] },
+  ]);
+  return Object.defineProperties({ [ES_MODULE]: true }, Object.fromEntries(getters));
+}
+
+function dataOf(path: string, type: string): unknown {
+  if (type === "bytes") return new Uint8Array(readFileSync(path));
+  const text = readFileSync(path, "utf8");
+  return type === "json" ? JSON.parse(text) : text;
+}
+
+/** Node's own import(), which a script that was compiled by itself has not. */
+function hostImport(url: string): Promise<object> {
+  const { constants, runInThisContext } = process.getBuiltinModule("node:vm");
+  const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+  return runInThisContext("url => import(url)", { importModuleDynamically })(url);
 }
 
 /**
@@ -113,6 +225,8 @@ export async function loadProgram(
  */
 function ofCommonJs(namespace: Record<string, unknown>): Record<string, unknown> {
   const { default: exported, ...named } = namespace;
+  // Compiled from an ES module, by TypeScript say: its default export is the author's.
+  if ((exported as Namespace | undefined)?.__esModule === true) return exported as Namespace;
   if (typeof exported !== "object" || exported === null) return namespace;
   if (Object.getPrototypeOf(exported) !== Object.prototype) return namespace;
   return "fetch" in exported || "connect" in exported ? namespace : named;
@@ -164,10 +278,18 @@ function orStuck(evaluation: Promise<void>): Promise<void> {
 }
 
 function notBundled(specifier: string, above: (specifier: string) => unknown = notBundled): Error {
-  return missing(
-    `Cannot find module '${specifier}': it is not in this program; only imports by a literal name were compiled into it`,
-    above,
-  );
+  return missing(notBundledText(specifier), above);
+}
+
+function notBundledText(specifier: string): string {
+  return `Cannot find module '${specifier}': it is not in this program; only imports by a literal name were compiled into it`;
+}
+
+/** As Node and Deno reject import(); the stack begins where `above` was called. */
+function notFound(message: string, above: (...args: never[]) => unknown = notFound): TypeError {
+  const error = Object.assign(new TypeError(message), { code: "ERR_MODULE_NOT_FOUND" });
+  Error.captureStackTrace(error, above);
+  return error;
 }
 
 /** The error for a module that is not there; its stack begins where `above` was called. */

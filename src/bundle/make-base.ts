@@ -80,7 +80,8 @@ export function makeBase(kit: BaseKit, place: string): Buffer {
       useCodeCache: false,
       // NODE_OPTIONS of whoever starts a compiled server is not for it.
       execArgvExtension: "none",
-      execArgv: HEAP,
+      // The last has Node look at no flag of the program, not even one of its own names.
+      execArgv: [...HEAP, "--"],
       assets,
     };
     put("sea.json", JSON.stringify(config));

@@ -9,13 +9,16 @@ import { realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { BuildFailure, BuildOptions, Loader, Plugin } from "esbuild";
 import { BundleError, problemsOf } from "./errors.ts";
-import { esbuild } from "./esbuild.ts";
+import { esbuild, stopEsbuild } from "./esbuild.ts";
 import { withExports } from "./exports.ts";
-import { commonDirectory, inPackage, moduleId } from "./ids.ts";
-import { importMeta } from "./import-meta.ts";
+import { commonDirectory, inPackage, moduleId, withoutAttributes } from "./ids.ts";
+import { importMeta, type Seen } from "./import-meta.ts";
 import { imports } from "./imports.ts";
+import { lateImports } from "./load.ts";
+import { moreFiles } from "./more-files.ts";
 import { type DenoConfig, denoConfig, hasTsconfig } from "./project.ts";
 import { runtimeModules } from "./provided.ts";
+import { borrowedBy, borrowing, importable, MODULES, registry, rootedMap } from "./registry.ts";
 
 export { BundleError, render } from "./errors.ts";
 export { stopEsbuild } from "./esbuild.ts";
@@ -31,6 +34,8 @@ export interface Program {
   readonly entry: string;
   /** Modules that the runtime has to bring: some of `runtimeModules`. */
   readonly provided: readonly string[];
+  /** The import map for names that are asked for at run time: JSON, in which `root:/` stands for the root's URL. */
+  readonly importMap?: string;
 }
 
 /** A program, and where on this machine it came from. */
@@ -41,6 +46,8 @@ export interface Bundle extends Program {
   readonly inputs: readonly string[];
   /** Where on this machine the modules in node_modules are, by id. */
   readonly packaged: Readonly<Record<string, string>>;
+  /** Modules that are taken from another program, by their paths: some of `known`. */
+  readonly borrowed: readonly string[];
   /** What esbuild found odd in the project's own files, one line each. */
   readonly warnings: readonly string[];
 }
@@ -59,6 +66,8 @@ export interface BundleOptions {
   readonly whole?: boolean;
   /** Shorter code, names kept; off by default: stack traces of what no map covers stay readable. */
   readonly minify?: boolean;
+  /** Paths of modules that are there already: this is a part of a program that runs. */
+  readonly known?: ReadonlySet<string>;
 }
 
 /** What a file is by its ending, beyond what esbuild knows; `with { type: … }` overrides it. */
@@ -72,6 +81,14 @@ const loaders: Record<string, Loader> = {
   ".jsonc": "json",
 };
 
+lateImports.bundle = async (file, known) => {
+  try {
+    return await bundle(file, { known });
+  } finally {
+    await stopEsbuild();
+  }
+};
+
 /** Joins `entry` and everything that it imports into one program; throws a BundleError that says what is wrong where. */
 export async function bundle(entry: string, options: BundleOptions = {}): Promise<Bundle> {
   const file = resolve(entry);
@@ -79,9 +96,15 @@ export async function bundle(entry: string, options: BundleOptions = {}): Promis
   // esbuild prints paths relative to this directory: naming it makes the output independent of where we were called.
   const base = dirname(file);
   const config = denoConfig(base);
-  const result = await esbuild({ ...buildOptions(file, base, config, options) }).catch(async (error: BuildFailure) => {
-    throw Array.isArray(error.errors) ? new BundleError(await withExports(problemsOf(error.errors), base)) : error;
-  });
+  const tsconfig = hasTsconfig(base, config);
+  const seen: Seen = { computed: false, jsxKnown: tsconfig || config?.compilerOptions?.jsx !== undefined };
+  const build = (modules: readonly string[]) =>
+    esbuild(buildOptions(file, base, config, seen, tsconfig, modules, options)).catch(async (error: BuildFailure) => {
+      throw Array.isArray(error.errors) ? new BundleError(await withExports(problemsOf(error.errors), base)) : error;
+    });
+  let result = await build([]);
+  // Which modules there are is known now, and that one of them asks for others by computed names.
+  if (seen.computed || options.known !== undefined) result = await build(importable(result.metafile, base, file));
   const { outputFiles = [], metafile, warnings } = result;
   const names = Object.keys(metafile?.inputs ?? {}).filter((name) => !/^[\w-]{2,}:|^</.test(name));
   const files = names.map((name) => resolve(base, withoutAttributes(name)));
@@ -94,18 +117,24 @@ export async function bundle(entry: string, options: BundleOptions = {}): Promis
   const main = metafile?.inputs[names[files.indexOf(options.contents === undefined ? realpathSync(file) : file)]];
   const commonjs = main?.format !== "esm" && /\.[cm]?[jt]sx?$/.test(file);
   return {
-    code: portable(code, base, root, names) + (commonjs ? "__slipway.commonjs = true;\n" : ""),
+    code: asNodeImports(portable(code, base, root, names)) + (commonjs ? "__slipway.commonjs = true;\n" : ""),
     map: mapWithIds(map, ids),
     entry: moduleId(file, root),
     provided: Object.keys(runtimeModules).filter(
       (name) => code.includes(`__slipway.require("${name}")`) || code.includes(`__require("${name}")`),
     ),
+    ...(config !== undefined &&
+      (seen.computed || code.includes("__slipway.meta(")) && { importMap: rootedMap(config.map, root) }),
+    borrowed: borrowedBy(metafile),
     root,
     packaged: Object.fromEntries(files.filter(inPackage).map((path) => [moduleId(path, root), path])),
     inputs: [...new Set([file, ...files])],
-    warnings: warnings
-      .filter(({ location }) => location !== null && !inPackage(location.file))
-      .map(({ text, location }) => `${location?.file}:${location?.line}: ${text}`),
+    warnings: [
+      ...warnings
+        .filter(({ location }) => location !== null && !inPackage(location.file))
+        .map(({ text, location }) => `${location?.file}:${location?.line}: ${text}`),
+      ...(!tsconfig && config !== undefined ? warningsOf(config) : []),
+    ],
   };
 }
 
@@ -115,17 +144,32 @@ function mustBeFile(file: string, entry: string): void {
   if (stat.isDirectory()) throw new BundleError([{ text: "a directory; name the handler's file in it", file: entry }]);
 }
 
+function warningsOf({ file, compilerOptions }: DenoConfig): string[] {
+  if (compilerOptions?.emitDecoratorMetadata !== true) return [];
+  return [
+    `${file}: emitDecoratorMetadata is not supported: Reflect.getMetadata finds no "design:type"; name the types in the decorators' arguments`,
+  ];
+}
+
+/** A module's default import of CommonJS is `module.exports` for Node and Deno, whatever an `__esModule` in it says. */
+function asNodeImports(code: string): string {
+  return code.replace("isNodeMode || !mod || !mod.__esModule ?", "!mod || !mod[__slipway.esm] ?");
+}
+
 function buildOptions(
   file: string,
   base: string,
   config: DenoConfig | undefined,
-  { minify, plugins = [], main = true, contents, whole = false }: BundleOptions,
+  seen: Seen,
+  tsconfig: boolean,
+  modules: readonly string[],
+  { minify, known, plugins = [], main = true, contents, whole = false }: BundleOptions,
 ): BuildOptions {
-  const compilerOptions = hasTsconfig(base) ? undefined : config?.compilerOptions;
+  const compilerOptions = tsconfig ? undefined : config?.compilerOptions;
   return {
     stdin: {
       // By its name alone: a path's length would shift columns in the source map.
-      contents: `import * as main from ${JSON.stringify(`./${basename(file)}`)}; __slipway.exports = main;`,
+      contents: `${modules.length > 0 ? `import "${MODULES}"; ` : ""}import * as main from ${JSON.stringify(`./${basename(file)}`)}; __slipway.exports = main;`,
       resolveDir: base,
       sourcefile: "<entry>",
     },
@@ -137,9 +181,12 @@ function buildOptions(
     // As ESM, since only that may await at its top; nothing imports or exports by the time it is printed.
     format: "esm",
     platform: "node",
+    // What Deno takes first, since the program finds a `Deno`; the other is esbuild's own.
+    conditions: ["deno", "module"],
     target: "esnext",
     // import() of what is not bundled becomes our require, which can say what is wrong; V8 knows no decorators yet.
-    supported: { "dynamic-import": false, decorators: false },
+    // `using` at the top of a module ends with that module, not with the bundle.
+    supported: { "dynamic-import": false, decorators: false, using: false },
     define: {
       "import.meta": "__slipway_meta",
       __filename: "__slipway_meta.filename",
@@ -155,13 +202,15 @@ function buildOptions(
     sourcesContent: false,
     legalComments: "none",
     logLevel: "silent",
-    plugins: [...plugins, importMeta(base, main ? file : undefined, contents), imports(config)],
+    plugins: [
+      ...plugins,
+      importMeta(base, known === undefined && main ? file : undefined, seen, contents),
+      moreFiles(),
+      registry(base, modules),
+      ...(known === undefined ? [] : [borrowing(known)]),
+      imports(config),
+    ],
   };
-}
-
-/** esbuild names an import with attributes `a.txt with { type: 'text' }`. */
-function withoutAttributes(name: string): string {
-  return name.replace(/ with \{.*\}$/s, "");
 }
 
 /**

@@ -19,7 +19,9 @@ export function cannotServe(code: string): string | undefined {
   if (/\n__reExport\(/.test(code) || doing.test(code)) return undefined;
   if (list !== "") return "it has no default export and listens on nothing";
   // A tool that writes something and ends is a program, if no server.
-  return /\b(console|globalThis|require)\b/.test(code) ? undefined : "it exports nothing and listens on nothing";
+  return /\b(console|globalThis|require|__slipway\.import)\b/.test(code)
+    ? undefined
+    : "it exports nothing and listens on nothing";
 }
 
 function isPrimitive(value: string): boolean {

@@ -48,7 +48,7 @@ function describe(frame: NodeJS.CallSite): string | undefined {
     script.map ??= new (process.getBuiltinModule("node:module").SourceMap)(JSON.parse(script.text()));
     // Not findOrigin(), which adds the distance from the start of the mapped piece and so points behind it.
     const { originalSource, originalLine, originalColumn } = script.map.findEntry(line - 1, column - 1) as Entry;
-    if (originalSource === undefined || originalSource === "<entry>") return undefined;
+    if (originalSource === undefined || /^<entry>$|^slipway-meta:/.test(originalSource)) return undefined;
     const whole = originalSource.startsWith("node_modules/") || script.root === "";
     const where = whole ? originalSource : `${script.root}/${originalSource}`;
     return text.replace(`${file}:${line}:${column}`, () => `${where}:${originalLine + 1}:${originalColumn + 1}`);

@@ -31,7 +31,7 @@ const options = {
 export async function runApp(load: () => Promise<Namespace>, argv: readonly string[], meta: AppMeta): Promise<void> {
   const program = basename(process.execPath);
   try {
-    const { values, rest } = await parse(argv, program);
+    const { values, rest } = await parse(argv.some(isEnvFile) ? await withEnvFiles(argv) : argv, program);
     if (values["help"]) return void process.stdout.write(await helpText(program, meta));
     if (values["version"]) {
       return void process.stdout.write(`${program} (slipway ${meta.version}, node ${process.versions.node})\n`);
@@ -45,6 +45,15 @@ export async function runApp(load: () => Promise<Namespace>, argv: readonly stri
   } catch (error) {
     die(error, program);
   }
+}
+
+function isEnvFile(word: string): boolean {
+  return word.startsWith("--env-file");
+}
+
+async function withEnvFiles(argv: readonly string[]): Promise<readonly string[]> {
+  const [{ withoutEnvFiles }, { tell }] = await Promise.all([import("./env-file.ts"), import("./output.ts")]);
+  return withoutEnvFiles(argv, tell);
 }
 
 interface Parsed {
@@ -119,6 +128,7 @@ A server compiled by slipway ${meta.version} from ${meta.file}.
 Options:
   --print-config                    show the value of each option and where it came from, and end (=json: as JSON)
   --healthcheck                     ask the server's admin port whether it is well: exit code 0, or 1
+  --env-file[=<file>]               take variables from a file (default: .env) that the environment does not have
   -V, --version                     print the version
   -h, --help                        show this help
 

@@ -57,10 +57,10 @@ async function load(
     });
     (await import("../bundle/embedded-fs.ts")).installEmbeddedFs();
   }
-  const { entry, provided } = payload.meta as { entry: string; provided: string[] };
+  const { entry, provided, importMap } = payload.meta as { entry: string; provided: string[]; importMap?: string };
   const code = payload.read("code").toString();
   return loadProgram(
-    { code, entry, provided },
+    { code, entry, provided, importMap },
     { root: PROGRAM_ROOT, sealed: true, shared, map: () => unpacked(payload.read("map")) },
   );
 }

@@ -18,6 +18,7 @@ import { type IncludedFile, includeFiles } from "../bundle/include.ts";
 import { LocalesError, parseLocales, withLocales } from "../bundle/locales.ts";
 import { bundle, stopEsbuild } from "../bundle/mod.ts";
 import { digest, mapPart, sha256 } from "../bundle/pack.ts";
+import { portableMap } from "../bundle/registry.ts";
 import { cannotServe } from "../bundle/serves.ts";
 import { type Progress, withProgress } from "../terminal/progress.ts";
 import { destination, mustNotBeOneOf } from "./destination.ts";
@@ -79,7 +80,8 @@ export async function buildExecutable(entry: string, options: CompileOptions, pr
     mapPart(program.map),
     ...files.map(({ name, bytes, executable }) => ({ name: `file:${name}`, bytes, executable, digest: digest(bytes) })),
   ];
-  const meta = { entry: program.entry, provided: program.provided, slipway: version };
+  const importMap = program.importMap && portableMap(program.importMap);
+  const meta = { entry: program.entry, provided: program.provided, slipway: version, ...(importMap && { importMap }) };
   progress?.step(`Writing ${options.output}`);
   const payload = encodePayload(base.length, "program", meta, parts, sha256);
   writeExecutable(path, base.pieces(), [payload]);

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 /**
  * `npx slipway`: whatever Node starts this, hands over to the pinned one that came with the package.
  * Plain JavaScript that any Node from 20 on understands.
@@ -14,4 +14,5 @@ if (!existsSync(main)) {
   console.error("slipway: this package was packed without its build: pack it with npm run pack");
   process.exit(1);
 }
-becomePinnedNode([main, ...process.argv.slice(2)]);
+// Behind --, so that Node takes no flag for its own (it would --env-file).
+becomePinnedNode(["--", main, ...process.argv.slice(2)]);

@@ -36,7 +36,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     const program = commandLine(argv);
     checkVerb(program, argv[0]);
-    await program.parseAsync(plainFlags(argv), { from: "user" });
+    await program.parseAsync(plainFlags(await envFiles(argv)), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) die(await sourceFailure(error), "slipway");
     // Help that was asked for ends as an "error" with code 0; every other one is a mistake in the command line.
@@ -88,6 +88,7 @@ export function commandLine(argv: readonly string[]): Command {
     .argument("[file]", "TypeScript, JavaScript or JSX; a folder with a server.ts (default: this one); - for stdin")
     .argument("[args...]", "what the program finds in Deno.args")
     .option("-w, --watch", "restart when a file changes, without refusing a connection")
+    .option("--env-file[=<file>]", "take variables from a file (default: .env) that the environment does not have")
     .option("--open", "open the server's page in the browser")
     .option("--dev", "as at a terminal: requests are shown, and errors in the browser")
     .option("--no-dev", "as anywhere else (production, a pipe): neither")
@@ -320,6 +321,21 @@ function serverFlags(command: Command): Command {
       return Help.prototype.formatHelp.call(helper, shown, helper);
     },
   });
+}
+
+/** Before anything looks at the environment. */
+async function envFiles(argv: readonly string[]): Promise<readonly string[]> {
+  const end = argv.indexOf("--");
+  const own = end < 0 ? argv : argv.slice(0, end);
+  if (!own.some((word) => /^--env-file(=|$)/.test(word))) return argv;
+  if (argv[0] === "compile") {
+    throw new UsageError(
+      "variables are not put into an executable, where anybody can read them: give the file to it as it starts, ./app --env-file=.env",
+    );
+  }
+  if (argv[0] !== "run") return argv;
+  const [{ withoutEnvFiles }, { tell }] = await Promise.all([import("./env-file.ts"), import("./output.ts")]);
+  return withoutEnvFiles(argv, tell);
 }
 
 /** Flags of `test` that may have a value behind a `=`. */

@@ -28,7 +28,7 @@ export async function runTestChild(nonce: string): Promise<void> {
     // However it ends, as long as it ends by itself.
     process.on("exit", () => tell({ type: "coverage", functions: count() }));
   }
-  const load = async () => void (await loadBundle({ ...job.bundle, inputs: [], warnings: [] }));
+  const load = async () => void (await loadBundle({ ...job.bundle, inputs: [], warnings: [], borrowed: [] }));
   try {
     if (file instanceof TestFile && usesNodeTest(job.bundle.code)) {
       await runNodeTests(job, tell, async () => {

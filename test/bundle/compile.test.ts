@@ -191,7 +191,7 @@ export default app;`,
   assert.equal(await ask(started, "/", "/h3", "/more"), [
     "<i>late</i>",
     "h3",
-    `["function","string","MODULE_NOT_FOUND"]`,
+    `["function","string","ERR_MODULE_NOT_FOUND"]`,
   ]);
   await started.stop();
 });

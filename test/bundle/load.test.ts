@@ -45,7 +45,7 @@ test("a stack ends with the program's own frames", async () => {
     "late.ts": /^\w+: late\.ts failed as it was loaded: Error: late\n {4}at \S*\blate\.ts:2:7\n$/,
     "deep.ts":
       /Error: deep\n {4}at f \(\S*\bf\.ts:3:9\)\n(?: {4}at process\.\S+ [^\n]*\n)? {4}at async \S*deep\.ts:2:1\n$/,
-    "missing.ts": /Error: Cannot find module '\.\/gone\.mjs'[^\n]*\n {4}at \S*\bmissing\.ts:1:\d+\n/,
+    "missing.ts": /TypeError: Module not found "file:\S*\/gone\.mjs"[^\n]*\n {4}at load \(\S*\bmissing\.ts:1:\d+\)\n/,
   };
   for (const [file, pattern] of Object.entries(expected)) {
     for (const { code, stderr } of await each(file)) {

@@ -229,7 +229,7 @@ test("a computed import() finds built-ins and files, and says what is missing", 
       export default [typeof os.EOL, file.extra, missing];`,
     "extra.mjs": `export const extra = 9;`,
   });
-  assert.equal(value, ["string", 9, "MODULE_NOT_FOUND"]);
+  assert.equal(value, ["string", 9, "ERR_MODULE_NOT_FOUND"]);
 });
 
 test("what was exported, by name", async () => {

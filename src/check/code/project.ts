@@ -1,7 +1,7 @@
 /** The user's own sources: the entries and everything that they import, packages left out; and what names mean across them. */
 import { readFileSync } from "node:fs";
 import { relative } from "node:path";
-import { loadParser } from "./parser.ts";
+import { loadParser } from "../../bundle/parser.ts";
 import { resolveImport } from "./resolve.ts";
 import { isReassigned } from "./scope.ts";
 import { SourceFile } from "./source.ts";

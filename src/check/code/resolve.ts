@@ -1,6 +1,8 @@
 /** Which of the user's files an import means: relative paths, deno.json's map, tsconfig's paths, package.json's #imports. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { mapSpecifier } from "../../bundle/import-map.ts";
 import { denoConfig, withoutComments } from "../../bundle/project.ts";
 
 const endings = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
@@ -25,8 +27,8 @@ function mapped(specifier: string, folder: string): string | undefined {
   if (/^\.{0,2}\//.test(specifier) || specifier === "." || specifier === "..") return resolve(folder, specifier);
   if (specifier.startsWith("file:")) return decodeURIComponent(new URL(specifier).pathname);
   const deno = denoConfig(folder);
-  const byMap = deno && match(specifier, Object.entries(deno.imports), "/");
-  if (deno && byMap !== undefined) return /^\.{0,2}\//.test(byMap) ? resolve(deno.directory, byMap) : undefined;
+  const byMap = deno && mapSpecifier(deno.map, specifier, pathToFileURL(`${folder}/`).href);
+  if (byMap !== undefined) return byMap?.startsWith("file:") ? fileURLToPath(byMap) : undefined;
   const byPaths = specifier.startsWith("node:") ? undefined : tsconfigPath(specifier, folder);
   return byPaths ?? (specifier.startsWith("#") ? packageImport(specifier, folder) : undefined);
 }

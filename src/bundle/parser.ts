@@ -5,7 +5,7 @@
 import { Script } from "node:vm";
 import { zstdDecompressSync } from "node:zlib";
 import type { parse } from "@babel/parser";
-import { ownPayload } from "../../bundle/executable.ts";
+import { ownPayload } from "./executable.ts";
 
 /** The part's name; scripts/build.ts writes it: a packed script whose value is a function of `exports`. */
 export const PARSER_PART = "parser";
