@@ -4,15 +4,19 @@
  *
  *     node scripts/deno-docs.ts             write the page
  *     node scripts/deno-docs.ts --members   read Deno's type file again first: after an update of the deno package
+ *     node scripts/deno-docs.ts --types     write templates/shared/deno.d.ts: after changes of what works, too
  *     node scripts/deno-docs.ts --check     end with 1 if either would change anything
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { denoProgram, noDeno } from "../test/support/deno.ts";
 import { type Member, membersOf, read, written } from "./deno/members.ts";
+import { denoTypes } from "./deno/types.ts";
 import { differs, partOf, refused } from "./deno/verdicts.ts";
 
 const page = new URL("../docs/deno.md", import.meta.url);
 const list = new URL("deno/members.txt", import.meta.url);
+const ourTypes = new URL("../templates/shared/slipway.d.ts", import.meta.url);
+const typesPage = new URL("../templates/shared/deno.d.ts", import.meta.url);
 const MARK = "<!-- members -->\n";
 
 /** The members in scripts/deno/members.txt. */
@@ -20,11 +24,22 @@ export function listedMembers(): Member[] {
   return read(readFileSync(list, "utf8"));
 }
 
-/** The list as the installed Deno would have it, undefined where there is none. */
-export function installedList(): string | undefined {
+/** What the installed Deno says of itself, undefined where there is none. */
+function installedTypes(): string | undefined {
   if (denoProgram === undefined) return undefined;
   const { execFileSync } = process.getBuiltinModule("node:child_process");
-  return written(membersOf(execFileSync(denoProgram, ["types"], { encoding: "utf8", maxBuffer: 1e8 })));
+  return execFileSync(denoProgram, ["types"], { encoding: "utf8", maxBuffer: 1e8 });
+}
+
+/** The list as the installed Deno would have it. */
+export function installedList(types = installedTypes()): string | undefined {
+  return types === undefined ? undefined : written(membersOf(types));
+}
+
+/** templates/shared/deno.d.ts as the installed Deno would have it. */
+export function editorTypes(types = installedTypes()): string | undefined {
+  if (types === undefined) return undefined;
+  return denoTypes(types, readFileSync(ourTypes, "utf8"), (name) => verdictOf(name).is !== "refused");
 }
 
 /** The page with its tables as they should be. */
@@ -114,12 +129,18 @@ function phrase(verdict: Verdict): string {
 
 if (import.meta.main) {
   const wrong: string[] = [];
-  const installed = installedList();
+  const types = installedTypes();
+  const installed = installedList(types);
   const checks = process.argv.includes("--check");
   if (installed === undefined) console.error(`Deno's own list is not looked at: ${noDeno}`);
   else if (process.argv.includes("--members")) writeFileSync(list, installed);
   else if (checks && installed !== readFileSync(list, "utf8")) {
     wrong.push("scripts/deno/members.txt is not what deno types says: run node scripts/deno-docs.ts --members");
+  }
+  const editors = editorTypes(types);
+  if (editors !== undefined && process.argv.includes("--types")) writeFileSync(typesPage, editors);
+  else if (checks && editors !== undefined && editors !== readFileSync(typesPage, "utf8")) {
+    wrong.push("templates/shared/deno.d.ts is not up to date: run node scripts/deno-docs.ts --types");
   }
   const text = readFileSync(page, "utf8");
   if (!checks) writeFileSync(page, withMembers(text));

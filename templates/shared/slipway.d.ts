@@ -461,46 +461,9 @@ declare namespace Deno {
     request: Request,
     options?: UpgradeWebSocketOptions,
   ): { response: Response; socket: UpgradedWebSocket };
-
-  const args: string[];
-  const pid: number;
-  const env: {
-    get(name: string): string | undefined;
-    set(name: string, value: string): void;
-    has(name: string): boolean;
-    toObject(): Record<string, string>;
-  };
-  function exit(code?: number): never;
-  function cwd(): string;
-  function readFile(path: string | URL): Promise<Uint8Array<ArrayBuffer>>;
-  function readTextFile(path: string | URL): Promise<string>;
-  function writeFile(path: string | URL, data: Uint8Array): Promise<void>;
-  function writeTextFile(path: string | URL, data: string): Promise<void>;
-  function addSignalListener(signal: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGUSR2", listener: () => void): void;
-  function removeSignalListener(signal: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGUSR2", listener: () => void): void;
-
-  namespace errors {
-    class NotFound extends Error {}
-    class PermissionDenied extends Error {}
-    class ConnectionRefused extends Error {}
-    class ConnectionReset extends Error {}
-    class ConnectionAborted extends Error {}
-    class NotConnected extends Error {}
-    class AddrInUse extends Error {}
-    class AddrNotAvailable extends Error {}
-    class BrokenPipe extends Error {}
-    class AlreadyExists extends Error {}
-    class InvalidData extends Error {}
-    class TimedOut extends Error {}
-    class Interrupted extends Error {}
-    class UnexpectedEof extends Error {}
-    class BadResource extends Error {}
-    class Busy extends Error {}
-  }
 }
 
 interface ImportMeta {
-  readonly url: string;
   readonly main: boolean;
   readonly filename: string;
   readonly dirname: string;

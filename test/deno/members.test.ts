@@ -4,7 +4,15 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Member, membersOf, read, written } from "../../scripts/deno/members.ts";
-import { installedList, key, listedMembers, unknownVerdicts, verdictOf, withMembers } from "../../scripts/deno-docs.ts";
+import {
+  editorTypes,
+  installedList,
+  key,
+  listedMembers,
+  unknownVerdicts,
+  verdictOf,
+  withMembers,
+} from "../../scripts/deno-docs.ts";
 import { installDeno } from "../../src/deno/mod.ts";
 import { errors } from "../../src/runtime/errors.ts";
 import { denoProgram, noDeno } from "../support/deno.ts";
@@ -53,6 +61,10 @@ else {
   list("is that of the installed Deno", () => {
     const text = readFileSync(join(repository, "scripts/deno/members.txt"), "utf8");
     assert.is(text, installedList(), "run node scripts/deno-docs.ts --members");
+  });
+  list("editors are told the same", () => {
+    const text = readFileSync(join(repository, "templates/shared/deno.d.ts"), "utf8");
+    assert.is(text, editorTypes(), "run node scripts/deno-docs.ts --types");
   });
 }
 list("docs/deno.md has its tables", () => {

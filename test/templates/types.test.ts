@@ -117,12 +117,33 @@ export default {
 void echo;
 `;
 
+/** Deno's own, by templates/shared/deno.d.ts. */
+const ofDeno = `
+export async function all(): Promise<void> {
+  using file: Deno.FsFile = await Deno.open("x", { read: true });
+  const { size, mtime }: Deno.FileInfo = await file.stat();
+  for await (const { name, isFile } of Deno.readDir(".")) console.log(name, isFile, size, mtime);
+  const { code, stdout } = await new Deno.Command("true", { args: [], stdout: "piped" }).output();
+  console.log(code, stdout.length, Deno.env.get("HOME"), Deno.args[0], Deno.build.os, Deno.memoryUsage().rss);
+  Deno.addSignalListener("SIGHUP", () => {});
+  Deno.writeTextFileSync("x", "y", { append: true });
+  const [address] = await Deno.resolveDns("localhost", "A");
+  if (address === "") throw new Deno.errors.NotSupported();
+  Deno.exit(0);
+}
+Deno.test("steps", async (t) => void (await t.step("one", () => {})));
+Deno.bench("nothing", () => {});
+// @ts-expect-error Slipway refuses it.
+Deno.openKv;
+`;
+
 test("a program of every declaration checks against the template's types, and runs", async () => {
   const made = await run([...fromSource, "new", "shop", "--template", "minimal"], { cwd: folder });
   assert.is(made.code, 0);
   const shop = join(folder, "shop");
   writeFileSync(join(shop, "server.ts"), program);
   writeFileSync(join(shop, "server.test.ts"), "");
+  writeFileSync(join(shop, "more.ts"), ofDeno);
   const checked = await run([tsc, "--noEmit"], { cwd: shop });
   assert.is(checked.stdout, "");
   const server = await startServer([...fromSource, "run", "server.ts", "--port", "0"], { cwd: shop });
