@@ -112,14 +112,14 @@ export function makeDenoTest(
   let defaults: TestOptions = { sanitizeOps: sanitizers.ops, sanitizeResources: sanitizers.resources };
   const registering = (fixed: TestOptions) => {
     const register = (first: First, second?: TestFunction | TestOptions, third?: TestFunction): void => {
-      const given = readTest(first, second, third);
+      const given = defined(readTest(first, second, third));
       add({ ...defaults, ...given, ...fixed, id: ids++, at: authorPlace(register) });
     };
     const each = (cases: readonly unknown[]) => {
       if (!Array.isArray(cases)) throw new TypeError("Deno.test.each() needs an array of cases");
       return function registerEach(name: string, second: TestFunction | TestOptions, third?: TestFunction): void {
         for (const [index, row] of cases.entries()) {
-          const given = readTest(name, second, third);
+          const given = defined(readTest(name, second, third));
           const fn = (t: never) =>
             Array.isArray(row) ? given.fn(...([...row, t] as unknown as [never])) : given.fn(row as never, t);
           const shown = caseName(given.name, row, index);
@@ -143,6 +143,16 @@ export function makeDenoTest(
       };
     },
   });
+}
+
+/** Fields that hold undefined say nothing: libraries pass on what they were not given. */
+function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** Whether a test is to run with less than all permissions, which Slipway has no way to take away. */
+export function isRestricted({ permissions }: TestOptions): boolean {
+  return permissions !== undefined && permissions !== null && permissions !== "inherit";
 }
 
 /** `adds %d and %d`, `%j`, `$name`, `$0`, `%#`: a case's values in the name. */

@@ -69,7 +69,13 @@ export interface Described {
 
 export type TestEvent =
   /** `total` is not known of node:test. */
-  | { readonly type: "plan"; readonly total?: number; readonly filteredOut: number; readonly usedOnly: boolean }
+  | {
+      readonly type: "plan";
+      readonly total?: number;
+      readonly filteredOut: number;
+      readonly usedOnly: boolean;
+      readonly restricted?: number;
+    }
   /** `timeout`: what the parent ends when the child itself cannot. */
   | { readonly type: "wait"; readonly test: Described; readonly timeout?: number }
   | {

@@ -48,6 +48,8 @@ export class Results {
   readonly steps: Counts = { passed: 0, failed: 0, ignored: 0 };
   readonly failures: Failed[] = [];
   filteredOut = 0;
+  /** Tests that asked for less than all permissions, and ran with all. */
+  restricted = 0;
   flaky = 0;
   usedOnly = false;
   readonly #reporters: readonly Reporter[];
@@ -110,6 +112,7 @@ export class FileResults {
         this.#planned = event.total;
         this.#all.filteredOut += event.filteredOut;
         this.#all.usedOnly ||= event.usedOnly;
+        this.#all.restricted += event.restricted ?? 0;
         return this.#report({ type: "plan", file, total: event.total, filteredOut: event.filteredOut });
       case "wait":
         this.#open.add(event.test.id);

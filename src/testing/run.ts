@@ -4,7 +4,14 @@
  */
 
 import { matches, shuffled } from "./choose.ts";
-import { makeDenoTest, readStep, type TestDefinition, type TestFunction, type TestOptions } from "./define.ts";
+import {
+  isRestricted,
+  makeDenoTest,
+  readStep,
+  type TestDefinition,
+  type TestFunction,
+  type TestOptions,
+} from "./define.ts";
 import { ExitError, guardExit } from "./exit.ts";
 import { authorPlace, failureOf, plainFailure, stillPending } from "./failure.ts";
 import type { Described, Failure, RunOptions, TestEvent } from "./protocol.ts";
@@ -125,6 +132,7 @@ export class TestFile {
       total: chosen.length,
       filteredOut: this.#tests.length - chosen.length,
       usedOnly: only.length > 0,
+      restricted: chosen.filter((test) => !test.ignore && isRestricted(test)).length,
     });
     if (chosen.length > 0 && !this.#broken) await this.#fileHooks(this.#hooks.beforeAll);
     const began = !this.#broken;
@@ -188,7 +196,8 @@ export class TestFile {
       this.#tell({ type: "result", test: described, outcome: "cancelled", elapsed: 0 });
       return "failed";
     }
-    const { failure, failedSteps } = ended;
+    const { failedSteps } = ended;
+    const failure = ended.failure && isRestricted(test) ? withNote(ended.failure, test) : ended.failure;
     const outcome = failure === undefined && failedSteps === 0 ? "ok" : "failed";
     this.#tell({
       type: "result",
@@ -386,6 +395,13 @@ type Interruption = "late" | "idle" | "broken";
 /** The host's, whatever a test puts in its place. */
 const setOwnTimer = setTimeout;
 const setOwnImmediate = setImmediate;
+
+/** A test that expects to be refused something is not. */
+function withNote(failure: Failure, { permissions }: TestOptions): Failure {
+  const asked = typeof permissions === "string" ? permissions : JSON.stringify(permissions);
+  const note = `(the test asks for the permissions ${asked}; Slipway has no permissions, so it ran with all of them)`;
+  return { ...failure, message: `${failure.message}\n${note}` };
+}
 
 /** What a test threw, which may be undefined, or what it failed of without throwing. */
 class Thrown extends Error {

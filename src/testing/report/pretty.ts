@@ -84,6 +84,10 @@ export class PrettyReporter implements Reporter {
         this.#line(`  ${test.path.join(" ... ")} ${paint.gray(`=> ${shownPlace(test)}`)}`);
       if (interrupted.length === 0) this.#line("  no test");
     }
+    if (results.restricted > 0) {
+      const these = results.restricted === 1 ? "1 test asks" : `${results.restricted} tests ask`;
+      this.#line(`\n${paint.yellow("note")}: ${these} for permissions; Slipway has none, and ran with all of them`);
+    }
     this.#line(`\n${summaryText(results, elapsedMs, paint)}\n`);
     if (results.usedOnly && !results.failed) {
       this.#line(`${paint.red("error")}: Test failed because the "only" option was used`);
