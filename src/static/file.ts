@@ -2,7 +2,8 @@
  * A file that is to be sent, of a disk or of a compiled program, opened once: what is checked, described and sent is the
  * same file, whatever happens to its name meanwhile.
  */
-import { close, constants, fstatSync, open, read, readlinkSync, readSync, realpath } from "node:fs";
+import { closeSync, constants, fstatSync, open, read, readlinkSync, readSync, realpath } from "node:fs";
+import { openCached } from "../../ffi/open-cached.ts";
 import { assetPlace, isEmbedded, statAsset } from "../runtime/assets.ts";
 import { NotFound } from "../runtime/errors.ts";
 import { type DiskFile, noteFile } from "../runtime/file-source.ts";
@@ -43,7 +44,7 @@ export class StaticFile implements Validators {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#owned) close(this.#fd, () => {});
+    if (this.#owned) closeSync(this.#fd);
   }
 
   /** The part as a stream, which closes the file at its end; a server sends it by sendfile(2) (src/http). */
@@ -109,40 +110,48 @@ export class StaticFile implements Validators {
 }
 
 /** Opens a regular file. `within`: the real folder that it must be in, whatever links say. */
-export function openFile(path: string, within: string | undefined): Promise<StaticFile | Absent> {
-  if (isEmbedded(path)) return Promise.resolve(openEmbedded(path));
+export function openFile(path: string, within: string | undefined): Promise<StaticFile | Absent> | StaticFile | Absent {
+  if (isEmbedded(path)) return openEmbedded(path);
+  const cached = openCached(path);
+  if (cached !== undefined) return typeof cached === "string" ? cached : opened(cached, path, within);
   return new Promise((resolve, reject) => {
     // A pipe without a writer would hold one of the few threads that files are opened on, for ever.
     open(path, constants.O_RDONLY | constants.O_NONBLOCK, (error, fd) => {
       if (error !== null) return absent(error) ? resolve(error.code ?? "ENOENT") : reject(error);
-      const refuse = (why: Absent): void => close(fd, () => resolve(why));
-      try {
-        const stat = fstatSync(fd);
-        if (stat.isDirectory()) return refuse("EISDIR");
-        if (!stat.isFile()) return refuse("ENOENT");
-        const { size, mtimeMs } = stat;
-        const now = Date.now();
-        const tag = `"${Math.round(mtimeMs * 1000).toString(36)}-${size.toString(36)}"`;
-        const etag = mtimeMs < now - SETTLED_MS ? tag : `W/${tag}`;
-        const found = new StaticFile(fd, 0, size, etag, Math.floor(Math.min(mtimeMs, now) / 1000), true);
-        if (within === undefined) return resolve(found);
-        isWithin(fd, path, within).then((inside) => (inside ? resolve(found) : refuse("EXDEV")), reject);
-      } catch (failure) {
-        close(fd, () => reject(failure));
-      }
+      resolve(opened(fd, path, within));
     });
   });
 }
 
-/** Where a name leads is asked of what was opened: names may change their meaning between two questions. */
-async function isWithin(fd: number, path: string, within: string): Promise<boolean> {
+/** What was opened, if it may be served; else it is closed. */
+function opened(
+  fd: number,
+  path: string,
+  within: string | undefined,
+): Promise<StaticFile | Absent> | StaticFile | Absent {
+  const refuse = (why: Absent): Absent => {
+    closeSync(fd);
+    return why;
+  };
+  const stat = fstatSync(fd);
+  if (stat.isDirectory()) return refuse("EISDIR");
+  if (!stat.isFile()) return refuse("ENOENT");
+  const { size, mtimeMs } = stat;
+  const now = Date.now();
+  const tag = `"${Math.round(mtimeMs * 1000).toString(36)}-${size.toString(36)}"`;
+  const etag = mtimeMs < now - SETTLED_MS ? tag : `W/${tag}`;
+  const found = new StaticFile(fd, 0, size, etag, Math.floor(Math.min(mtimeMs, now) / 1000), true);
+  if (within === undefined) return found;
+  const inside = (real: string): StaticFile | Absent =>
+    real.startsWith(within.endsWith("/") ? within : `${within}/`) ? found : refuse("EXDEV");
+  // Where a name leads is asked of what was opened: names may change their meaning between two questions.
   let real: string;
   try {
     real = readlinkSync(`/proc/self/fd/${fd}`);
   } catch {
-    real = await realPath(path);
+    return realPath(path).then(inside, () => refuse("ENOENT"));
   }
-  return real.startsWith(within.endsWith("/") ? within : `${within}/`);
+  return inside(real);
 }
 
 /** Rejects with the errno. */

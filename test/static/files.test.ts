@@ -4,6 +4,7 @@ import {
   chmodSync,
   mkdirSync,
   readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -19,6 +20,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type ServeDirOptions, serveDir, serveFile } from "../../src/static/mod.ts";
 import { connect } from "../http/support/client.ts";
+import { onlyHttp1 } from "../http/support/over-http2.ts";
 import type { RawResponse } from "../http/support/responses.ts";
 import { eventually, logged, start } from "../http/support/server.ts";
 import { temporaryFolder } from "../support/process.ts";
@@ -74,6 +76,14 @@ function serving(options: ServeDirOptions = {}, url: string | URL = pathToFileUR
 }
 const usual = serving();
 test.after(() => usual[Symbol.dispose]());
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return "";
+  }
+}
 
 async function ask(
   path: string,
@@ -175,6 +185,39 @@ test("nothing outside of the folder, nothing hidden, nothing that is no file", a
   assert.is((await ask("/.well-known/security.txt")).text(), "Contact: x");
   // The server has not lost a thread to the pipe, nor anything else.
   assert.is((await ask("/ten.txt")).status, 200);
+});
+
+onlyHttp1(test)("targets in their other forms", async () => {
+  assert.is((await ask("http://x/ten.txt")).text(), "0123456789");
+  for (const target of [
+    "http://x/../secret.txt",
+    "http://x/%2e%2e/secret.txt",
+    "http://x/..%2fsecret.txt",
+    "http://x//etc/passwd",
+  ]) {
+    assert.is((await ask(target)).status, 404, target);
+  }
+  for (const target of ["secret.txt", "../secret.txt", "file:///etc/passwd"]) {
+    await logged(async () => assert.ok([400, 404].includes((await ask(target)).status), target));
+  }
+  await logged(async () => assert.is((await ask("/ten.txt?/../../secret.txt#x")).status, 400));
+});
+
+test("clients that leave in the middle, or never read: descriptors and memory are given back", async () => {
+  put("large.bin", "");
+  truncateSync(join(root, "large.bin"), 400_000_000);
+  const large = () => readdirSync("/proc/self/fd").filter((fd) => linkOf(fd).endsWith("/large.bin")).length;
+  const before = process.memoryUsage.rss();
+  const clients = await Promise.all(Array.from({ length: 8 }, () => connect(usual.port, "127.0.0.1")));
+  for (const client of clients) {
+    client.write("GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n");
+    await client.saw("content-length: 400000000");
+    client.socket.pause();
+  }
+  assert.is(large(), 8);
+  assert.ok(process.memoryUsage.rss() - before < 150_000_000, "what nobody reads is not read from the disk");
+  for (const client of clients) client.socket.destroy();
+  await eventually(() => large() === 0, "all are closed");
 });
 
 test("generated paths never leave the folder", async () => {

@@ -115,7 +115,7 @@ for (const template of Object.keys(templates)) {
     assert.equal(stdout.split("\n"), [
       `Made shop/ from the template ${template}.`,
       "  cd shop && slipway run server.ts --watch",
-      "  slipway compile server.ts -o shop",
+      ["  slipway compile server.ts -o shop", ...(includes[template] ?? [])].join(" "),
       "",
     ]);
   });
