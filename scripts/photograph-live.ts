@@ -151,6 +151,8 @@ try {
   await page.until(`document.getElementById("status").dataset.state === "live"`);
   await pass(minute);
   await photograph(page, "idle");
+  // As whoever looks after it does.
+  await (await fetch(`${admin}readyz`)).text();
   const load = new Load(url);
   await pass(minute);
   await photograph(page, "load");

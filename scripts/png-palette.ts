@@ -5,7 +5,7 @@
 import { constants, crc32, deflateSync, inflateSync } from "node:zlib";
 
 const SIGNATURE = Buffer.from("89504e470d0a1a0a", "hex");
-const COLORS = 256;
+const COLORS = 96;
 
 export function withPalette(png: Buffer): Buffer {
   const { width, height, pixels } = decode(png);

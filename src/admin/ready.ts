@@ -61,6 +61,7 @@ export class Readiness {
   readonly #running = new Map<string, Runs>();
   readonly #now: () => number;
   readonly #failing = new Set<string>();
+  readonly #ran = new Set<string>();
   #current: Promise<readonly CheckResult[]> | undefined;
 
   /** Throws an AdminError when `checks` are none. `now` is a clock in milliseconds. */
@@ -76,9 +77,9 @@ export class Readiness {
     }));
   }
 
-  /** Names of checks, and whether each failed when it last ran. */
-  states(): { name: string; ok: boolean }[] {
-    return this.#checks.map(({ name }) => ({ name, ok: !this.#failing.has(name) }));
+  /** Names of checks, and whether each failed when it last ran, if it ever has. */
+  states(): { name: string; ok: boolean; ran: boolean }[] {
+    return this.#checks.map(({ name }) => ({ name, ok: !this.#failing.has(name), ran: this.#ran.has(name) }));
   }
 
   async #run(check: Named): Promise<CheckResult> {
@@ -86,6 +87,7 @@ export class Readiness {
     const reason = await this.#outcome(check);
     const ok = reason === undefined;
     const { name } = check;
+    this.#ran.add(name);
     // Probes come every few seconds: only changes are worth a line.
     if (ok && this.#failing.delete(name)) logEvent("info", "a readiness check passes again", { check: name });
     if (!ok && !this.#failing.has(name)) {

@@ -89,7 +89,7 @@ export interface Snapshot {
     /** How many are neither connections nor requests, which the table has as well. */
     readonly own: number;
   };
-  readonly checks: readonly { readonly name: string; readonly ok: boolean }[];
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly ran: boolean }[];
   readonly workers: readonly WorkerSnapshot[];
   readonly deaths: number;
 }

@@ -7,6 +7,8 @@ import type { Point, Value } from "./history.ts";
 
 /** Rows of the table, whatever the window. */
 const ROWS = 12;
+/** Width of the axis of values. */
+const AXIS = 58;
 const FONT = "11px system-ui, sans-serif";
 
 export class Chart {
@@ -130,14 +132,12 @@ export class Chart {
           space: 72,
           size: 22,
           gap: 4,
-          values: (plot, splits, _axis, _space, step) =>
-            // One that would be cut off at the edge is left out.
-            splits.map((at) => (plot.valToPos(at, "x") > plot.over.clientWidth - 22 ? "" : time(at * 1000, step < 60))),
+          values: (_u, splits, _axis, _space, step) => splits.map((at) => this.#timeLabel(at * 1000, step < 60)),
         },
         {
           ...lines,
           space: 34,
-          size: 58,
+          size: AXIS,
           gap: 8,
           ...(logarithmic ? { splits: powers, filter: (_u, splits) => splits } : {}),
           values: (_u, splits) => splits.map((value) => axis(value)),
@@ -159,6 +159,13 @@ export class Chart {
       hooks: { setCursor: [(plot) => this.#legend(plot.cursor.idx)] },
     };
     this.#uplot = new uPlot(options, data, this.#plot);
+  }
+
+  /** Of the time axis; one that would be cut off at an edge, or stand below the other axis, is left out. */
+  #timeLabel(at: number, seconds: boolean): string {
+    const width = this.#plot.clientWidth - AXIS - 8;
+    const x = ((at - this.#from) / (this.#to - this.#from)) * width;
+    return x < 14 || x > width - 22 ? "" : time(at, seconds);
   }
 
   /** As many rows as are read: the last value of each stretch. */

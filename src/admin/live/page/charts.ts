@@ -45,7 +45,7 @@ export const CHARTS: readonly ChartSpec[] = [
   {
     id: "latency",
     title: "Latency",
-    note: "from head to last byte, logarithmic",
+    note: "from head to last byte",
     large: true,
     logarithmic: true,
     series: [
@@ -102,7 +102,7 @@ export const CHARTS: readonly ChartSpec[] = [
   {
     id: "delay",
     title: "Event-loop delay",
-    note: "how late timers are, logarithmic",
+    note: "how late timers are",
     logarithmic: true,
     series: [
       { key: "delay50", label: "p50", color: "teal" },

@@ -89,7 +89,8 @@ export const LISTS: readonly ListSpec[] = [
     id: "checks",
     title: "Readiness checks",
     heads: () => ["Check", "when it last ran"],
-    rows: ({ now }) => now.checks.map(({ name, ok }) => [name, ok ? "passed" : "failed"]),
+    rows: ({ now }) =>
+      now.checks.map(({ name, ok, ran }) => [name, ran ? (ok ? "passed" : "failed") : "not asked yet"]),
   },
   {
     id: "tasks",
