@@ -9,6 +9,8 @@ import { dirname, join, relative, resolve } from "node:path";
 import manifest from "../package.json" with { type: "json" };
 import { LIVE_PAGE } from "../src/admin/live/asset.ts";
 import { stopEsbuild } from "../src/bundle/mod.ts";
+import { commandLine } from "../src/cli/main.ts";
+import { manualPage } from "../src/cli/manual.ts";
 import { baseKit } from "./base-kit.ts";
 
 const repository = resolve(import.meta.dirname, "..");
@@ -44,6 +46,9 @@ cpSync(join(repository, "templates"), join(output, "templates"), { recursive: tr
 for (const file of readdirSync(join(repository, "docs"))) {
   if (file.endsWith(".md")) cpSync(join(repository, "docs", file), join(output, "docs", file));
 }
+
+mkdirSync(join(output, "man"));
+writeFileSync(join(output, "man/slipway.1"), manualPage(commandLine([])));
 
 /** What a library needs that an executable does not: a word to old Nodes, and types for whoever checks libraries' too. */
 function finishLibrary(): void {

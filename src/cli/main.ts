@@ -395,6 +395,7 @@ function unknownVerb(program: Command, word: string): UsageError {
   if (existsSync(word) && !statSync(word).isDirectory()) {
     return new UsageError(`'${word}' is a file, not a verb: slipway run ${word}`);
   }
+  if (guideOf(word) !== undefined) return new UsageError(`'${word}' is a guide, not a verb: slipway help ${word}`);
   const verbs = program.commands.map((command) => command.name());
   return new UsageError(`unknown verb '${word}'${didYouMean(word, verbs)}: choose one of ${verbs.join(", ")}`);
 }

@@ -1,6 +1,6 @@
 /**
- * The manual page, slipway(1), in the language of man(7): made of the same verbs and flags as help. `npm run build`
- * writes it to dist/man, the npm package brings it, and `slipway help --man` prints it.
+ * The manual page, slipway(1), in the language of man(7): made of the same verbs and flags as help. The npm package
+ * brings it, and `slipway help --man` prints it.
  */
 import type { Command } from "commander";
 import { flagOf, optionTable, variableOf } from "../options/table.ts";

@@ -1,6 +1,6 @@
 // What `run` does for the person who looks at it (--dev, a terminal): requests, the error in the browser; and where it
 // finds the program: a folder, standard input.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -33,8 +33,15 @@ export default {
 const html = { accept: "text/html,application/xhtml+xml" };
 
 test("a folder's server in development: requests are shown, a browser sees the error and where it is", async () => {
-  const env = { FORCE_COLOR: "1", NO_COLOR: undefined };
-  const command = [...fromSource, "run", "shop", "--dev", "--port", "0", "--host", "127.0.0.1"];
+  // What would open a browser notes what it was given.
+  mkdirSync(join(folder, "bin"));
+  writeFileSync(
+    join(folder, "bin/xdg-open"),
+    `#!/bin/sh\necho "$1" > ${folder}/opened.part && mv ${folder}/opened.part ${folder}/opened\n`,
+    { mode: 0o755 },
+  );
+  const env = { FORCE_COLOR: "1", NO_COLOR: undefined, PATH: `${folder}/bin:${process.env.PATH}` };
+  const command = [...fromSource, "run", "shop", "--dev", "--open", "--port", "0", "--host", "127.0.0.1"];
   const server = start(command, { cwd: folder, env });
   const [, url] = await server.saw(/Listening on\x1b\[22m \x1b\[36m(http:\S+?)\x1b/);
   const get = (path: string, headers: Record<string, string> = {}) => fetch(new URL(path, url), { headers });
@@ -55,6 +62,11 @@ test("a folder's server in development: requests are shown, a browser sees the e
     assert.is(await plain.text(), "Internal Server Error");
     assert.is(plain.status, 500);
   }
+  for (let tries = 0; !existsSync(join(folder, "opened")); tries++) {
+    assert.ok(tries < 500, "nothing was opened");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.is(readFileSync(join(folder, "opened"), "utf8"), `${url}\n`);
   const { stderr, code } = await server.stop();
   assert.is(code, 0);
   assert.match(stderr, /Limits \x1b\[22m read 30s, write 30s, idle 2m, body 64MiB/);

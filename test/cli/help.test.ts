@@ -20,10 +20,25 @@ for (const args of [[], ["help"], ["--help"], ["-h"]]) {
 
 const flags: Record<string, readonly string[]> = {
   new: ["--template", "--force"],
-  run: ["--port", "--host", "--unix", "--watch", "SLIPWAY_PORT", "SIGUSR1", "SIGUSR2", "linklocal"],
+  doctor: ["--json"],
+  completions: ["bash", "zsh", "fish", "powershell"],
+  upgrade: [],
+  run: [
+    "--open",
+    "--inspect-brk",
+    "--no-dev",
+    "--port",
+    "--host",
+    "--unix",
+    "--watch",
+    "SLIPWAY_PORT",
+    "SIGUSR1",
+    "SIGUSR2",
+    "linklocal",
+  ],
   compile: ["--output", "--include", "--target"],
-  version: ["--verbose"],
-  help: [],
+  version: ["--verbose", "--json"],
+  help: ["--guide", "--man"],
 };
 for (const [verb, names] of Object.entries(flags)) {
   test(`help of ${verb}`, async () => {
@@ -59,6 +74,19 @@ test("version --verbose names every part, and the poller with the reason for it"
   assert.match(stdout, new RegExp(`^node {5}${process.versions.node}$`, "m"));
   assert.match(stdout, new RegExp(`^koffi {4}${manifest.dependencies.koffi}$`, "m"));
   assert.match(stdout, new RegExp(`^esbuild {2}${manifest.dependencies.esbuild}$`, "m"));
+});
+
+test("version as JSON, and upgrade, which is not ours", async () => {
+  const [json, upgrade, guide] = await Promise.all([
+    slipway("version", "--json"),
+    slipway("upgrade"),
+    slipway("limits"),
+  ]);
+  assert.is(JSON.parse(json.stdout).slipway, manifest.version);
+  assert.match(upgrade.stderr, /^slipway: it does not upgrade itself and asks no network: npm install .*\n$/);
+  assert.is(upgrade.code, 1);
+  assert.is(guide.stderr, "slipway: 'limits' is a guide, not a verb: slipway help limits\n");
+  assert.is(guide.code, 2);
 });
 
 test("the versions it names are those that are installed", async () => {
