@@ -66,3 +66,13 @@ export function setRaw(fd: number, raw: boolean, cbreak: boolean): void {
 function restore(set: (fd: number, when: number, settings: Uint8Array) => number): void {
   for (const [fd, settings] of before) set(fd, TCSADRAIN, settings);
 }
+
+/** ioctl_tty(2), TIOCGWINSZ: undefined for what is no terminal, or has no size. */
+export function windowSize(fd: number): { columns: number; rows: number } | undefined {
+  const request = process.platform === "darwin" ? 0x40087468 : 0x5413;
+  const ioctl = koffi.load(null).func("int ioctl(int fd, unsigned long request, ...)");
+  const size = new Uint16Array(4);
+  if (ioctl(fd, request, "void *", size) < 0) return undefined;
+  const [rows, columns] = size;
+  return columns === 0 ? undefined : { columns, rows };
+}

@@ -3,6 +3,7 @@ import type { ChildProcess as NodeChild, SpawnOptions, StdioOptions } from "node
 import type { ReadableStream as NodeReadable } from "node:stream/web";
 import { fileURLToPath } from "node:url";
 import { NotFound, PermissionDenied } from "../runtime/errors.ts";
+import { isSignal } from "./signals.ts";
 
 type Stdio = "piped" | "inherit" | "null";
 
@@ -19,6 +20,8 @@ export interface CommandOptions {
   stdout?: Stdio;
   stderr?: Stdio;
   detached?: boolean;
+  /** On Windows: the arguments are not quoted. */
+  windowsRawArguments?: boolean;
 }
 
 export interface CommandStatus {
@@ -68,68 +71,81 @@ export class Command {
       throw new TypeError("Piped stdin is not supported for this function, use 'Deno.Command.spawn()' instead");
     }
     const { spawnSync } = process.getBuiltinModule("node:child_process");
-    const { error, status, signal, stdout, stderr } = spawnSync(this.#command, [...(options.args ?? [])], {
+    if (this.#command === "") throw spawnError("", options);
+    const { error, status, signal, stdout, stderr } = spawnSync(this.#command, argumentsOf(options), {
       ...nodeOptions(options),
       maxBuffer: Number.POSITIVE_INFINITY,
     });
-    if (error !== undefined) throw spawnError(this.#command);
+    if (error !== undefined) throw spawnError(this.#command, options, true);
     return output(statusOf(status, signal), options, new Uint8Array(stdout ?? []), new Uint8Array(stderr ?? []));
   }
 }
 
 /** A running child. */
 export class ChildProcess implements AsyncDisposable {
-  readonly pid: number;
-  readonly status: Promise<CommandStatus>;
+  readonly #pid: number;
+  readonly #status: Promise<CommandStatus>;
   readonly #child: NodeChild;
   readonly #options: CommandOptions;
   #stdin: WritableStream<Uint8Array> | undefined;
-  #stdout: ReadableStream<Uint8Array> | undefined;
-  #stderr: ReadableStream<Uint8Array> | undefined;
+  readonly #stdout: ReadableStream<Uint8Array> | undefined;
+  readonly #stderr: ReadableStream<Uint8Array> | undefined;
 
   /** @internal Use `Deno.Command`. */
   constructor(command: string, options: CommandOptions) {
     options.signal?.throwIfAborted();
     const { spawn } = process.getBuiltinModule("node:child_process");
     this.#options = options;
-    this.#child = spawn(command, [...(options.args ?? [])], nodeOptions(options));
+    if (command === "") throw spawnError("", options);
+    this.#child = spawn(command, argumentsOf(options), nodeOptions(options));
     // Node tells of a failed start later, Deno at once.
     this.#child.on("error", () => {});
-    if (this.#child.pid === undefined) throw spawnError(command);
-    this.pid = this.#child.pid;
-    this.status = new Promise((resolve) => {
+    if (this.#child.pid === undefined) throw spawnError(command, options);
+    this.#pid = this.#child.pid;
+    // At once: when the child ends Node throws away what nobody has begun to read.
+    this.#stdout = readable(this.#child.stdout);
+    this.#stderr = readable(this.#child.stderr);
+    this.#status = new Promise((resolve) => {
       this.#child.on("exit", (code, signal) => resolve(statusOf(code, signal)));
     });
     const abort = () => this.kill();
     options.signal?.addEventListener("abort", abort, { once: true });
-    this.status.then(() => options.signal?.removeEventListener("abort", abort));
+    this.#status.then(() => options.signal?.removeEventListener("abort", abort));
   }
 
+  get pid(): number {
+    return this.#pid;
+  }
+  get status(): Promise<CommandStatus> {
+    return this.#status;
+  }
   get stdin(): WritableStream<Uint8Array> {
     const { stdin } = this.#child;
     if (stdin === null) throw new TypeError("Cannot get 'stdin': 'stdin' is not piped");
     return (this.#stdin ??= process.getBuiltinModule("node:stream").Writable.toWeb(stdin));
   }
   get stdout(): ReadableStream<Uint8Array> {
-    return (this.#stdout ??= readable("stdout", this.#child.stdout));
+    return piped("stdout", this.#stdout);
   }
   get stderr(): ReadableStream<Uint8Array> {
-    return (this.#stderr ??= readable("stderr", this.#child.stderr));
+    return piped("stderr", this.#stderr);
   }
 
   /** Waits for the end and collects what was written to the streams that are piped. */
   async output(): Promise<CommandOutput> {
-    const collect = (piped: boolean, stream: () => ReadableStream<Uint8Array>) =>
-      piped ? new Response(stream() as BodyInit).bytes() : new Uint8Array();
-    const [status, stdout, stderr] = await Promise.all([
-      this.status,
-      collect(this.#options.stdout === "piped", () => this.stdout),
-      collect(this.#options.stderr === "piped", () => this.stderr),
-    ]);
+    for (const name of ["stdout", "stderr"] as const) {
+      if (this.#options[name] === "piped" && this[name].locked) {
+        throw new TypeError(`Cannot collect output: '${name}' is locked`);
+      }
+    }
+    const collect = (name: "stdout" | "stderr") =>
+      this.#options[name] === "piped" ? new Response(this[name] as BodyInit).bytes() : new Uint8Array();
+    const [status, stdout, stderr] = await Promise.all([this.status, collect("stdout"), collect("stderr")]);
     return output(status, this.#options, stdout, stderr);
   }
 
   kill(signal: NodeJS.Signals | number = "SIGTERM"): void {
+    if (typeof signal === "string" && !isSignal(signal)) throw new TypeError(`Invalid signal: ${signal}`);
     if (!this.#child.kill(signal)) throw new TypeError("Child process has already terminated");
   }
   ref(): void {
@@ -166,21 +182,45 @@ function commandOf(
   );
 }
 
+/** Node's words for a stream. */
+const stdioWords = { inherit: "inherit", piped: "pipe", null: "ignore" } as const;
+
+/** They may be numbers and the like. */
+function argumentsOf({ args = [] }: CommandOptions): string[] {
+  return args.map(String);
+}
+
 function nodeOptions(options: CommandOptions): SpawnOptions {
-  const stdio = (kind: Stdio = "inherit") => (kind === "piped" ? "pipe" : kind === "null" ? "ignore" : "inherit");
+  const stdio = (kind: Stdio = "inherit") => {
+    if (!Object.hasOwn(stdioWords, kind)) {
+      throw new TypeError(`unknown variant \`${kind}\`, expected one of \`inherit\`, \`piped\`, \`null\``);
+    }
+    return stdioWords[kind];
+  };
   return {
     cwd: options.cwd === undefined ? undefined : path(options.cwd),
     env: { ...(options.clearEnv ? {} : process.env), ...options.env },
     uid: options.uid,
     gid: options.gid,
     detached: options.detached,
+    windowsVerbatimArguments: options.windowsRawArguments,
     stdio: [stdio(options.stdin), stdio(options.stdout), stdio(options.stderr)] satisfies StdioOptions,
   };
 }
 
-function readable(name: string, stream: NodeChild["stdout"]): ReadableStream<Uint8Array> {
-  if (stream === null) throw new TypeError(`Cannot get '${name}': '${name}' is not piped`);
+function piped(name: string, stream: ReadableStream<Uint8Array> | undefined): ReadableStream<Uint8Array> {
+  if (stream === undefined) throw new TypeError(`Cannot get '${name}': '${name}' is not piped`);
+  return stream;
+}
+
+function readable(stream: NodeChild["stdout"]): ReadableStream<Uint8Array> | undefined {
+  if (stream === null) return undefined;
   const web: NodeReadable<Uint8Array> = process.getBuiltinModule("node:stream").Readable.toWeb(stream);
+  // Deno's stream has these of a body.
+  for (const method of ["arrayBuffer", "bytes", "json", "text"] as const) {
+    const value = () => new Response(web as unknown as BodyInit)[method]();
+    Object.defineProperty(web, method, { value, writable: true, configurable: true });
+  }
   return web as unknown as ReadableStream<Uint8Array>;
 }
 
@@ -206,11 +246,37 @@ function statusOf(code: number | null, signal: NodeJS.Signals | null): CommandSt
   return { success: shown === 0, code: shown, signal };
 }
 
-function spawnError(command: string): Error {
-  const exists = command.includes("/") && process.getBuiltinModule("node:fs").existsSync(command);
-  return exists
-    ? new PermissionDenied(`Failed to spawn '${command}': permission denied`)
-    : Object.assign(new NotFound(`Failed to spawn '${command}': entity not found`), { code: "ENOENT" });
+/** Node says only that it did not start: why is looked up, in the order in which the system would. */
+function spawnError(command: string, options: CommandOptions, sync = false): Error {
+  const { existsSync } = process.getBuiltinModule("node:fs");
+  const failed = (Class: typeof NotFound, name: string, why: string, code: string) =>
+    Object.assign(new Class(`Failed to spawn '${name}': ${why}`), { code });
+  const found = command.includes("/") ? command : find(command, options);
+  if (found === undefined) return failed(NotFound, command, "entity not found", "ENOENT");
+  const cwd = options.cwd === undefined ? undefined : path(options.cwd);
+  if (cwd !== undefined && !existsSync(cwd)) {
+    return failed(NotFound, found, sync ? "No such file or directory (os error 2)" : `No such cwd '${cwd}'`, "ENOENT");
+  }
+  return existsSync(found)
+    ? failed(PermissionDenied, found, "Permission denied (os error 13)", "EACCES")
+    : failed(NotFound, found, "No such file or directory (os error 2)", "ENOENT");
+}
+
+/** Where a name without a slash leads: the first of PATH that may be run. */
+function find(command: string, { clearEnv, env }: CommandOptions): string | undefined {
+  const { accessSync, constants, statSync } = process.getBuiltinModule("node:fs");
+  const folders = env?.PATH ?? (clearEnv ? "/usr/bin:/bin" : (process.env.PATH ?? ""));
+  return folders
+    .split(":")
+    .map((folder) => `${folder}/${command}`)
+    .find((candidate) => {
+      try {
+        accessSync(candidate, constants.X_OK);
+        return command !== "" && statSync(candidate).isFile();
+      } catch {
+        return false;
+      }
+    });
 }
 
 function path(value: string | URL): string {

@@ -1,17 +1,18 @@
 /** `Deno.env`. */
 export const environment = {
   get(key: string): string | undefined {
-    return process.env[checkKey(key)];
+    return own(checkKey(key));
   },
   set(key: string, value: string): void {
     checkKey(key);
-    if (/\0/.test(value)) throw new TypeError(`Value contains invalid characters: ${JSON.stringify(value)}`);
+    if (/\0/.test(value)) throw new TypeError(`Value contains invalid characters: ${quoted(value)}`);
     process.env[key] = value;
   },
   has(key: string): boolean {
-    return checkKey(key) in process.env;
+    return own(checkKey(key)) !== undefined;
   },
   delete(key: string): void {
+    if (key === "") throw new TypeError('Key contains invalid characters: ""');
     delete process.env[checkKey(key)];
   },
   toObject(): Record<string, string> {
@@ -23,6 +24,17 @@ export const environment = {
 function checkKey(key: string): string {
   const text = String(key);
   if (text === "") throw new TypeError("Key is an empty string.");
-  if (/[=\0]/.test(text)) throw new TypeError(`Key contains invalid characters: ${JSON.stringify(text)}`);
+  if (/[=\0]/.test(text)) throw new TypeError(`Key contains invalid characters: ${quoted(text)}`);
   return text;
+}
+
+/** `process.env` is an object like others: it has a `constructor`. */
+function own(key: string): string | undefined {
+  const value: unknown = process.env[key];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** As Rust shows text. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replaceAll("\\u0000", "\\0");
 }

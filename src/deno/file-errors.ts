@@ -16,7 +16,7 @@ const table: Readonly<Record<string, readonly [Class: ErrorClass, sentence: stri
   EISDIR: [errors.IsADirectory, "Is a directory"],
   ENOTDIR: [errors.NotADirectory, "Not a directory"],
   ELOOP: [errors.FilesystemLoop, "Too many levels of symbolic links"],
-  EBADF: [errors.BadResource, "Bad resource ID"],
+  EBADF: [Error, "Bad file descriptor"],
   EBUSY: [errors.Busy, "Device or resource busy"],
   ETXTBSY: [errors.Busy, "Text file busy"],
   ENOTEMPTY: [Error, "Directory not empty"],
@@ -27,7 +27,12 @@ const table: Readonly<Record<string, readonly [Class: ErrorClass, sentence: stri
 };
 
 /** What Deno calls an operation in its messages, where that is not its name in small letters without "Text" or "Sync". */
-const operations: Readonly<Record<string, string>> = { copyfile: "copy", create: "open" };
+const operations: Readonly<Record<string, string>> = {
+  copyfile: "copy",
+  create: "open",
+  maketempdir: "tmpdir",
+  maketempfile: "tmpfile",
+};
 
 /** The operations with a source and a target. */
 const twoPaths: ReadonlySet<string> = new Set(["rename", "copyfile", "link", "symlink"]);
@@ -35,20 +40,34 @@ const twoPaths: ReadonlySet<string> = new Set(["rename", "copyfile", "link", "sy
 /** The error that Deno throws when `name` is called with `args`. Errors of other kinds are returned as they are. */
 export function toDenoError(error: unknown, name: string, args: readonly unknown[]): unknown {
   if (!(error instanceof Error)) return error;
-  const code = codeOf(error);
-  if (code === undefined) return error;
-  const [Class, sentence] = table[code] ?? [Error, sentenceOf(error)];
   const lower = name.replace(/Text|Sync$/g, "").toLowerCase();
-  const number = errnoOf(code);
+  const code = codeOf(error, args);
+  if (code === undefined) return error;
+  const [Class, sentence] = special(code, lower, args) ?? table[code] ?? [Error, sentenceOf(error)];
+  const number = sentence.startsWith("the ") || sentence.startsWith("file ") ? undefined : errnoOf(code);
   const at = where(twoPaths.has(lower) ? args.slice(0, 2) : args.slice(0, 1));
   const converted = new Class(
-    `${sentence}${number === undefined ? "" : ` (os error ${number})`}: ${operations[lower] ?? lower}${at}`,
+    `${sentence}${number === undefined ? "" : ` (os error ${number})`}${lower && ": "}${operations[lower] ?? lower}${at}`,
   );
-  return Object.assign(converted, { code });
+  return Object.assign(converted, { code: sentence.startsWith("the ") ? "EINVAL" : code });
 }
 
-function codeOf(error: Error & { code?: unknown }): string | undefined {
-  return typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
+/** What Rust's standard library refuses before the kernel is asked, in sentences of its own. */
+function special(code: string, operation: string, args: readonly unknown[]): readonly [ErrorClass, string] | undefined {
+  if (code === "EINVAL" && args.some(hasZero)) return [TypeError, "file name contained an unexpected NUL byte"];
+  if (operation !== "copyfile" || code !== "EISDIR") return undefined;
+  const source = process.getBuiltinModule("node:fs").statSync(args[0] as string, { throwIfNoEntry: false });
+  if (source?.isDirectory() !== true) return undefined;
+  return [TypeError, "the source path is neither a regular file nor a symlink to a regular file"];
+}
+
+function hasZero(arg: unknown): boolean {
+  return typeof arg === "string" && arg.includes("\0");
+}
+
+function codeOf({ code }: Error & { code?: unknown }, args: readonly unknown[]): string | undefined {
+  if (code === "ERR_INVALID_ARG_VALUE" && args.some(hasZero)) return "EINVAL";
+  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
 
 /** Of "EXDEV: cross-device link not permitted, rename 'a' -> 'b'" the middle. */
@@ -73,7 +92,7 @@ export function withDenoErrors(name: string, original: Callable): Callable {
   const paths = twoPaths.has(name.replace(/Sync$/, "").toLowerCase()) ? 2 : 1;
   const wrapper: Callable = function (...args: unknown[]) {
     try {
-      for (let index = 0; index < paths; index++) args[index] = pathOf(args[index]);
+      for (let index = 0; index < paths; index++) args[index] = pathOf(args[index] as string);
       const result = Reflect.apply(original, this, args);
       return result instanceof Promise ? result.catch(fail) : result;
     } catch (error) {
@@ -87,7 +106,7 @@ export function withDenoErrors(name: string, original: Callable): Callable {
 }
 
 /** Of a file URL its path; Node knows them too, but says other things of those that are none. */
-export function pathOf(path: unknown): unknown {
+export function pathOf(path: string | URL): string {
   if (!(path instanceof URL)) return path;
   if (path.protocol !== "file:") throw new TypeError("Must be a file URL");
   return fileURLToPath(path);

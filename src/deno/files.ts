@@ -23,18 +23,18 @@ interface WriteOptions {
 const fs = () => process.getBuiltinModule("node:fs");
 
 const operations = {
-  async readFile(path: Path, options?: ReadOptions) {
-    return plain(await fs().promises.readFile(path, { signal: options?.signal }));
-  },
+  readFile: async (path: Path, options?: ReadOptions) =>
+    plain(await abortable(options?.signal, (signal) => fs().promises.readFile(path, { signal }))),
   readFileSync: (path: Path) => plain(fs().readFileSync(path)),
   readTextFile: (path: Path, options?: ReadOptions) =>
-    fs().promises.readFile(path, { encoding: "utf8", signal: options?.signal }),
+    abortable(options?.signal, (signal) => fs().promises.readFile(path, { encoding: "utf8", signal })),
   readTextFileSync: (path: Path) => fs().readFileSync(path, "utf8"),
 
   writeFile: write,
-  writeTextFile: write,
+  writeTextFile: (path: Path, data: string | ReadableStream<string>, options?: WriteOptions) =>
+    write(path, data instanceof ReadableStream ? data : String(data), options, true),
   writeFileSync: writeSync,
-  writeTextFileSync: writeSync,
+  writeTextFileSync: (path: Path, data: string, options?: WriteOptions) => writeSync(path, String(data), options, true),
 
   stat: async (path: Path) => fileInfo(await fs().promises.stat(path)),
   statSync: (path: Path) => fileInfo(fs().statSync(path)),
@@ -47,26 +47,51 @@ export const files: object = Object.fromEntries(
   Object.entries(operations).map(([name, operation]) => [name, withDenoErrors(name, operation)]),
 );
 
-/** Node's Buffer is a Uint8Array too, but prints, slices and compares differently. */
+/** Node's Buffer is a Uint8Array too, but prints, slices and compares differently; a small one shares its memory. */
 function plain(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  return buffer.byteLength === buffer.buffer.byteLength ? new Uint8Array(buffer.buffer) : new Uint8Array(buffer);
+}
+
+/** What was aborted rejects with the signal's own reason, whatever it is, and even if it was done at that moment. */
+async function abortable<T>(
+  signal: AbortSignal | undefined,
+  call: (signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  try {
+    return await call(signal);
+  } finally {
+    signal?.throwIfAborted();
+  }
 }
 
 async function write(
   path: Path,
   data: string | Uint8Array | ReadableStream<string | Uint8Array>,
   options: WriteOptions = {},
+  isText = false,
 ): Promise<void> {
-  const { mode, signal } = options;
-  await fs().promises.writeFile(path, data as string, { flag: flags(options) as never, mode, signal });
+  const { mode } = options;
+  if (!(data instanceof ReadableStream)) checkData(data, isText);
+  await abortable(options.signal, (signal) =>
+    fs().promises.writeFile(path, data as string, { flag: flags(options) as never, mode, signal }),
+  );
   // open(2) gives the mode to new files only; Deno sets it always.
   if (mode !== undefined) await fs().promises.chmod(path, mode);
 }
 
-function writeSync(path: Path, data: string | Uint8Array, options: WriteOptions = {}): void {
-  const { mode } = options;
+function writeSync(path: Path, data: string | Uint8Array, options: WriteOptions = {}, isText = false): void {
+  const { mode, signal } = options;
+  signal?.throwIfAborted();
+  checkData(data, isText);
   fs().writeFileSync(path, data, { flag: flags(options) as never, mode });
   if (mode !== undefined) fs().chmodSync(path, mode);
+}
+
+/** Node would take text for bytes, and write it. */
+function checkData(data: unknown, isText: boolean): void {
+  if (isText || ArrayBuffer.isView(data)) return;
+  throw new TypeError(`expected type \`Uint8Array\`, got \`${Array.isArray(data) ? "array" : typeof data}\``);
 }
 
 /** As a number: no word of Node's says "write, but don't create". */

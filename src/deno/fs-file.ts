@@ -9,9 +9,10 @@ import { BadResource } from "../runtime/errors.ts";
 import { type FileSource, noteFile } from "../runtime/file-source.ts";
 import { madeGarbage } from "../runtime/young-garbage.ts";
 import { EmbeddedFile } from "./embedded-file.ts";
-import { toDenoError } from "./file-errors.ts";
+import { pathOf, toDenoError } from "./file-errors.ts";
 import { fileInfo } from "./files.ts";
-import { seconds, size } from "./paths.ts";
+import { moment, size } from "./paths.ts";
+import { rawError } from "./standard-streams.ts";
 
 type Path = string | URL;
 type Time = number | Date;
@@ -44,7 +45,7 @@ const fs = () => process.getBuiltinModule("node:fs");
 export async function open(path: Path, options: OpenOptions = { read: true }): Promise<FsFile | EmbeddedFile> {
   if (isEmbedded(path)) return new EmbeddedFile(path);
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  fs().open(path, openFlags(options), options.mode ?? 0o666, (error, fd) => {
+  fs().open(pathOf(path), openFlags(options), options.mode ?? 0o666, (error, fd) => {
     if (error === null) resolve(fd);
     else reject(toDenoError(error, "open", [path]));
   });
@@ -54,7 +55,11 @@ export async function open(path: Path, options: OpenOptions = { read: true }): P
 export function openSync(path: Path, options: OpenOptions = { read: true }): FsFile | EmbeddedFile {
   if (isEmbedded(path)) return new EmbeddedFile(path);
   try {
-    return new FsFile(fs().openSync(path, openFlags(options), options.mode ?? 0o666), options.append === true, ours);
+    return new FsFile(
+      fs().openSync(pathOf(path), openFlags(options), options.mode ?? 0o666),
+      options.append === true,
+      ours,
+    );
   } catch (error) {
     throw toDenoError(error, "open", [path]);
   }
@@ -81,6 +86,10 @@ function openFlags({ read, write, append, truncate, create, createNew }: OpenOpt
   );
 }
 
+function checkBytes(bytes: unknown): void {
+  if (!ArrayBuffer.isView(bytes)) throw new TypeError("expected typed ArrayBufferView");
+}
+
 /** An open file. */
 export class FsFile implements Disposable {
   /** -1 when closed. */
@@ -102,27 +111,29 @@ export class FsFile implements Disposable {
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
+    checkBytes(buffer);
     if (buffer.length === 0) return Promise.resolve(0);
-    return this.#call("read", (fd, done) =>
+    return this.#call((fd, done) =>
       fs().read(fd, buffer, 0, buffer.length, this.#position ?? null, (error, count) => done(error, count)),
     ).then((count) => this.#advance(count as number));
   }
   readSync(buffer: Uint8Array): number | null {
+    checkBytes(buffer);
     if (buffer.length === 0) return 0;
-    return this.#advance(
-      this.#sync("read", (fd) => fs().readSync(fd, buffer, 0, buffer.length, this.#position ?? null)),
-    );
+    return this.#advance(this.#sync((fd) => fs().readSync(fd, buffer, 0, buffer.length, this.#position ?? null)));
   }
 
   async write(bytes: Uint8Array): Promise<number> {
-    const count = (await this.#call("write", (fd, done) =>
+    checkBytes(bytes);
+    const count = (await this.#call((fd, done) =>
       fs().write(fd, bytes, 0, bytes.length, this.#target(), (error, count) => done(error, count)),
     )) as number;
     this.#wrote(count);
     return count;
   }
   writeSync(bytes: Uint8Array): number {
-    const count = this.#sync("write", (fd) => fs().writeSync(fd, bytes, 0, bytes.length, this.#target()));
+    checkBytes(bytes);
+    const count = this.#sync((fd) => fs().writeSync(fd, bytes, 0, bytes.length, this.#target()));
     this.#wrote(count);
     return count;
   }
@@ -131,11 +142,12 @@ export class FsFile implements Disposable {
     return this.seekSync(offset, whence);
   }
   seekSync(offset: number | bigint, whence: number): number {
+    if (!Object.hasOwn(SeekMode, whence)) throw new TypeError(`Invalid seek mode: ${whence}`);
     const { isFile, size } = this.statSync() as { isFile: boolean; size: number };
     if (!isFile || this.#position === undefined) throw new Error("Illegal seek (os error 29)");
     const from = whence === SeekMode.Start ? 0 : whence === SeekMode.Current ? this.#position : size;
     const position = from + Number(offset);
-    if (!(position >= 0)) throw new TypeError("Invalid argument (os error 22)");
+    if (!(position >= 0)) throw toDenoError(Object.assign(new Error(), { code: "EINVAL" }), "", []);
     this.#position = position;
     return position;
   }
@@ -144,31 +156,31 @@ export class FsFile implements Disposable {
     return this.statSync();
   }
   statSync(): object {
-    return fileInfo(this.#sync("stat", (fd) => fs().fstatSync(fd)));
+    return fileInfo(this.#sync((fd) => fs().fstatSync(fd)));
   }
   async truncate(length?: number): Promise<void> {
-    await this.#call("truncate", (fd, done) => fs().ftruncate(fd, size(length), done));
+    await this.#call((fd, done) => fs().ftruncate(fd, size(length), done));
   }
   truncateSync(length?: number): void {
-    this.#sync("truncate", (fd) => fs().ftruncateSync(fd, size(length)));
+    this.#sync((fd) => fs().ftruncateSync(fd, size(length)));
   }
   async sync(): Promise<void> {
-    await this.#call("sync", (fd, done) => fs().fsync(fd, done));
+    await this.#call((fd, done) => fs().fsync(fd, done));
   }
   syncSync(): void {
-    this.#sync("sync", (fd) => fs().fsyncSync(fd));
+    this.#sync((fd) => fs().fsyncSync(fd));
   }
   async syncData(): Promise<void> {
-    await this.#call("syncData", (fd, done) => fs().fdatasync(fd, done));
+    await this.#call((fd, done) => fs().fdatasync(fd, done));
   }
   syncDataSync(): void {
-    this.#sync("syncData", (fd) => fs().fdatasyncSync(fd));
+    this.#sync((fd) => fs().fdatasyncSync(fd));
   }
   async utime(atime: Time, mtime: Time): Promise<void> {
-    await this.#call("utime", (fd, done) => fs().futimes(fd, seconds(atime), seconds(mtime), done));
+    await this.#call((fd, done) => fs().futimes(fd, moment(atime), moment(mtime), done));
   }
   utimeSync(atime: Time, mtime: Time): void {
-    this.#sync("utime", (fd) => fs().futimesSync(fd, seconds(atime), seconds(mtime)));
+    this.#sync((fd) => fs().futimesSync(fd, moment(atime), moment(mtime)));
   }
   isTerminal(): boolean {
     return process.getBuiltinModule("node:tty").isatty(this.#fd);
@@ -176,7 +188,11 @@ export class FsFile implements Disposable {
 
   /** Of a terminal: keys come as they are pressed. It is as before when the process ends. */
   setRaw(mode: boolean, options: { cbreak?: boolean } = {}): void {
-    this.#sync("setRaw", (fd) => setRaw(fd, mode, options.cbreak === true));
+    try {
+      setRaw(this.#open(), mode, options.cbreak === true);
+    } catch (error) {
+      throw rawError(error);
+    }
   }
 
   /** An advisory lock (flock(2)), shared with other readers unless it is to be exclusive. Asked for until it is there. */
@@ -187,19 +203,19 @@ export class FsFile implements Disposable {
     }
   }
   lockSync(exclusive = false): void {
-    this.#lock("lock", exclusive ? LOCK.EXCLUSIVE : LOCK.SHARED);
+    this.#lock(exclusive ? LOCK.EXCLUSIVE : LOCK.SHARED);
   }
   async tryLock(exclusive = false): Promise<boolean> {
     return this.tryLockSync(exclusive);
   }
   tryLockSync(exclusive = false): boolean {
-    return this.#lock("tryLock", (exclusive ? LOCK.EXCLUSIVE : LOCK.SHARED) | LOCK.NOW);
+    return this.#lock((exclusive ? LOCK.EXCLUSIVE : LOCK.SHARED) | LOCK.NOW);
   }
   async unlock(): Promise<void> {
     this.unlockSync();
   }
   unlockSync(): void {
-    this.#lock("unlock", LOCK.NONE);
+    this.#lock(LOCK.NONE);
   }
 
   /** What is left; closes the file at its end. A response that is made of it is sent by the kernel (src/http). */
@@ -268,7 +284,7 @@ export class FsFile implements Disposable {
       left: () => (file.#fd < 0 ? -1 : fs().fstatSync(file.#fd).size - (file.#position ?? 0)),
       read: (buffer) => file.read(buffer),
       readNow: (buffer, at, length) => {
-        const count = file.#sync("read", (fd) => fs().readSync(fd, buffer, at, length, file.#position ?? null));
+        const count = file.#sync((fd) => fs().readSync(fd, buffer, at, length, file.#position ?? null));
         file.#advance(count);
         return count;
       },
@@ -286,8 +302,8 @@ export class FsFile implements Disposable {
   }
 
   /** False where somebody else has the lock. */
-  #lock(name: string, operation: number): boolean {
-    return this.#sync(name, (fd) => {
+  #lock(operation: number): boolean {
+    return this.#sync((fd) => {
       const result = flock(fd, operation);
       if (result === 0) return true;
       const code = process.getBuiltinModule("node:util").getSystemErrorName(result);
@@ -309,19 +325,16 @@ export class FsFile implements Disposable {
     this.#position = this.#appends ? fs().fstatSync(this.#open()).size : this.#position + count;
   }
 
-  async #call(
-    name: string,
-    start: (fd: number, done: (error: unknown, value?: unknown) => void) => void,
-  ): Promise<unknown> {
+  async #call(start: (fd: number, done: (error: unknown, value?: unknown) => void) => void): Promise<unknown> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    start(this.#open(), (error, value) => (error ? reject(toDenoError(error, name, [])) : resolve(value)));
+    start(this.#open(), (error, value) => (error ? reject(toDenoError(error, "", [])) : resolve(value)));
     return promise;
   }
-  #sync<T>(name: string, call: (fd: number) => T): T {
+  #sync<T>(call: (fd: number) => T): T {
     try {
       return call(this.#open());
     } catch (error) {
-      throw toDenoError(error, name, []);
+      throw toDenoError(error, "", []);
     }
   }
 }

@@ -11,6 +11,7 @@ import * as command from "./command.ts";
 import { environment } from "./environment.ts";
 import { files } from "./files.ts";
 import * as file from "./fs-file.ts";
+import { inspect } from "./inspect.ts";
 import { pathOperations } from "./paths.ts";
 import { PermissionStatus, Permissions, permissions } from "./permissions.ts";
 import * as program from "./program.ts";
@@ -53,7 +54,7 @@ export function makeNamespace(): object {
     execPath: () => process.execPath,
     memoryUsage: program.memoryUsage,
     cpuUsage: () => process.cpuUsage(),
-    inspect: program.inspect,
+    inspect,
     consoleSize: program.consoleSize,
     isatty: program.isatty,
     Permissions,
@@ -91,6 +92,8 @@ export function makeNamespace(): object {
       program.setExitCode(code);
     },
   };
+  // As in Deno, a loop over the members finds all but this one.
+  Object.defineProperty(namespace, "exitCode", { enumerable: false });
   lazy(namespace, "args", program.args);
   lazy(namespace, "mainModule", program.mainModule);
   lazy(namespace, "build", program.build);

@@ -28,9 +28,8 @@ const owner = (id: number | null | undefined): number => id ?? 2 ** 32 - 1;
 /** Deno takes what is below zero, or missing, for zero. */
 const size = (length: number | undefined): number => Math.max(0, length ?? 0);
 
-/** In seconds, to the millisecond. */
-const seconds = (time: Time): number =>
-  time instanceof Date ? time.getTime() / 1000 : Math.floor(time) + Math.trunc((time - Math.floor(time)) * 1e3) / 1e3;
+/** To the millisecond. As a Date: Node takes a number below zero for the present. */
+const moment = (time: Time): Date => (time instanceof Date ? time : new Date(Math.trunc(time * 1000)));
 
 const operations = {
   mkdir: async (path: string, options?: MkdirOptions) => void (await fs().promises.mkdir(path, options)),
@@ -64,8 +63,8 @@ const operations = {
   chmodSync: (path: string, mode: number) => fs().chmodSync(path, mode),
   chown: (path: string, uid: number | null, gid: number | null) => fs().promises.chown(path, owner(uid), owner(gid)),
   chownSync: (path: string, uid: number | null, gid: number | null) => fs().chownSync(path, owner(uid), owner(gid)),
-  utime: (path: string, atime: Time, mtime: Time) => fs().promises.utimes(path, seconds(atime), seconds(mtime)),
-  utimeSync: (path: string, atime: Time, mtime: Time) => fs().utimesSync(path, seconds(atime), seconds(mtime)),
+  utime: (path: string, atime: Time, mtime: Time) => fs().promises.utimes(path, moment(atime), moment(mtime)),
+  utimeSync: (path: string, atime: Time, mtime: Time) => fs().utimesSync(path, moment(atime), moment(mtime)),
   readDirSync: (path: string) => fs().readdirSync(path, { withFileTypes: true }).map(entry).values(),
   chdir: (path: string) => process.chdir(path),
 };
@@ -99,4 +98,4 @@ function entry(found: Dirent): DirEntry {
 }
 
 /** For open files too. */
-export { seconds, size };
+export { moment, size };

@@ -10,13 +10,17 @@ interface Descriptor {
 const ours = Symbol("Slipway's own");
 
 export class PermissionStatus extends EventTarget {
-  readonly state = "granted";
-  readonly partial = false;
   onchange: ((event: Event) => unknown) | null = null;
 
   constructor(key?: symbol) {
     super();
     if (key !== ours) throw new TypeError("Illegal constructor");
+  }
+  get state(): "granted" {
+    return "granted";
+  }
+  get partial(): boolean {
+    return false;
   }
 }
 

@@ -1,6 +1,7 @@
 /** The running program, as `Deno` tells of it: its arguments, its main module, its exit code, its timers. */
 import { isAbsolute, posix } from "node:path";
 import { pathToFileURL } from "node:url";
+import { windowSize } from "../../ffi/terminal.ts";
 import { PROGRAM_ROOT } from "../runtime/assets.ts";
 
 /** The Deno whose names and behaviour these are. */
@@ -29,11 +30,11 @@ export function build(): object {
   const [os, vendor, env] = systems[process.platform] ?? [process.platform, "unknown", null];
   const arch = process.arch === "arm64" ? "aarch64" : process.arch === "x64" ? "x86_64" : process.arch;
   const target = [arch, vendor, os, env].filter(Boolean).join("-");
-  return { target, arch, os, vendor, ...(env === null ? {} : { env }), standalone: isCompiled() };
+  return Object.freeze({ target, arch, os, vendor, ...(env === null ? {} : { env }), standalone: isCompiled() });
 }
 
 export function version(): object {
-  return { deno: FOLLOWED, v8: process.versions.v8, typescript: TYPESCRIPT };
+  return Object.freeze({ deno: FOLLOWED, v8: process.versions.v8, typescript: TYPESCRIPT });
 }
 
 export function exit(code?: number): never {
@@ -53,29 +54,13 @@ export function memoryUsage(): object {
   return { rss, heapTotal, heapUsed, external };
 }
 
-interface InspectOptions {
-  colors?: boolean;
-  compact?: boolean;
-  depth?: number;
-  iterableLimit?: number;
-  breakLength?: number;
-  showHidden?: boolean;
-  showProxy?: boolean;
-  sorted?: boolean;
-  getters?: boolean;
-}
-
-/** Node's printer with Deno's defaults; strings keep Node's quotes. */
-export function inspect(value: unknown, options: InspectOptions = {}): string {
-  const { depth = 4, iterableLimit = 100, compact = true, ...others } = options;
-  return process
-    .getBuiltinModule("node:util")
-    .inspect(value, { ...others, depth, maxArrayLength: iterableLimit, compact: compact ? 3 : false });
-}
-
+/** In characters, of the first standard stream that is a terminal. */
 export function consoleSize(): { columns: number; rows: number } {
-  for (const { isTTY, columns, rows } of [process.stdout, process.stderr]) if (isTTY) return { columns, rows };
-  throw new Error("Could not get console size: stdout and stderr are not connected to a terminal");
+  for (const fd of [0, 1, 2]) {
+    const size = isatty(fd) ? windowSize(fd) : undefined;
+    if (size !== undefined) return size;
+  }
+  throw new Error("Could not get console size: stdin, stdout, and stderr are not connected to a terminal");
 }
 
 /** Gone from Deno's types; its program still has it. */

@@ -3,11 +3,17 @@ import { NotFound, PermissionDenied } from "../runtime/errors.ts";
 
 type Listener = () => void;
 
+/** signal(7): two can be neither caught nor ignored, and after a fault there is nothing to go on with. */
+const uncatchable: ReadonlySet<string> = new Set(["SIGKILL", "SIGSTOP", "SIGILL", "SIGFPE", "SIGSEGV"]);
+
 /** Node calls listeners with arguments, Deno without: each of Deno's gets one of Node's, found again at removal. */
 const wrapped = new Map<string, Map<Listener, Listener>>();
 
 export function addSignalListener(signal: NodeJS.Signals, listener: Listener): void {
   check(signal);
+  if (typeof listener !== "function") {
+    throw new TypeError(`Signal listener must be a function. "${String(listener)}" is given.`);
+  }
   let listeners = wrapped.get(signal);
   if (listeners === undefined) wrapped.set(signal, (listeners = new Map()));
   // Deno keeps a set: the same function twice is called once.
@@ -18,7 +24,7 @@ export function addSignalListener(signal: NodeJS.Signals, listener: Listener): v
 }
 
 export function removeSignalListener(signal: NodeJS.Signals, listener: Listener): void {
-  check(signal);
+  if (!isSignal(signal)) throw new TypeError(`Invalid signal: ${signal}`);
   const wrapper = wrapped.get(signal)?.get(listener);
   if (wrapper === undefined) return;
   wrapped.get(signal)?.delete(listener);
@@ -33,17 +39,17 @@ export function kill(pid: number, signal: NodeJS.Signals | number = "SIGTERM"): 
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ESRCH") throw new NotFound("ESRCH: No such process");
     if (code === "EPERM") throw new PermissionDenied("EPERM: Operation not permitted");
+    if (code === "EINVAL") throw new TypeError("EINVAL: Invalid argument");
     throw error;
   }
 }
 
-/** Not imported: most programs never ask, and every start would pay for it. */
-function isSignal(name: string): boolean {
+/** For `ChildProcess.kill` too. Not imported: most programs never ask, and every start would pay for it. */
+export function isSignal(name: string): boolean {
   return name in process.getBuiltinModule("node:os").constants.signals;
 }
 
 function check(signal: string): void {
   if (!isSignal(signal)) throw new TypeError(`Invalid signal: ${signal}`);
-  // signal(7): these two can be neither caught nor ignored.
-  if (signal === "SIGKILL" || signal === "SIGSTOP") throw new TypeError(`Binding to signal '${signal}' is not allowed`);
+  if (uncatchable.has(signal)) throw new TypeError(`Binding to signal '${signal}' is not allowed`);
 }

@@ -30,25 +30,25 @@ class Descriptor {
   }
 
   /** An operation in a thread of the pool, again while there is nothing. */
-  call(name: string, start: (fd: number, done: (error: Error | null, count: number) => void) => void): Promise<number> {
+  call(start: (fd: number, done: (error: Error | null, count: number) => void) => void): Promise<number> {
     return new Promise((resolve, reject) => {
       const attempt = () =>
         start(this.fd, (error, count) => {
           if (error === null) resolve(count);
           else if ((error as NodeJS.ErrnoException).code === "EAGAIN") setTimeout(attempt, AGAIN_MS);
           // A pipe's end on Windows.
-          else if (name === "read" && (error as NodeJS.ErrnoException).code === "EOF") resolve(0);
-          else reject(toDenoError(error, name, []));
+          else if ((error as NodeJS.ErrnoException).code === "EOF") resolve(0);
+          else reject(toDenoError(error, "", []));
         });
       attempt();
     });
   }
-  callSync(name: string, call: (fd: number) => number): number {
+  callSync(call: (fd: number) => number): number {
     for (;;) {
       try {
         return call(this.fd);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw toDenoError(error, name, []);
+        if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw toDenoError(error, "", []);
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_MS);
       }
     }
@@ -61,12 +61,12 @@ class Stdin {
 
   async read(buffer: Uint8Array): Promise<number | null> {
     if (buffer.length === 0) return 0;
-    const count = await this.#at.call("read", (fd, done) => fs().read(fd, buffer, 0, buffer.length, null, done));
+    const count = await this.#at.call((fd, done) => fs().read(fd, buffer, 0, buffer.length, null, done));
     return count === 0 ? null : count;
   }
   readSync(buffer: Uint8Array): number | null {
     if (buffer.length === 0) return 0;
-    const count = this.#at.callSync("read", (fd) => fs().readSync(fd, buffer, 0, buffer.length, null));
+    const count = this.#at.callSync((fd) => fs().readSync(fd, buffer, 0, buffer.length, null));
     return count === 0 ? null : count;
   }
   get readable(): ReadableStream<Uint8Array> {
@@ -92,7 +92,11 @@ class Stdin {
   }
   /** Keys come as they are pressed; the terminal is as before when the process ends. */
   setRaw(mode: boolean, options: { cbreak?: boolean } = {}): void {
-    setRaw(this.#at.fd, mode, options.cbreak === true);
+    try {
+      setRaw(this.#at.fd, mode, options.cbreak === true);
+    } catch (error) {
+      throw rawError(error);
+    }
   }
 }
 
@@ -105,10 +109,10 @@ class Output {
   }
 
   write(bytes: Uint8Array): Promise<number> {
-    return this.#at.call("write", (fd, done) => fs().write(fd, bytes, 0, bytes.length, null, done));
+    return this.#at.call((fd, done) => fs().write(fd, bytes, 0, bytes.length, null, done));
   }
   writeSync(bytes: Uint8Array): number {
-    return this.#at.callSync("write", (fd) => fs().writeSync(fd, bytes, 0, bytes.length, null));
+    return this.#at.callSync((fd) => fs().writeSync(fd, bytes, 0, bytes.length, null));
   }
   get writable(): WritableStream<Uint8Array> {
     return (this.#writable ??= new WritableStream({
@@ -129,6 +133,11 @@ class Output {
 
 class Stdout extends Output {}
 class Stderr extends Output {}
+
+/** As Deno has it: a class of another meaning, a sentence of the C library's, and no code. */
+export function rawError(error: unknown): unknown {
+  return (error as NodeJS.ErrnoException).code === "ENOTTY" ? new BadResource("ENOTTY: Not a typewriter") : error;
+}
 
 export const stdin = (): object => new Stdin();
 export const stdout = (): object => new Stdout(1);

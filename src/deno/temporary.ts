@@ -25,6 +25,10 @@ export const temporary: object = {
 };
 
 function make(create: Make, { dir, prefix = "", suffix = "" }: TempOptions = {}): string {
+  for (const part of [prefix, suffix]) {
+    if (/[/\\]/.test(part))
+      throw new Error(`Invalid character in prefix or suffix: ${JSON.stringify(part.match(/[/\\]/)?.[0])}`);
+  }
   const folder = dir ?? process.getBuiltinModule("node:os").tmpdir();
   for (;;) {
     const random = crypto.getRandomValues(new Uint8Array(8)).toHex();

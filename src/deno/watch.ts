@@ -1,4 +1,6 @@
-/** `Deno.watchFs`, by node:fs's watch: what it tells of a name is looked up to say what became of it. */
+/** `Deno.watchFs`, by node:fs's watch: what it tells of a name is looked up, to say what became of it. */
+import { join } from "node:path";
+import { NotFound } from "../runtime/errors.ts";
 import { toDenoError } from "./file-errors.ts";
 
 type Kind = "create" | "modify" | "remove";
@@ -6,11 +8,10 @@ type Kind = "create" | "modify" | "remove";
 interface FsEvent {
   readonly kind: Kind;
   readonly paths: string[];
+  readonly flag: null;
 }
 
-interface Watching {
-  close(): void;
-}
+const fs = () => process.getBuiltinModule("node:fs");
 
 /** Watches files and folders, and what is below them unless told otherwise. */
 export function watchFs(paths: string | URL | (string | URL)[], options: { recursive?: boolean } = {}): FsWatcher {
@@ -18,7 +19,9 @@ export function watchFs(paths: string | URL | (string | URL)[], options: { recur
 }
 
 class FsWatcher implements AsyncIterable<FsEvent>, Disposable {
-  readonly #watchers: Watching[] = [];
+  readonly #watchers: { close(): void }[] = [];
+  /** What is there, as far as we know. */
+  readonly #known = new Set<string>();
   readonly #events: FsEvent[] = [];
   /** Who waits for an event, and what holds the process for them: the watchers do not. */
   #waiting: { resolve(result: IteratorResult<FsEvent>): void; hold: NodeJS.Timeout }[] = [];
@@ -27,7 +30,7 @@ class FsWatcher implements AsyncIterable<FsEvent>, Disposable {
   constructor(paths: (string | URL)[], recursive: boolean) {
     for (const path of paths) {
       try {
-        this.#watchers.push(this.#watch(path, recursive));
+        this.#watch(path, recursive);
       } catch (error) {
         this.close();
         throw toDenoError(error, "watch", [path]);
@@ -63,32 +66,63 @@ class FsWatcher implements AsyncIterable<FsEvent>, Disposable {
     this.close();
   }
 
-  #watch(path: string | URL, recursive: boolean): Watching {
-    const { lstatSync, realpathSync, watch } = process.getBuiltinModule("node:fs");
-    const { dirname, join } = process.getBuiltinModule("node:path");
-    const root = realpathSync.native(path);
-    const base = lstatSync(root).isDirectory() ? root : dirname(root);
-    // Of what is there an event is a change; of what was not, its making.
-    const known = new Set<string>();
-    const look = (target: string): Kind | undefined => {
-      const exists = lstatSync(target, { throwIfNoEntry: false }) !== undefined;
-      const before = known.has(target);
-      if (exists) known.add(target);
-      else known.delete(target);
-      return exists ? (before ? "modify" : "create") : "remove";
-    };
-    const watcher = watch(root, { recursive, persistent: false }, (type, name) => {
-      const target = base === root ? (name === null ? root : join(base, name)) : root;
-      const kind = look(target);
-      if (kind !== undefined)
-        this.#tell({ kind: type === "change" && kind === "create" ? "modify" : kind, paths: [target] });
-    });
-    // What is removed while it is watched ends no program.
-    watcher.on("error", () => {});
-    return watcher;
+  #watch(path: string | URL, recursive: boolean): void {
+    const { realpathSync, statSync } = fs();
+    let root: string;
+    try {
+      root = realpathSync.native(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new NotFound("No path was found.");
+      throw error;
+    }
+    if (statSync(root).isDirectory()) this.#watchFolder(root, recursive);
+    else this.#watchOne(root, () => this.#tell(root, "change"));
   }
 
-  #tell(event: FsEvent): void {
+  /** A folder and, one watcher each, those below it: Node's own recursion ends at the first link that leads nowhere. */
+  #watchFolder(folder: string, recursive: boolean): void {
+    this.#watchOne(folder, (type, name) => {
+      const path = name === null ? folder : join(folder, name);
+      // What came into a new folder before it was watched is told of with it.
+      if (this.#tell(path, type) === "create" && recursive) this.#watchBelow(path, true);
+    });
+    for (const found of fs().readdirSync(folder, { withFileTypes: true })) {
+      this.#known.add(join(folder, found.name));
+      if (recursive && found.isDirectory()) this.#watchFolder(join(folder, found.name), true);
+    }
+  }
+
+  #watchBelow(path: string, isNew: boolean): void {
+    try {
+      if (!fs().lstatSync(path).isDirectory()) return;
+      this.#watchFolder(path, true);
+      for (const name of isNew ? fs().readdirSync(path) : []) {
+        this.#known.delete(join(path, name));
+        this.#tell(join(path, name), "rename");
+      }
+    } catch {
+      // It is gone again.
+    }
+  }
+
+  #watchOne(path: string, heard: (type: string, name: string | null) => void): void {
+    const watcher = fs().watch(path, { persistent: false }, heard);
+    // What is removed while it is watched ends no program, and its watcher has nothing more to say.
+    watcher.on("error", () => watcher.close());
+    this.#watchers.push(watcher);
+  }
+
+  /** What became of a path, by whether it is there and was. */
+  #tell(path: string, type: string): Kind {
+    const exists = fs().lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    const kind = !exists ? "remove" : type === "change" || this.#known.has(path) ? "modify" : "create";
+    if (exists) this.#known.add(path);
+    else this.#known.delete(path);
+    this.#push({ kind, paths: [path], flag: null });
+    return kind;
+  }
+
+  #push(event: FsEvent): void {
     if (this.#closed) return;
     const waiting = this.#waiting.shift();
     if (waiting === undefined) {
