@@ -462,6 +462,33 @@ declare namespace Deno {
     options?: UpgradeWebSocketOptions,
   ): { response: Response; socket: UpgradedWebSocket };
 
+  interface TestContext {
+    readonly name: string;
+    /** A part of the test, with a name of its own. */
+    step(name: string, run: (context: TestContext) => void | Promise<void>): Promise<boolean>;
+  }
+
+  interface TestDefinition {
+    name: string;
+    fn: (context: TestContext) => void | Promise<void>;
+    ignore?: boolean;
+    only?: boolean;
+    sanitizeOps?: boolean;
+    sanitizeResources?: boolean;
+  }
+
+  /** A test, which `slipway test` runs. */
+  function test(name: string, run: (context: TestContext) => void | Promise<void>): void;
+  function test(definition: TestDefinition): void;
+  namespace test {
+    function beforeAll(run: () => unknown): void;
+    function beforeEach(run: () => unknown): void;
+    function afterEach(run: () => unknown): void;
+    function afterAll(run: () => unknown): void;
+    function only(name: string, run: (context: TestContext) => void | Promise<void>): void;
+    function ignore(name: string, run: (context: TestContext) => void | Promise<void>): void;
+  }
+
   const args: string[];
   const pid: number;
   const env: {
@@ -554,10 +581,7 @@ declare module "*.bin" {
   export default bytes;
 }
 
-// The little of Node's test runner that server.test.ts uses.
-declare module "node:test" {
-  export function test(name: string, run: () => void | Promise<void>): void;
-}
+// The little of node:assert that server.test.ts uses.
 declare module "node:assert/strict" {
   function assert(value: unknown, message?: string): asserts value;
   namespace assert {
