@@ -517,10 +517,7 @@ declare module "*.bin" {
   export default bytes;
 }
 
-// The little of Node's test runner that server.test.ts uses.
-declare module "node:test" {
-  export function test(name: string, run: () => void | Promise<void>): void;
-}
+// The little of node:assert that server.test.ts uses.
 declare module "node:assert/strict" {
   function assert(value: unknown, message?: string): asserts value;
   namespace assert {

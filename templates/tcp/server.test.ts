@@ -1,75 +1,92 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import type { Conn } from "slipway";
+import { connect, listen, serveConn } from "slipway";
 import server from "./server.ts";
 
-/** A connection without a network: what the test types, and what it has been told. */
+// The server itself, on a free port.
+const listener = listen({ port: 0, hostname: "127.0.0.1" });
+const running = serveConn(listener, server.connect);
+Deno.test.afterAll(() => running.close());
+
+/** Somebody who has connected, and what they have heard. */
 class Person {
-  #typed: Uint8Array[] = [];
-  #wake = () => {};
-  #ended = false;
   heard = "";
-  readonly done: Promise<void>;
+  ended = false;
+  readonly #conn: Deno.Conn;
+  #changed = () => {};
 
-  constructor() {
-    const conn: Pick<Conn, "read" | "write" | "close"> = {
-      read: async (buffer) => {
-        while (this.#typed.length === 0) {
-          if (this.#ended) return null;
-          await new Promise<void>((resolve) => (this.#wake = resolve));
-        }
-        const bytes = this.#typed.shift() ?? new Uint8Array();
-        buffer.set(bytes);
-        return bytes.length;
-      },
-      write: async (bytes) => {
-        this.heard += new TextDecoder().decode(bytes);
-        return bytes.length;
-      },
-      close: () => this.leave(),
-    };
-    this.done = server.connect(conn as Conn);
+  static async comes(): Promise<Person> {
+    const { port } = listener.addr as Deno.NetAddr;
+    return new Person(await connect({ port, hostname: "127.0.0.1" }));
   }
 
-  async type(text: string): Promise<void> {
-    this.#typed.push(new TextEncoder().encode(text));
-    this.#wake();
-    await settled();
+  constructor(conn: Deno.Conn) {
+    this.#conn = conn;
+    void this.#listen();
   }
 
-  leave(): void {
-    this.#ended = true;
-    this.#wake();
+  async says(text: string): Promise<void> {
+    await this.#conn.write(new TextEncoder().encode(text));
+  }
+
+  /** Waits until it was said. */
+  async hears(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.heard)) {
+      assert.ok(!this.ended, `the connection has ended without ${pattern}: ${this.heard}`);
+      await this.#more();
+    }
+  }
+
+  async isLetGo(): Promise<void> {
+    while (!this.ended) await this.#more();
+  }
+
+  leaves(): void {
+    this.#conn.close();
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => (this.#changed = resolve));
+  }
+
+  async #listen(): Promise<void> {
+    const buffer = new Uint8Array(1024);
+    const decoder = new TextDecoder();
+    for (let n = await this.#read(buffer); n !== null; n = await this.#read(buffer)) {
+      this.heard += decoder.decode(buffer.subarray(0, n), { stream: true });
+      this.#changed();
+    }
+    this.ended = true;
+    this.#changed();
+  }
+
+  #read(buffer: Uint8Array): Promise<number | null> {
+    return this.#conn.read(buffer).catch(() => null);
   }
 }
 
-/** Lets everything that can go on go on. */
-const settled = () => new Promise((resolve) => setTimeout(resolve, 1));
+Deno.test("people meet, talk and leave", async () => {
+  const ann = await Person.comes();
+  await ann.says("Ann\n");
+  await ann.hears(/Hello Ann/);
+  const bob = await Person.comes();
+  await bob.says("Ann\nBo");
+  await bob.hears(/Ann is here already/);
+  await bob.says("b\n");
+  await bob.hears(/Hello Bob\. Here: Ann, Bob/);
+  await ann.hears(/\* Bob came/);
 
-test("people meet, talk and leave", async () => {
-  const ann = new Person();
-  await ann.type("Ann\n");
-  const bob = new Person();
-  await bob.type("Ann\nBo");
-  assert.match(bob.heard, /Ann is here already/);
-  await bob.type("b\n");
-  assert.match(bob.heard, /Hello Bob\. Here: Ann, Bob/);
-  assert.match(ann.heard, /\* Bob came/);
-
-  await ann.type("good morning\n");
-  assert.match(bob.heard, /Ann: good morning/);
+  await ann.says("good morning\n");
+  await bob.hears(/Ann: good morning/);
   assert.doesNotMatch(ann.heard, /good morning/);
 
-  bob.leave();
-  await bob.done;
-  await settled();
-  assert.match(ann.heard, /\* Bob left/);
-  ann.leave();
-  await ann.done;
+  bob.leaves();
+  await ann.hears(/\* Bob left/);
+  ann.leaves();
 });
 
-test("an endless line ends the connection", async () => {
-  const eve = new Person();
-  await eve.type("x".repeat(2000));
-  await eve.done;
+Deno.test("an endless line ends the connection", async () => {
+  const eve = await Person.comes();
+  await eve.says("x".repeat(2000));
+  await eve.isLetGo();
+  eve.leaves();
 });

@@ -1,59 +1,80 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { maxText, Room, type Told } from "./room.ts";
+import { maxText, type Told } from "./room.ts";
+import app from "./server.ts";
 
-/** Somebody without a network: what they were told. */
+// The server itself, on a free port.
+const server = Deno.serve({ port: 0, hostname: "127.0.0.1", drainIdle: 0, onListen() {} }, app.fetch);
+const { port } = server.addr;
+Deno.test.afterAll(() => server.shutdown());
+
+/** Somebody who has opened the page, and what they were told. */
 class Person {
   readonly heard: Told[] = [];
-  send(text: string): void {
-    this.heard.push(JSON.parse(text));
-  }
-  get last(): string {
-    return JSON.stringify(this.heard.at(-1));
-  }
-}
+  readonly #socket = new WebSocket(`ws://127.0.0.1:${port}/chat`);
+  #changed = () => {};
 
-function chat() {
-  const room = new Room<Person>((people, text) => {
-    for (const person of people) person.send(text);
-  });
-  const comes = (name: string): Person => {
+  static async comes(name: string): Promise<Person> {
     const person = new Person();
-    room.hear(person, JSON.stringify({ type: "join", name }));
+    await new Promise((resolve) => (person.#socket.onopen = resolve));
+    person.#socket.onmessage = ({ data }) => {
+      person.heard.push(JSON.parse(data));
+      person.#changed();
+    };
+    person.sends({ type: "join", name });
     return person;
-  };
-  const says = (person: Person, text: string) => room.hear(person, JSON.stringify({ type: "say", text }));
-  return { room, comes, says };
+  }
+
+  says(text: string): void {
+    this.sends({ type: "say", text });
+  }
+
+  sends(message: unknown): void {
+    this.#socket.send(typeof message === "string" ? message : JSON.stringify(message));
+  }
+
+  /** Waits until it was said. */
+  async hears(pattern: RegExp): Promise<void> {
+    while (!this.heard.some((told) => pattern.test(JSON.stringify(told)))) {
+      await new Promise<void>((resolve) => (this.#changed = resolve));
+    }
+  }
+
+  leaves(): void {
+    this.#socket.close();
+  }
 }
 
-test("people meet, talk and leave", () => {
-  const { room, comes, says } = chat();
-  const ann = comes("Ann");
-  const bob = comes("Bob");
-  assert.match(bob.last, /"welcome".*"here":\["Ann","Bob"\]/);
-  assert.match(ann.last, /"came","name":"Bob"/);
-  says(bob, "hello");
-  assert.match(ann.last, /"said","name":"Bob","text":"hello"/);
-  room.leave(bob);
-  assert.match(ann.last, /"left","name":"Bob"/);
-  assert.match(comes("Cleo").last, /"before":\[.*"hello"/);
+Deno.test("people meet, talk and leave", async () => {
+  const ann = await Person.comes("Ann");
+  await ann.hears(/"welcome"/);
+  const bob = await Person.comes("Bob");
+  await bob.hears(/"welcome".*"here":\["Ann","Bob"\]/);
+  await ann.hears(/"came","name":"Bob"/);
+  bob.says("hello");
+  await ann.hears(/"said","name":"Bob","text":"hello"/);
+  const second = await Person.comes("ann");
+  await second.hears(/ann is here already/);
+  bob.leaves();
+  await ann.hears(/"left","name":"Bob"/);
+  second.sends({ type: "join", name: "Cleo" });
+  await second.hears(/"before":\[.*"hello"/);
+  second.leaves();
+  ann.leaves();
 });
 
-test("a name is taken once", () => {
-  const { comes } = chat();
-  comes("Ann");
-  assert.match(comes("ann").last, /ann is here already/);
+Deno.test("what is no message, too long or too much is refused", async () => {
+  const eve = await Person.comes("Eve");
+  await eve.hears(/"welcome"/);
+  const wrong = ["{", "null", "[]", '{"type":"say"}', '{"type":"say","text":7}'];
+  for (const data of wrong) eve.sends(data);
+  eve.says("x".repeat(maxText + 1));
+  for (let i = 0; i < 11; i++) eve.says(`${i}`);
+  await eve.hears(/slower/);
+  assert.equal(eve.heard.filter((told) => told.type === "refused" && /no message/.test(told.why)).length, 6);
+  eve.leaves();
 });
 
-test("what is no message, too long or too much is refused", () => {
-  const { room, comes, says } = chat();
-  const eve = comes("Eve");
-  for (const data of ["{", "null", "[]", '{"type":"say"}', '{"type":"say","text":7}', new ArrayBuffer(3)]) {
-    room.hear(eve, data);
-    assert.match(eve.last, /no message/);
-  }
-  says(eve, "x".repeat(maxText + 1));
-  assert.match(eve.last, /no message/);
-  for (let i = 0; i < 11; i++) says(eve, `${i}`);
-  assert.match(eve.last, /slower/);
+Deno.test("pages of other sites may not talk here", async () => {
+  const headers = { origin: "http://elsewhere.example" };
+  assert.equal((await fetch(`http://127.0.0.1:${port}/chat`, { headers })).status, 403);
 });
