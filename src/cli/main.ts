@@ -392,8 +392,9 @@ function checkVerb(program: Command, word: string | undefined): void {
 }
 
 function unknownVerb(program: Command, word: string): UsageError {
-  if (existsSync(word) && !statSync(word).isDirectory()) {
-    return new UsageError(`'${word}' is a file, not a verb: slipway run ${word}`);
+  if (existsSync(word)) {
+    const kind = statSync(word).isDirectory() ? "folder" : "file";
+    return new UsageError(`'${word}' is a ${kind}, not a verb: slipway run ${word}`);
   }
   if (guideOf(word) !== undefined) return new UsageError(`'${word}' is a guide, not a verb: slipway help ${word}`);
   const verbs = program.commands.map((command) => command.name());

@@ -4,6 +4,7 @@
  */
 import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
+import { errorCode } from "./errors.ts";
 
 /** A save is several events, and "save all" several saves: they count as one when no more than this lies between. */
 const quietMs = 40;
@@ -15,9 +16,13 @@ export class SourceWatch {
   #timer: NodeJS.Timeout | undefined;
   #firstEvent = 0;
   readonly #onChange: () => void;
+  readonly #onBlind: (code: string) => void;
+  #blind = false;
 
-  constructor(onChange: () => void) {
+  /** `onBlind`: the system gives no more watches, so some changes will not be seen. Told once. */
+  constructor(onChange: () => void, onBlind: (code: string) => void = () => {}) {
     this.#onChange = onChange;
+    this.#onBlind = onBlind;
   }
 
   /** Replaces the set of files. */
@@ -59,8 +64,12 @@ export class SourceWatch {
         this.#changed();
       });
       this.#folders.set(folder, entry);
-    } catch {
-      // The folder is gone, or the system's watches are used up (fs.inotify.max_user_watches): the rest still works.
+    } catch (error) {
+      // A folder that is gone needs none; whatever it is, the rest still works.
+      const code = errorCode(error);
+      if (code === "ENOENT" || this.#blind) return;
+      this.#blind = true;
+      this.#onBlind(code);
     }
   }
 

@@ -7,6 +7,8 @@
  * next save heals it. While no version runs, connections wait in the kernel's queue.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Bundle, BundleError, bundle, render } from "../bundle/mod.ts";
 import type { Listener } from "../net/mod.ts";
@@ -53,7 +55,13 @@ class Supervisor {
   readonly #args: readonly string[];
   readonly #mode: RunMode;
   #openBrowser: boolean;
-  readonly #sources = new SourceWatch(() => void this.restart());
+  readonly #sources = new SourceWatch(
+    () => void this.restart(),
+    (code) => {
+      const raise = "raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl";
+      say(`slipway: not every folder can be watched (${code}), so not every save will be seen: ${raise}`);
+    },
+  );
   #open: readonly OpenAddress[] = [];
   readonly #children = new Set<Child>();
   #serving: Child | undefined;
@@ -119,7 +127,7 @@ class Supervisor {
   async #build(): Promise<Bundle | undefined> {
     try {
       const built = await bundle(this.#entry);
-      this.#sources.files([this.#entry, ...built.inputs]);
+      this.#sources.files([this.#entry, ...built.inputs, ...projectFiles(this.#entry)]);
       for (const warning of built.warnings) say(`warning: ${warning}`);
       return built;
     } catch (error) {
@@ -128,7 +136,7 @@ class Supervisor {
       const broken = error.problems.flatMap(({ file }) =>
         file === undefined ? [] : [resolveBeside(this.#entry, file)],
       );
-      this.#sources.files([this.#entry, ...(this.#built?.inputs ?? []), ...broken]);
+      this.#sources.files([this.#entry, ...(this.#built?.inputs ?? []), ...broken, ...projectFiles(this.#entry)]);
       say(render(error));
       this.#sayWaiting();
       return undefined;
@@ -351,6 +359,25 @@ class Child {
 
 function sameProgram(a: Bundle, b: Bundle): boolean {
   return a.code === b.code && a.map === b.map && a.root === b.root;
+}
+
+/** What else decides on what is built, beside the entry and above it, whether it is there yet or not. */
+function projectFiles(entry: string): string[] {
+  const folders: string[] = [];
+  for (let folder = dirname(entry); ; folder = dirname(folder)) {
+    folders.push(folder);
+    // A project's own folder is the last.
+    const isProject = ["deno.json", "deno.jsonc", "package.json", ".git"].some((name) =>
+      existsSync(join(folder, name)),
+    );
+    if (isProject || folder === dirname(folder)) break;
+  }
+  // Where no folder is a project's, none above the entry's can be meant.
+  const last = folders[folders.length - 1];
+  const meant = last === dirname(last) ? folders.slice(0, 1) : folders;
+  return meant.flatMap((folder) =>
+    ["deno.json", "deno.jsonc", "package.json", "tsconfig.json"].map((name) => join(folder, name)),
+  );
 }
 
 /** The bundler names files relative to the entry's folder. */

@@ -179,6 +179,23 @@ test("modules that it imports are watched, also one that was missing", async () 
   await server.stop();
 });
 
+test("an import map is watched as well, and one that is no JSON is shown", async () => {
+  const { file, write } = project("");
+  const folder = join(file, "..");
+  for (const name of ["one", "two"]) writeFileSync(join(folder, `${name}.ts`), `export const text = "${name}";\n`);
+  const map = (name: string) => `{ "imports": { "text": "./${name}.ts" } }`;
+  const config = join(folder, "deno.json");
+  writeFileSync(config, map("one"));
+  write('import { text } from "text";\nexport default { fetch: () => new Response(text) };\n');
+  const server = await watch(file, "--port", "0");
+  assert.is(await once(server.port), "one");
+  writeFileSync(config, "{ imports");
+  await server.saw(/deno\.json: not valid JSON[\s\S]*goes on serving/);
+  writeFileSync(config, map("two"));
+  await becomes(server, "two", "one");
+  await server.stop();
+});
+
 test("an editor that renames a new file over the old one", async () => {
   const { file, save } = project("one");
   const server = await watch(file, "--port", "0");

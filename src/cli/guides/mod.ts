@@ -13,7 +13,7 @@ const WIDEST = 100;
 
 export async function showGuide(guide: Guide): Promise<void> {
   const lexer = await loadMarked();
-  const width = Math.min(WIDEST, process.stdout.columns ?? 80);
+  const width = Math.min(WIDEST, process.stdout.columns || 80);
   page(renderMarkdown(lexer(guideText(guide)), { width, paint: paintFor(1) }));
 }
 

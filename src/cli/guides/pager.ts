@@ -5,7 +5,7 @@ import { isTerminal } from "../../terminal/colors.ts";
 /** Half of a screen is better read in place. */
 export function page(text: string): void {
   const lines = text.split("\n").length;
-  if (!isTerminal(1) || !isTerminal(0) || lines < (process.stdout.rows ?? 24)) return writeAll(text);
+  if (!isTerminal(1) || !isTerminal(0) || lines < (process.stdout.rows || 24)) return writeAll(text);
   const { PAGER: pager = "less -R", LESS, ...rest } = process.env;
   if (pager === "" || pager === "cat") return writeAll(text);
   // A person's own flags of less hold; a PAGER of "less" alone would show colours as their codes.
