@@ -2,7 +2,7 @@
  * Plain programs, which export nothing and listen on their own (`Deno.serve`, `Deno.listen`, `node:http`): what the
  * command line gives them, and whether they did anything at all.
  */
-import { handover, inheritedFd, inheritedPath } from "../net/handover.ts";
+import { handover, inheritedFd, inheritedPath, type Stoppable } from "../net/handover.ts";
 import { showAddress } from "../options/address.ts";
 import { limitOptions } from "../options/limits.ts";
 import { type Level, type Resolved, resolve } from "../options/resolve.ts";
@@ -17,6 +17,13 @@ import { nothingServed } from "./handler.ts";
 import { tell } from "./output.ts";
 import { readTls } from "./tls.ts";
 
+/** The port of the first HTTP server that the program has opened. */
+const opened = Promise.withResolvers<number>();
+let openedYet = false;
+
+export const firstPort = (): Promise<number> => opened.promise;
+export const hasOpened = (): boolean => openedYet;
+
 /** Somebody asked for the address that `offerDefaults` has. */
 let defaultsUsed = false;
 
@@ -28,9 +35,17 @@ export async function offerDefaults(
   early: Resolved,
   program: string,
   beside: Beside | undefined,
-  inThread = false,
+  { inThread = false, dry = false } = {},
 ): Promise<void> {
-  handover.serving ??= (server) => endOnSignals({ drain: () => server.drain() }, program, true);
+  const { serving = (server: Stoppable) => endOnSignals({ drain: () => server.drain() }, program, true) } = handover;
+  handover.serving = (server) => {
+    const { addr } = server as { addr?: { readonly port?: number } };
+    if (addr?.port !== undefined) {
+      openedYet = true;
+      opened.resolve(addr.port);
+    }
+    serving(server);
+  };
   const { settings, entries } = early;
   const said = new Set<string>(entries.filter(({ source }) => source !== "default").map(({ name }) => name));
   const limits = limitOptions(
@@ -49,7 +64,8 @@ export async function offerDefaults(
     defaultsUsed = true;
     return value;
   };
-  const tls = await readTls(early);
+  // Whoever only looks at the options is made no certificate.
+  const tls = dry && settings.tls === "self-signed" ? undefined : await readTls(early);
   handover.serveDefaults = {
     limits,
     h2c,

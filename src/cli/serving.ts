@@ -55,12 +55,20 @@ export async function serveOffer(
   }
 }
 
-/** A listener of http beside those of https, on which everything is sent there. */
-export async function serveRedirects(listener: Listener, port: number, { settings }: Resolved): Promise<Drain> {
+/**
+ * A listener of http beside those of https, on which everything is sent there. `ofProgram`: it ends as the servers do that
+ * the program opens itself.
+ */
+export async function serveRedirects(
+  listener: Listener,
+  port: number,
+  { settings }: Resolved,
+  ofProgram = false,
+): Promise<Drain> {
   const [{ serve }, { redirectToHttps }] = await Promise.all([import("../http/mod.ts"), import("../http/redirect.ts")]);
   const { proxyProtocol, trustProxy } = settings;
   const { serving } = handover;
-  handover.serving = undefined;
+  if (!ofProgram) handover.serving = undefined;
   try {
     const options = {
       ...limitOptions(settings),

@@ -16,10 +16,10 @@ import { addressAsked, chooseAddresses, displayAddress, type ListenAddress } fro
 import { type Beside, checkBeside, ofProgram, programLoaded, standBeside } from "./beside.ts";
 import { type Effects, watchEffects } from "./effects.ts";
 import type { RunningApp } from "./ending.ts";
-import { Failure, ProgramFailure } from "./errors.ts";
+import { die, Failure, ProgramFailure } from "./errors.ts";
 import { type Offer, readHooks, readOffer } from "./handler.ts";
 import { tell } from "./output.ts";
-import { expectListening, offerDefaults } from "./plain.ts";
+import { expectListening, firstPort, hasOpened, offerDefaults } from "./plain.ts";
 import type { PrintFormat } from "./print-config.ts";
 import { boundAddress, openAddress, serveOffer, serveRedirects } from "./serving.ts";
 import { environmentLevel, fileLevel, warningsOf } from "./settings.ts";
@@ -81,7 +81,10 @@ export async function loadAndStart(
     (await import("./print-config.ts")).printAtListening(early, print, program, file);
   }
   const own = settings.open === undefined || thread !== undefined;
-  await offerDefaults(early, program, own ? beside : undefined, thread !== undefined);
+  await offerDefaults(early, program, own ? beside : undefined, {
+    inThread: thread !== undefined,
+    dry: print !== undefined,
+  });
   if (beside !== undefined && thread === undefined && early.settings.parallel !== 1) {
     const { startThreads, threadsOf } = await import("./threads.ts");
     const count = threadsOf(early);
@@ -199,6 +202,15 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
   return app;
 }
 
+/** Beside the server that a program has opened on this port; ends with it. */
+async function redirectTo(port: number, address: ListenAddress, { early, ...start }: Start): Promise<void> {
+  const open = start.open ?? ((one: ListenAddress) => openAddress(one, start.beside?.supervised?.descriptor));
+  const listener = await open(address);
+  await serveRedirects(listener, early.settings.redirectPort || port, early, true);
+  if (start.thread?.speaks === false) return;
+  announce(`Listening on ${displayAddress(boundAddress(listener, address), "http")} (redirects to https)`);
+}
+
 /** The port of https that a redirect names. */
 function httpsPort({ settings }: Resolved, [first]: readonly Listener[]): number {
   if (settings.redirectPort !== 0) return settings.redirectPort;
@@ -216,12 +228,17 @@ function activated({ early, beside }: Start): readonly ListenAddress[] | undefin
 async function startProgram(exports: readonly string[], start: Start): Promise<void> {
   const { levels, early: resolved, file, print, beside } = start;
   checkTls(resolved);
-  if (redirectAddress(resolved) !== undefined) {
-    const what = "--redirect-http is not supported for programs that open their server themselves";
-    throw new Failure(`${what}: export default { fetch }, or answer on that port as well`);
-  }
+  const redirect = redirectAddress(resolved);
   if (print !== undefined) return (await import("./print-config.ts")).printAndEnd(resolved, print);
+  // A program may open its server long after it was loaded, and before its servers are ended.
+  const redirecting =
+    redirect === undefined ? undefined : firstPort().then((port) => redirectTo(port, redirect, start));
+  redirecting?.catch((error: unknown) => die(error, start.program));
   if (!(await expectListening({ ...start, exports }))) return;
+  if (redirecting !== undefined && !hasOpened()) {
+    throw new Failure("--redirect-http is for servers of HTTP on a port: this program opens none");
+  }
+  await redirecting;
   await beside?.open(ofProgram(resolved));
   if (start.thread?.speaks !== false) for (const line of await warningsOf(resolved, levels, {}, file)) logLine(line);
   await beside?.serving();

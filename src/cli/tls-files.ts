@@ -4,6 +4,7 @@
  */
 import { statSync } from "node:fs";
 import { announce, logLine } from "../runtime/log.ts";
+import { onHangup } from "./hangup.ts";
 
 /** How often the files are looked at. */
 const LOOK_MS = 10_000;
@@ -93,12 +94,11 @@ function hear(): void {
   (channel as BroadcastChannel & { unref(): void }).unref();
   channel.onmessage = reload;
   if (!process.getBuiltinModule("node:worker_threads").isMainThread) return;
-  const { isatty } = process.getBuiltinModule("node:tty");
-  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
-  process.on("SIGHUP", () => {
-    // Somebody closed its window: it must not go on holding the port where nobody sees it.
-    if (terminals.length > 0 && !terminals.some((fd) => isatty(fd))) return void process.kill(process.pid, "SIGTERM");
-    channel.postMessage("");
-    reload();
-  });
+  onHangup(
+    () => {
+      channel.postMessage("");
+      reload();
+    },
+    () => process.kill(process.pid, "SIGTERM"),
+  );
 }

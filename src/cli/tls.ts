@@ -1,11 +1,11 @@
 /** The files that `--tls-cert` and its like name. */
-import { readFileSync } from "node:fs";
 import { type ListenAddress, parseAddress } from "../options/address.ts";
 import type { Resolved, Settings } from "../options/resolve.ts";
 import type { OptionName } from "../options/table.ts";
 import { announce } from "../runtime/log.ts";
 import type { TlsContext, TlsIdentity, TlsOptions } from "../tls/context.ts";
 import type { SelfSigned } from "../tls/self-signed.ts";
+import { readSecretFile } from "./secret-file.ts";
 import { failureAt, orFailure, orUsage, placeOf } from "./settings.ts";
 
 type FileOption = Extract<OptionName, "tls" | "hsts" | "redirectHttp" | "redirectPort" | `tls${string}`>;
@@ -209,12 +209,14 @@ async function useTicketKeys(resolved: Resolved, given: string): Promise<void> {
     import("./tls-files.ts"),
   ]);
   ticketKeysRead = true;
-  const variable = /^env:(.+)$/.exec(given)?.[1];
+  const variable = /^env:(.*)$/.exec(given)?.[1];
   const apply = (): void => {
-    const text = variable === undefined ? read(resolved, "tlsTicketKeys", given) : process.env[variable];
     const entry = entryOf(resolved, "tlsTicketKeys");
     const refused = (why: string): Error => failureAt(entry, `${placeOf(entry)} names ${given}: ${why}`);
-    if (!text) throw refused(variable === undefined ? "it is empty" : "there is no such variable, or it is empty");
+    if (variable === "") throw failureAt(entry, `${placeOf(entry)} names no variable: write env:NAME`);
+    const text = variable === undefined ? read(resolved, "tlsTicketKeys", given) : process.env[variable];
+    if (text === undefined) throw refused("there is no such environment variable");
+    if (text.length === 0) throw refused("it is empty");
     try {
       ticketKeys().fix(readTicketKeys(text));
     } catch (error) {
@@ -233,7 +235,7 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 
 function read(resolved: Resolved, name: FileOption, file: string): Buffer {
   try {
-    return readFileSync(file);
+    return readSecretFile(file);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = UNREADABLE[code ?? ""] ?? message;

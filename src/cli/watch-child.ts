@@ -22,6 +22,8 @@ export async function runWatchChild(given: string): Promise<void> {
   process.on("disconnect", () => process.exit(1));
   // A terminal's Ctrl-C reaches us too, but it is the parent who says when to end.
   process.on("SIGINT", () => {});
+  // So does its end, and kill -HUP of the group: what is to be read again is told by message.
+  process.on("SIGHUP", () => {});
   const inherited = new Inherited(JSON.parse(given) as ListenAddress[]);
   let app: RunningApp | undefined;
   process.on("message", (message: ToChild) => {
@@ -30,6 +32,8 @@ export async function runWatchChild(given: string): Promise<void> {
         (started) => (app = started),
         (error) => die(error, "slipway"),
       );
+    } else if (message.type === "hangup") {
+      process.emit("SIGHUP", "SIGHUP");
     } else if (message.type === "drain") {
       end(app ?? inherited);
     } else {

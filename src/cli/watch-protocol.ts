@@ -10,6 +10,7 @@
  *     closeInspector               →     as another version will want its port
  *                                  ←     inspectorClosed
  *     openInspector                →     that version did not start
+ *     hangup                       →     SIGHUP came: reads its files again
  *     drain                        →
  *                                  ←     stopped (accepting)
  *                                        finishes what runs, exits
@@ -33,6 +34,7 @@ export type ToChild =
       readonly mode: RunMode;
     }
   | { readonly type: "closeInspector" | "openInspector" }
+  | { readonly type: "hangup" }
   | { readonly type: "drain" };
 
 export type ToParent =

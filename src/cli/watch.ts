@@ -16,6 +16,7 @@ import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { addressAsked, chooseAddresses, type ListenAddress } from "./address.ts";
 import type { RunMode } from "./dev/mode.ts";
 import { die, errorText } from "./errors.ts";
+import { onHangup } from "./hangup.ts";
 import { shownName } from "./names.ts";
 import { tell } from "./output.ts";
 import { openAddress } from "./serving.ts";
@@ -263,6 +264,11 @@ class Supervisor {
     };
     process.on("SIGINT", () => end(130));
     process.on("SIGTERM", () => end(143));
+    // A wish that the version that serves knows, where it reads files again: without TLS there are none.
+    onHangup(
+      () => this.#serving?.hangup(),
+      () => end(129),
+    );
     // What is asked for are the program's tasks.
     process.on("SIGUSR1", () => this.#serving?.signal("SIGUSR1"));
     // Its default would end us; what it asks for elsewhere (src/supervisor/restart.ts), a save does here.
@@ -346,6 +352,11 @@ class Child {
 
   openInspector(): void {
     if (this.#process.connected) this.#process.send({ type: "openInspector" } satisfies ToChild, () => {});
+  }
+
+  /** As a message: the signal's own effect is the end. */
+  hangup(): void {
+    if (this.#process.connected) this.#process.send({ type: "hangup" } satisfies ToChild, () => {});
   }
 
   signal(name: NodeJS.Signals): void {

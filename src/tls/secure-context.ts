@@ -25,11 +25,11 @@ export function secureContext(identities: readonly TlsIdentity[], more: SecureCo
   const stores = identities.filter((one): one is PfxIdentity => one.pfx !== undefined);
   const settings: SecureContextOptions = {
     ...(pairs.length > 0 && {
-      cert: pairs.map(({ cert }) => pem(cert)),
-      key: pairs.map(({ key, passphrase }) => ({ pem: pem(key), ...withPassphrase(passphrase) })),
+      cert: pairs.map(({ cert }) => pem(cert, "cert")),
+      key: pairs.map(({ key, passphrase }) => ({ pem: pem(key, "key"), ...withPassphrase(passphrase) })),
     }),
     ...(stores.length > 0 && {
-      pfx: stores.map(({ pfx, passphrase }) => ({ buf: Buffer.from(pfx), ...withPassphrase(passphrase) })),
+      pfx: stores.map(({ pfx, passphrase }) => ({ buf: pem(pfx, "pfx"), ...withPassphrase(passphrase) })),
     }),
     ...more,
   };
@@ -43,8 +43,13 @@ export function secureContext(identities: readonly TlsIdentity[], more: SecureCo
 const withPassphrase = (passphrase: string | undefined): { passphrase?: string } =>
   passphrase === undefined ? {} : { passphrase };
 
-export const pem = (value: string | Uint8Array): string | Buffer =>
-  typeof value === "string" ? value : Buffer.from(value);
+export function pem(value: string | Uint8Array, name = "a certificate"): string | Buffer {
+  if (typeof value === "string") return value;
+  if (value instanceof Uint8Array) return Buffer.from(value);
+  throw new TypeError(
+    `TLS: ${name} must be ${name === "pfx" ? "" : "the text of a PEM file, or its "}bytes, not ${typeof value}`,
+  );
+}
 
 /** Throws the sentence for what holds no certificates. */
 export function checkAuthorities(ca: string | Buffer): void {

@@ -1,6 +1,7 @@
 // time limit: 180 s
 // --tls-cert and its like: what can't be used is said, and a certificate that changes is taken up by new connections.
 
+import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,6 +9,7 @@ import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { readSecretFile } from "../../src/cli/secret-file.ts";
 import { expiring } from "../../src/cli/tls-expiry.ts";
 import { TlsFiles } from "../../src/cli/tls-files.ts";
 import { httpsContext } from "../../src/http/mod.ts";
@@ -34,8 +36,9 @@ for (const [title, args, says] of [
   [
     "no ticket keys",
     ["--tls-ticket-keys", "env:NONE_OF_THIS_NAME"],
-    /names env:NONE_OF_THIS_NAME: there is no such variable/,
+    /names env:NONE_OF_THIS_NAME: there is no such environment variable/,
   ],
+  ["no name of a variable", ["--tls-ticket-keys", "env:"], /--tls-ticket-keys names no variable: write env:NAME\n$/],
   [
     "clients without an authority",
     [...["--tls-cert", certFile, "--tls-key", keyFile], "--tls-client-auth", "require"],
@@ -206,13 +209,67 @@ else
     }
   });
 
-test("a program's own server that speaks TLS by a flag says https", async () => {
+test("a program's own server that speaks TLS by a flag says https, and is redirected to", async () => {
   const plain = join(folder, "plain.ts");
-  writeFileSync(plain, `Deno.serve({ port: 0, hostname: "127.0.0.1" }, () => new Response("hello"));\n`);
-  const server = start([...fromSource, "run", plain, "--tls-cert", certFile, "--tls-key", keyFile]);
+  // Opened long after it was loaded.
+  writeFileSync(
+    plain,
+    `setTimeout(() => Deno.serve({ port: 0, hostname: "127.0.0.1" }, () => new Response("hello")), 50);\n`,
+  );
+  const redirect = ["--redirect-http", "127.0.0.1:0"];
+  const server = start([...fromSource, "run", plain, "--tls-cert", certFile, "--tls-key", keyFile, ...redirect]);
   const [, port] = await server.saw(/^Listening on https:\S*?:(\d+)/m);
   await answers(await dial(Number(port)));
-  await server.stop();
+  const [, http] = await server.saw(/^Listening on http:\S*?:(\d+)\/ \(redirects to https\)$/m);
+  const answer = await fetch(`http://127.0.0.1:${http}/a?b`, { redirect: "manual" });
+  assert.equal([answer.status, answer.headers.get("location")], [308, `https://127.0.0.1:${port}/a?b`]);
+  assert.is((await server.stop()).code, 0);
+
+  // Nothing is served that would be redirected to.
+  writeFileSync(plain, `Deno.listen({ port: 0, hostname: "127.0.0.1" });\n`);
+  const raw = await run([...fromSource, "run", plain, "--tls-cert", certFile, "--tls-key", keyFile, ...redirect]);
+  assert.is(raw.code, 1);
+  assert.match(raw.stderr, /--redirect-http is for servers of HTTP on a port: this program opens none\n$/);
+});
+
+test("a pipe is read once, and again without it; one that nobody writes to is given up", async () => {
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  assert.throws(() => readSecretFile(pipe, 50), /it is a pipe, and nothing came from it for 0.05 s/);
+  // In two pieces, of which the second comes later.
+  const writer = spawn("sh", ["-c", `{ printf abc; sleep 0.2; cat '${certFile}'; } > '${pipe}'`]);
+  const expected = `abc${readFileSync(certFile, "utf8")}`;
+  assert.is(readSecretFile(pipe).toString(), expected);
+  assert.is(readSecretFile(pipe).toString(), expected);
+  if (writer.exitCode === null) await once(writer, "exit");
+  assert.throws(() => readSecretFile("/dev/zero"), /neither a file nor a pipe/);
+  assert.is(readSecretFile(certFile).toString(), readFileSync(certFile, "utf8"));
+});
+
+test("run --watch: SIGHUP reads the certificate again, and ends nothing", async () => {
+  const [cert, key] = [join(folder, "watched cert.pem"), join(folder, "watched key.pem")];
+  copyFileSync(certFile, cert);
+  copyFileSync(keyFile, key);
+  const files = ["--tls-cert", cert, "--tls-key", key];
+  const server = start([...fromSource, "run", program, "--watch", "--port", "0", "--log-format", "text", ...files]);
+  const [, port] = await server.saw(/^Listening on https:\S*?:(\d+)/m);
+  assert.is(await keyOf(Number(port)), "EC");
+  copyFileSync(otherCertFile, cert);
+  copyFileSync(otherKeyFile, key);
+  server.child.kill("SIGHUP");
+  await server.saw(/The certificate was read again/);
+  assert.is(await keyOf(Number(port)), "RSA");
+  assert.is((await server.stop()).code, 0);
+});
+
+test("--print-config makes no certificate", async () => {
+  const env = { XDG_STATE_HOME: join(folder, "state") };
+  const words = [...fromSource, "run", program, "--tls", "self-signed", "--print-config"];
+  const { code, stdout, stderr } = await run(words, { env });
+  assert.is(code, 0, stderr);
+  assert.match(stdout, /^tls +self-signed +flag --tls$/m);
+  assert.is(stderr, "");
+  assert.is(existsSync(join(folder, "state")), false);
 });
 
 test("a program with a certificate of its own is not left believing that --tls-client-auth asks its clients", async () => {

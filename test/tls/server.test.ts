@@ -294,6 +294,9 @@ test("what can't be a server's identity is said in one sentence", () => {
   };
   assert.match(attempt({ cert }), /key is missing/);
   assert.match(attempt({ key }), /cert is missing/);
+  assert.is(attempt({ cert: 1, key }), "TLS: cert must be the text of a PEM file, or its bytes, not number");
+  assert.is(attempt({ cert, key: {} }), "TLS: key must be the text of a PEM file, or its bytes, not object");
+  assert.is(attempt({ tls: { certificates: [{ pfx: "x".charCodeAt(0) }] } }), "TLS: pfx must be bytes, not number");
   assert.match(attempt({ cert: "x", key }), /the certificate can't be read: there is nothing in PEM format/);
   assert.match(attempt({ cert, key: "x" }), /the key can't be read: there is nothing in PEM format/);
   assert.match(
