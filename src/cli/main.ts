@@ -160,6 +160,11 @@ export function commandLine(argv: readonly string[]): Command {
     .option("--ignore <path>", "leave out a file or a folder; may be given several times", collect)
     .option("--permit-no-files", "it is no failure that there are no tests")
     .option("--no-run", "bundle the files, and run nothing")
+    .addOption(new Option("--doc").hideHelp())
+    // What people are used to type behind `deno test`: Slipway has no permissions, checks no types, and traces leaks.
+    .addOption(new Option("-A, --allow-all").hideHelp())
+    .addOption(new Option("--no-check").hideHelp())
+    .addOption(new Option("--trace-leaks").hideHelp())
     .addHelpText(
       "after",
       `\nExit code: 0 all passed, 1 something failed, 2 the command line was wrong.\n${examples(

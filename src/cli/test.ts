@@ -23,6 +23,7 @@ export interface TestOptions {
   readonly parallelValue?: string;
   readonly ignore?: readonly string[];
   readonly watch?: boolean;
+  readonly doc?: boolean;
   readonly permitNoFiles?: boolean;
   readonly run?: boolean;
   readonly coverage?: boolean;
@@ -38,10 +39,15 @@ export interface TestOptions {
 
 /** Runs the tests; ends the process with 0 when all is well, else 1. */
 export async function test(named: readonly string[], options: TestOptions, args: readonly string[]): Promise<void> {
+  if (options.doc) {
+    throw new UsageError("--doc is not supported: put what a document shows into a test, or run deno test --doc");
+  }
   checkFilter(options.filter);
   const run = runOptions(options);
   const jobs = jobsOf(options);
   const threshold = thresholdOf(options);
+  // What is wrong with the command line is told before what is wrong with the files.
+  reportersOf(options);
   const find = (): readonly string[] => filesOf(named, options);
   const common = { run, args, jobs, onlyBuild: options.run === false };
   if (options.watch) {

@@ -15,8 +15,9 @@ export async function runTestChild(nonce: string): Promise<void> {
   const tell = teller(nonce);
   const end = process.exit.bind(process);
   process.argv = [process.argv[0], job.entry, ...job.args];
-  // The command line's own listeners, which end the process.
+  // The command line's own, which end the process, or take a test that waits for nothing for its own end.
   process.removeAllListeners("uncaughtException");
+  process.removeAllListeners("beforeExit");
   const origin = pathToFileURL(job.entry).href;
   const file = new (job.kind === "test" ? TestFile : BenchFile)(origin, job.options, tell);
   const caught = (error: unknown) => file.uncaught(error);

@@ -202,8 +202,8 @@ export function summaryText(results: Results, elapsedMs: number, paint: Paint = 
   };
   add("passed", true);
   add("failed", true);
-  add("ignored", false);
   if (flaky > 0) parts.push(`${flaky} flaky`);
+  add("ignored", false);
   if (filteredOut > 0) parts.push(`${filteredOut} filtered out`);
   return `${parts.join(" | ")} ${paint.gray(`(${duration(elapsedMs * 1000)})`)}`;
 }
