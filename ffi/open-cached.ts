@@ -34,7 +34,13 @@ const how = new BigUint64Array([BigInt(O_NONBLOCK | O_CLOEXEC), 0n, BigInt(RESOL
 /** A descriptor, the errno's name where there is nothing to be opened, or undefined: ask in a way that may wait. */
 export function openCached(path: string): number | string | undefined {
   if (!works) return undefined;
-  call ??= koffi.load(null).func("syscall", "int", ["long", "int", "str", "void *", "size_t"]) as Call;
+  try {
+    call ??= koffi.load(null).func("syscall", "int", ["long", "int", "str", "void *", "size_t"]) as Call;
+  } catch {
+    // Under Deno without --allow-ffi.
+    works = false;
+    return undefined;
+  }
   const fd = call(SYS_OPENAT2, AT_FDCWD, path, how, how.byteLength);
   if (fd >= 0) return fd;
   const errno = koffi.errno();

@@ -144,6 +144,14 @@ test("who kills waits longer than the drain takes, everywhere", async () => {
   }
 });
 
+(existsSync("/usr/bin/systemd-analyze") ? test : test.skip)("systemd thinks well of the service", async () => {
+  assert.is((await make(["guarded"])).code, 0);
+  const unit = join(folder, "guarded/deploy/guarded.service");
+  const looked = await run(["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit]);
+  assert.is(looked.code, 0, looked.stdout + looked.stderr);
+  assert.match(looked.stdout, /exposure level for guarded\.service: [01]\.\d OK/);
+});
+
 /** What a person sees who types these lines, one whenever the last line is a question. */
 async function typed(args: string[], lines: readonly [RegExp, string][]) {
   const quoted = [...fromSource, "new", ...args].map((word) => `'${word}'`).join(" ");
