@@ -9,8 +9,15 @@ const mostChars = 16_384;
 const mostLevels = 8;
 const mostErrors = 8;
 
+let shownStack = (stack: string): string => stack;
+
+/** How stacks are shown from here on, where nobody says: `slipway run` at a terminal leaves out what is not the author's. */
+export function showStacks(shown: (stack: string) => string): void {
+  shownStack = shown;
+}
+
 /** The text; `trim` shortens a stack before it is shown. */
-export function describeError(error: unknown, trim: (stack: string) => string = (stack) => stack): string {
+export function describeError(error: unknown, trim: (stack: string) => string = shownStack): string {
   let text: string;
   try {
     text = describe(error, trim, 0, new Set());

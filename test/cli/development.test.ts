@@ -6,7 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { BundleError, bundle, stopEsbuild } from "../../src/bundle/mod.ts";
 import { lanAddresses } from "../../src/cli/dev/banner.ts";
-import { codeFrame } from "../../src/cli/dev/code-frame.ts";
+import { authorStack, codeFrame } from "../../src/cli/dev/code-frame.ts";
 import { endProcesses, fromSource, run, start, startServer, temporaryFolder } from "../support/process.ts";
 
 test.after(endProcesses);
@@ -89,11 +89,14 @@ test("anywhere else there is none of it, whatever colours are forced", async () 
 test("--no-access-log keeps requests quiet, and NO_COLOR has no colours", async () => {
   const command = [...fromSource, "run", "shop", "--dev", "--port", "0", "--host", "127.0.0.1"];
   const env = { NO_COLOR: "1", FORCE_COLOR: undefined };
-  const server = start([...command, "--no-access-log"], { cwd: folder, env });
+  const server = start([...command, "--no-access-log", "--log-format", "text"], { cwd: folder, env });
   const [, url] = await server.saw(/^Listening on (http:\S+)\nLimits /m);
-  await (await fetch(url)).text();
+  await (await fetch(new URL("/fail", url))).text();
   const { stderr } = await server.stop();
   assert.not.match(stderr, /\x1b|GET/);
+  // As text, for people, errors have the author's frames and lines alone.
+  assert.match(stderr, /error slipway: the handler failed: Error: no [\s\S]* > 3 \| {3}throw new Error/);
+  assert.not.match(stderr, /service\.ts/);
 });
 
 test("standard input is a program, whose imports start here", async () => {
@@ -118,6 +121,10 @@ test("code around a place: the author's own, never a package's, and nothing wher
   const own = `${folder}/top.ts:2:8`;
   const frame = '  1 | function f() {\n> 2 | \tthrow new Error("top");\n    | \t      ^\n  3 | }';
   assert.is(codeFrame(frames(`${folder}/node_modules/x/i.js:1:1`, "node:fs:1:2", `file://${own}`)), frame);
+  const inner = ["slipway:/src/http/service.ts:1:1", "node:internal/x:1:2", `${folder}/node_modules/x/i.js:1:1`];
+  const all = frames(own, ...inner);
+  assert.is(authorStack(all), `${frames(own, inner[2])}\n${frame.replace(/^/gm, "    ")}`);
+  assert.is(authorStack(frames(...inner)), frames(...inner));
   assert.is(codeFrame(frames(`${folder}/gone.ts:2:8`)), "");
   assert.is(codeFrame(frames(`${folder}/top.ts:200:8`)), "");
   assert.is(codeFrame("Error: top"), "");

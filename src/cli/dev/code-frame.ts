@@ -70,3 +70,15 @@ export function codeFrame(stack: string): string {
   });
   return shown.join("\n");
 }
+
+/** A stack without the frames that are neither the author's nor a package's, and the author's lines behind it. */
+export function authorStack(stack: string): string {
+  const code = codeFrame(stack);
+  // Nothing of the author's: then whatever there is may help.
+  if (code === "") return stack;
+  const lines = stack.split("\n").filter((line) => {
+    const place = /^\s+at /.test(line) ? placeOfFrame(line) : undefined;
+    return place === undefined ? !/^\s+at /.test(line) : isAuthors(place.file) || /node_modules/.test(place.file);
+  });
+  return `${lines.join("\n")}\n${code.replace(/^/gm, "    ")}`;
+}

@@ -1,11 +1,12 @@
 /** What only trying tells: the addon, the poller, OpenSSL. */
 import { release } from "node:os";
+import { getSystemErrorName } from "node:util";
 import { version } from "../version.ts";
 import type { Finding } from "./findings.ts";
 import type { Machine } from "./machine.ts";
 
 export async function tried(machine: Machine): Promise<Finding[]> {
-  return [versions(), system(machine), await addon(), await poller(machine), await tls()];
+  return [versions(), system(machine), await addon(), await poller(machine), ...(await ring(machine)), await tls()];
 }
 
 function versions(): Finding {
@@ -67,6 +68,30 @@ async function poller({ env }: Machine): Promise<Finding> {
     };
   } catch (error) {
     return { name, status: "wrong", says: oneLine(error), cure: "unset SLIPWAY_POLLER, or mend what is named" };
+  }
+}
+
+/** What the kernel itself says, whichever poller is chosen. */
+async function ring({ platform, read }: Machine): Promise<Finding[]> {
+  if (platform !== "linux") return [];
+  const name = "io_uring";
+  try {
+    const [{ uringCalls }, { system }] = await Promise.all([
+      import("../../../ffi/uring-calls.ts"),
+      import("../../../ffi/libc.ts"),
+    ]);
+    const params = new Uint32Array(30);
+    const fd = uringCalls().setup(2, params);
+    const disabled = read("/proc/sys/kernel/io_uring_disabled") ?? "not there";
+    const setting = `kernel.io_uring_disabled is ${disabled}`;
+    if (fd < 0) {
+      const error = getSystemErrorName(fd);
+      return [{ name, status: "warning", says: `io_uring_setup(2) is refused: ${error} (errno ${-fd}), ${setting}` }];
+    }
+    system().close(fd);
+    return [{ name, status: "ok", says: `there, features 0x${params[5].toString(16)}, ${setting}` }];
+  } catch (error) {
+    return [{ name, status: "warning", says: oneLine(error) }];
   }
 }
 
