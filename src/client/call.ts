@@ -66,7 +66,7 @@ export class Call implements Caller, Seeker {
   #redirects = 0;
   #type: ResponseType = "basic";
   /** It was sent on a connection that had ended: once is enough. */
-  #retried = false;
+  #retries = 0;
   #timedOut = false;
   #host: HostPool | undefined;
   #connection: Carrier | undefined;
@@ -180,10 +180,15 @@ export class Call implements Caller, Seeker {
   lost(error: unknown, untouched: boolean, unprocessed = false): void {
     this.#connection = undefined;
     const again = unprocessed ? !(this.#body instanceof ReadableStream) : untouched && this.#repeatable();
-    if (again && !this.#retried) {
-      this.#retried = true;
+    if (again && this.#retries < (unprocessed ? MOST_RETRIES : 1)) {
       clientCounters.retried++;
-      return this.#seek(true);
+      // At once where a connection has ended; a server that goes on refusing has too much to do.
+      const pause = this.#retries++ === 0 ? 0 : PAUSE_MS * 2 ** this.#retries * (0.5 + Math.random() / 2);
+      if (pause === 0) return this.#seek(true);
+      setTimeout(() => {
+        if (this.#reject !== undefined) this.#seek(true);
+      }, pause);
+      return;
     }
     clientCounters.ended(this.signal?.aborted ? "aborted" : this.#timedOut ? "timeout" : "failed");
     this.#fail(error);
@@ -254,10 +259,13 @@ export class Call implements Caller, Seeker {
     this.method = step.method;
     this.#body = step.body;
     this.#fields = this.#fields === null ? null : [...step.fields];
-    this.#retried = false;
+    this.#retries = 0;
     this.#seek(false);
   }
 }
 
+/** How often what a server says it has not begun with is asked again (RFC 9113, 8.7), and after which times, doubling. */
+const MOST_RETRIES = 5;
+const PAUSE_MS = 10;
 /** https://fetch.spec.whatwg.org/#http-redirect-fetch, step 7. */
 const MAX_REDIRECTS = 20;

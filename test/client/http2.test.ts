@@ -218,6 +218,33 @@ works("what the server has not looked at is sent again, whatever it is", async (
   assert.is(calls, 2);
 });
 
+works("as often as six times in all; a stream that was begun is not, and whoever gives up is not kept", async () => {
+  let calls = 0;
+  let refusals = 5;
+  using server = await node((stream) => {
+    if (++calls <= refusals) return stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
+    stream.respond();
+    stream.pipe(stream);
+  });
+  using client = trusting();
+  assert.is(await (await ask(server.base, client, { method: "POST", body: "again" })).text(), "again");
+  assert.is(calls, 6);
+  refusals = Number.POSITIVE_INFINITY;
+  for (const body of ["never", new Blob(["never"]).stream()]) {
+    calls = 0;
+    const error = await failure(ask(server.base, client, { method: "POST", body, duplex: "half" } as RequestInit));
+    assert.match(error.message, /REFUSED_STREAM/);
+    assert.is(calls, typeof body === "string" ? 6 : 1);
+  }
+  calls = 0;
+  const controller = new AbortController();
+  const call = failure(ask(server.base, client, { signal: controller.signal }));
+  await until(() => calls === 4);
+  controller.abort("enough");
+  assert.is(await call, "enough" as never);
+  await until(() => clientCounters.busy === 0);
+});
+
 works("GOAWAY: what it names is answered, the next call has another connection", async () => {
   using server = await node((stream, headers) => {
     if (headers[":path"] === "/last") stream.session?.goaway(http2.constants.NGHTTP2_NO_ERROR, stream.id);
@@ -368,6 +395,26 @@ async function hostile(bytes: Buffer): Promise<{ error: Error; code: number }> {
   server.close();
   return { error, code: last() };
 }
+
+works("GOAWAY that leaves a call out, time and again: it goes to another connection", async () => {
+  let connections = 0;
+  const server = tls.createServer({ cert: leaf.cert, key: leaf.key, ALPNProtocols: ["h2"] }, (socket) => {
+    const last = ++connections === 5;
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.write(Buffer.concat([SETTINGS, last ? head([OK], END | END_HEADERS) : frame(7, 0, 0, new Uint8Array(8))]));
+      if (!last) socket.end();
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `https://localhost:${(server.address() as net.AddressInfo).port}/`;
+  using client = trusting();
+  assert.is((await ask(url, client, { method: "POST", body: "x" })).status, 200);
+  assert.is(connections, 5);
+  client.close();
+  server.close();
+});
 
 works("what must be asked over HTTP/1.1 is, where it can be said twice, and so is all that follows", async () => {
   const asked: string[] = [];

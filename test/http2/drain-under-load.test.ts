@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { eventually, start } from "../http/support/server.ts";
 import { session } from "./support/node.ts";
 
-const DRAINS = 25;
+const DRAINS = 50;
 const AT_ONCE = 20;
 
 test(`${DRAINS} drains under load: nothing is lost that a handler was given`, async () => {
@@ -15,8 +15,10 @@ test(`${DRAINS} drains under load: nothing is lost that a handler was given`, as
   const refused = new Map<string, string>();
   const cut: number[] = [];
   let serial = 0;
+  /** Of each drain: streams answered beyond what its last GOAWAY names, and those within that are not. */
+  const beyond: string[] = [];
 
-  const ask = (client: ClientHttp2Session): Promise<void> =>
+  const ask = (client: ClientHttp2Session, streams: Map<string, number>): Promise<void> =>
     new Promise((resolve) => {
       const name = `${serial++}`;
       const upload = serial % 3 === 0;
@@ -33,6 +35,7 @@ test(`${DRAINS} drains under load: nothing is lost that a handler was given`, as
         error = failed.message;
       });
       stream.on("close", () => {
+        if (stream.id !== undefined) streams.set(name, stream.id);
         if (body.endsWith(`end of ${name}`)) answered.add(name);
         else refused.set(name, error || `reset with ${stream.rstCode}`);
         resolve();
@@ -55,16 +58,26 @@ test(`${DRAINS} drains under load: nothing is lost that a handler was given`, as
     const client = session(server.port);
     // That a connection was told to end is no error of it.
     client.on("error", () => {});
+    const streams = new Map<string, number>();
+    let last = -1;
+    client.on("goaway", (_code, lastStream) => {
+      last = lastStream ?? -1;
+    });
     await new Promise((resolve) => client.once("remoteSettings", resolve));
     const before = answered.size;
     const asking = Array.from({ length: AT_ONCE }, async () => {
-      while (!client.closed && !client.destroyed) await ask(client);
+      while (!client.closed && !client.destroyed) await ask(client, streams);
     });
     await eventually(() => answered.size > before + 30, "some answers");
     cut.push((await server.server.drain()).cut);
     await Promise.all(asking);
     client.destroy();
+    assert.ok(last > 0 && last < 2 ** 31 - 1, `the last GOAWAY names stream ${last}`);
+    for (const [name, id] of streams) {
+      if (id <= last !== answered.has(name)) beyond.push(`${name} on ${id}, the last being ${last}`);
+    }
   }
+  assert.equal(beyond, []);
   assert.equal(cut, Array(DRAINS).fill(0));
   assert.equal(
     [...given].filter((name) => !answered.has(name)),
