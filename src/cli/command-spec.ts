@@ -56,6 +56,9 @@ export function verbsOf(program: Command): Verb[] {
 
 function flag(option: Option): Flag {
   const { long = "", short, description } = option;
+  // `--env-file[=<file>]`: a value only behind a `=`, so that the next word is none.
+  const bare = /^(--[\w-]+)\[=/.exec(long)?.[1];
+  if (bare !== undefined) return { long: bare, short, says: description, repeats: true };
   const shown = /[<[](.*)[>\]]$/.exec(option.flags)?.[1];
   const listed = optionTable.find((one) => `--${flagOf(one)}` === long);
   const repeats = listed?.kind === "list" || /several times/.test(description);

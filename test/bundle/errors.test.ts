@@ -161,7 +161,7 @@ test("a name that is not exported", async () => {
     "main.ts": `import { b } from "./a.ts"; console.log(b);`,
     "a.ts": `export const a = 1;`,
   });
-  assert.match(error.message, /^main\.ts:1:10: No matching export in "a\.ts" for import "b"$/);
+  assert.match(error.message, /^main\.ts:1:10: No matching export in "a\.ts" for import "b": it exports a$/);
 });
 
 test("no such entry, and a directory as entry", async () => {

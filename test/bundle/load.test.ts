@@ -42,9 +42,10 @@ test("an await at the top that never ends is an error when nothing is left to wa
 
 test("a stack ends with the program's own frames", async () => {
   const expected: Record<string, RegExp> = {
-    "late.ts": /^\w+: late\.ts failed as it was loaded: Error: late\n {4}at \S*\blate\.ts:2:7\n$/,
+    // From source with the lines around it, which compiled programs do not have.
+    "late.ts": /^\w+: late\.ts failed as it was loaded: Error: late\n {4}at \S*\blate\.ts:2:7\n(?:[ >] +\d* [|].*\n)*$/,
     "deep.ts":
-      /Error: deep\n {4}at f \(\S*\bf\.ts:3:9\)\n(?: {4}at process\.\S+ [^\n]*\n)? {4}at async \S*deep\.ts:2:1\n$/,
+      /Error: deep\n {4}at f \(\S*\bf\.ts:3:9\)\n(?: {4}at process\.\S+ [^\n]*\n)? {4}at async \S*deep\.ts:2:1\n(?:[ >] +\d* [|].*\n)*$/,
     "missing.ts": /TypeError: Module not found "file:\S*\/gone\.mjs"[^\n]*\n {4}at load \(\S*\bmissing\.ts:1:\d+\)\n/,
   };
   for (const [file, pattern] of Object.entries(expected)) {

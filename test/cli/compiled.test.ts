@@ -184,7 +184,7 @@ same("an error as the program loads", async () => {
   assert.is(code, 1);
   assert.match(
     stderr,
-    /^slipway: throws\.ts failed as it was loaded: Error: no database\n {4}at .*throws\.ts:2:7\)?\n$/,
+    /^slipway: throws\.ts failed as it was loaded: Error: no database\n {4}at .*throws\.ts:2:7\)?\n(?:[ >].*\n)*$/,
   );
 });
 same("run --watch", async () => {

@@ -37,7 +37,7 @@ usage("an unknown verb names the nearest", () =>
   fails(["rnu", "good.ts"], 2, /unknown verb 'rnu' \(did you mean run\?\)/),
 );
 usage("an unknown verb lists the verbs", () =>
-  fails(["frobnicate"], 2, /choose one of new, run, compile, check, version, help/),
+  fails(["frobnicate"], 2, /choose one of new, run, compile, test, bench, check, [a-z, ]+, version, help/),
 );
 usage("a file in place of a verb", () =>
   fails(["good.ts"], 2, /'good\.ts' is a file, not a verb: slipway run good\.ts/),
@@ -238,7 +238,7 @@ making("an unknown template lists what there is", () =>
   fails(
     ["new", "shop2", "--template", "htp"],
     2,
-    /no template 'htp' \(did you mean http\?\): choose one of http, tcp, proxy, minimal/,
+    /no template 'htp' \(did you mean http\?\): choose one of http, api, websocket, static, tcp, proxy, minimal, or /,
   ),
 );
 making("a folder that is not empty", () =>
