@@ -65,12 +65,13 @@ function flag(option: Option): Flag {
 
 function valueAfter(long: string, listed: (typeof optionTable)[number] | undefined): Value {
   if (long === "--template") return { words: Object.keys(templates) };
+  if (long === "--reporter") return { words: ["pretty", "dot", "tap", "junit"] };
   if (listed?.kind === "choice") return { words: listed.choices };
   if (listed !== undefined) {
     const files = "files" in listed && listed.files === true;
     return files || /^(?:path|file)$/.test("value" in listed ? listed.value : "") ? "file" : "any";
   }
-  return /^--(?:output|include|env-file|coverage-dir|junit)$/.test(long) ? "file" : "any";
+  return /^--(?:output|include|env-file|ignore|junit-path)$/.test(long) ? "file" : "any";
 }
 
 /** The endings of a program's file, for shells that match by them. */
