@@ -55,8 +55,11 @@ export function verbsOf(program: Command): Verb[] {
 }
 
 function flag(option: Option): Flag {
-  const { long = "", short, description } = option;
-  const shown = /[<[](.*)[>\]]$/.exec(option.flags)?.[1];
+  const { short, description } = option;
+  // `--env-file[=<file>]`, which commander takes for a name.
+  const long = option.long?.replace(/\[=.*$/, "") ?? "";
+  // What stands behind a `=` only is no word of its own.
+  const shown = option.flags.includes("[=") ? undefined : /[<[](.*)[>\]]$/.exec(option.flags)?.[1];
   const listed = optionTable.find((one) => `--${flagOf(one)}` === long);
   const repeats = listed?.kind === "list" || /several times/.test(description);
   if (shown === undefined) return { long, short, says: description, repeats };
