@@ -28,6 +28,17 @@ interface Written extends MapSource {
   readonly workspace?: readonly string[] | { readonly members?: readonly string[] };
   readonly links?: readonly string[];
   readonly tasks?: Readonly<Record<string, string | { readonly command?: string }>>;
+  readonly exclude?: readonly string[];
+  readonly test?: ToolOptions;
+  readonly bench?: ToolOptions;
+}
+
+/** What deno.json says of one of Deno's tools; paths are relative to it. */
+export interface ToolOptions {
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly sanitizeOps?: boolean;
+  readonly sanitizeResources?: boolean;
 }
 
 interface ConfigFile {
@@ -61,6 +72,22 @@ export function denoTask(directory: string, name: string): string | undefined {
     if (typeof command === "string") return command;
   }
   return undefined;
+}
+
+/** What the nearest deno.json says of a tool, its paths made absolute. */
+export function toolOptions(directory: string, tool: "test" | "bench"): ToolOptions {
+  for (const folder of upwards(directory)) {
+    const config = configIn(folder);
+    if (config === undefined) continue;
+    const { exclude = [], [tool]: own = {} } = config.written;
+    const absolute = (paths: readonly string[]) => paths.map((path) => join(folder, path));
+    return {
+      ...own,
+      include: own.include && absolute(own.include),
+      exclude: absolute([...exclude, ...(own.exclude ?? [])]),
+    };
+  }
+  return {};
 }
 
 /** True when a tsconfig.json lies at or above `directory`, nearer than `config`: then esbuild reads it and deno.json's options rest. */

@@ -1,5 +1,6 @@
 /** `slipway bench`: finds files of benchmarks, runs each in a process of its own, one after the other, and shows what it took. */
 import { BundleError, render, stopEsbuild } from "../bundle/mod.ts";
+import { toolOptions } from "../bundle/project.ts";
 import { BenchJson, type BenchReporter, BenchTable } from "../testing/bench/report.ts";
 import { plainFailure } from "../testing/failure.ts";
 import { findFiles } from "../testing/files.ts";
@@ -22,7 +23,9 @@ export interface BenchOptions {
 /** Runs the benchmarks; ends the process with 0 when none failed, else 1. */
 export async function bench(named: readonly string[], options: BenchOptions, args: readonly string[]): Promise<void> {
   checkFilter(options.filter);
-  const { files, missing } = findFiles(named, "bench", options.ignore);
+  const { include = [], exclude = [] } = toolOptions(process.cwd(), "bench");
+  const ignored = [...(options.ignore ?? []), ...exclude];
+  const { files, missing } = findFiles(named.length > 0 ? named : include, "bench", ignored);
   if (missing.length > 0) throw new Failure(`there is no file ${missing[0]}: name files or folders of benchmarks`);
   if (files.length === 0 && !options.permitNoFiles) {
     throw new Failure(
@@ -36,11 +39,16 @@ export async function bench(named: readonly string[], options: BenchOptions, arg
     : new BenchTable(write, painting(wantsColors(process.stdout)), machine);
   const state = { failed: false, usedOnly: false };
   let hosted: HostedFile | undefined;
-  process.on("SIGINT", () => {
-    hosted?.kill();
-    reporter.end(state.failed, false);
-    process.exit(130);
-  });
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    process.on(signal, () => {
+      hosted?.kill();
+      reporter.end(state.failed, false);
+      process.exit(code);
+    });
+  }
   for (const file of files) {
     const job = await jobOf(file, options, args, reporter);
     if (job === undefined) state.failed = true;

@@ -55,11 +55,11 @@ export function verbsOf(program: Command): Verb[] {
 }
 
 function flag(option: Option): Flag {
-  const { long = "", short, description } = option;
-  // `--env-file[=<file>]`: a value only behind a `=`, so that the next word is none.
-  const bare = /^(--[\w-]+)\[=/.exec(long)?.[1];
-  if (bare !== undefined) return { long: bare, short, says: description, repeats: true };
-  const shown = /[<[](.*)[>\]]$/.exec(option.flags)?.[1];
+  const { short, description } = option;
+  // `--env-file[=<file>]`, which commander takes for a name.
+  const long = option.long?.replace(/\[=.*$/, "") ?? "";
+  // What stands behind a `=` only is no word of its own.
+  const shown = option.flags.includes("[=") ? undefined : /[<[](.*)[>\]]$/.exec(option.flags)?.[1];
   const listed = optionTable.find((one) => `--${flagOf(one)}` === long);
   const repeats = listed?.kind === "list" || /several times/.test(description);
   if (shown === undefined) return { long, short, says: description, repeats };
@@ -68,12 +68,13 @@ function flag(option: Option): Flag {
 
 function valueAfter(long: string, listed: (typeof optionTable)[number] | undefined): Value {
   if (long === "--template") return { words: Object.keys(templates) };
+  if (long === "--reporter") return { words: ["pretty", "dot", "tap", "junit"] };
   if (listed?.kind === "choice") return { words: listed.choices };
   if (listed !== undefined) {
     const files = "files" in listed && listed.files === true;
     return files || /^(?:path|file)$/.test("value" in listed ? listed.value : "") ? "file" : "any";
   }
-  return /^--(?:output|include|env-file|coverage-dir|junit)$/.test(long) ? "file" : "any";
+  return /^--(?:output|include|env-file|ignore|junit-path)$/.test(long) ? "file" : "any";
 }
 
 /** The endings of a program's file, for shells that match by them. */

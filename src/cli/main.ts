@@ -158,6 +158,7 @@ export function commandLine(argv: readonly string[]): Command {
     .option("--reporter <name>", "how results are shown: pretty, dot, tap or junit", "pretty")
     .option("--junit-path <path>", "write JUnit's XML to a file too (- for standard output)")
     .option("--ignore <path>", "leave out a file or a folder; may be given several times", collect)
+    .option("--env-file[=<file>]", "take variables from a file (default: .env) that the environment does not have")
     .option("--permit-no-files", "it is no failure that there are no tests")
     .option("--no-run", "bundle the files, and run nothing")
     .addOption(new Option("--doc").hideHelp())
@@ -184,6 +185,7 @@ export function commandLine(argv: readonly string[]): Command {
     .option("--filter <text>", "only benchmarks whose name holds the text, or matches /a pattern/")
     .option("--json", "print the results as JSON")
     .option("--ignore <path>", "leave out a file or a folder; may be given several times", collect)
+    .option("--env-file[=<file>]", "take variables from a file (default: .env) that the environment does not have")
     .option("--permit-no-files", "it is no failure that there are no benchmarks")
     .option("--no-run", "bundle the files, and run nothing")
     .addHelpText(
@@ -338,7 +340,7 @@ async function envFiles(argv: readonly string[]): Promise<readonly string[]> {
       "variables are not put into an executable, where anybody can read them: give the file to it as it starts, ./app --env-file=.env",
     );
   }
-  if (argv[0] !== "run") return argv;
+  if (!["run", "test", "bench"].includes(argv[0])) return argv;
   const [{ withoutEnvFiles }, { tell }] = await Promise.all([import("./env-file.ts"), import("./output.ts")]);
   return withoutEnvFiles(argv, tell);
 }

@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from "node:os";
 import { stopEsbuild } from "../bundle/mod.ts";
+import { toolOptions } from "../bundle/project.ts";
 import { patternOf } from "../testing/choose.ts";
 import { findFiles } from "../testing/files.ts";
 import type { RunOptions } from "../testing/protocol.ts";
@@ -51,6 +52,9 @@ export async function test(named: readonly string[], options: TestOptions, args:
   const find = (): readonly string[] => filesOf(named, options);
   const common = { run, args, jobs, onlyBuild: options.run === false };
   if (options.watch) {
+    if (coverageFolder(options) !== undefined) {
+      throw new UsageError("--watch and --coverage exclude each other: coverage is of all tests, --watch runs some");
+    }
     const { watchTests } = await import("./test-watch.ts");
     return watchTests(
       find,
@@ -58,10 +62,15 @@ export async function test(named: readonly string[], options: TestOptions, args:
     );
   }
   const session = new Session({ ...common, files: find(), reporters: reportersOf(options) });
-  process.on("SIGINT", () => {
-    session.interrupt();
-    process.exit(130);
-  });
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    process.on(signal, () => {
+      session.interrupt();
+      process.exit(code);
+    });
+  }
   await session.finish();
   await stopEsbuild();
   const folder = coverageFolder(options);
@@ -70,8 +79,9 @@ export async function test(named: readonly string[], options: TestOptions, args:
   process.exit(failed || usedOnly || !covered ? 1 : 0);
 }
 
-function filesOf(named: readonly string[], { ignore, permitNoFiles }: TestOptions): readonly string[] {
-  const { files, missing } = findFiles(named, "test", ignore);
+function filesOf(named: readonly string[], { ignore = [], permitNoFiles }: TestOptions): readonly string[] {
+  const { include = [], exclude = [] } = toolOptions(process.cwd(), "test");
+  const { files, missing } = findFiles(named.length > 0 ? named : include, "test", [...ignore, ...exclude]);
   if (missing.length > 0) throw new Failure(`there is no file ${missing[0]}: name files or folders of tests`);
   if (files.length > 0 || permitNoFiles) return files;
   throw new Failure(
@@ -120,7 +130,11 @@ export function checkFilter(filter: string | undefined): void {
 
 function runOptions(options: TestOptions): RunOptions {
   const { filter, failFast, failFastValue, shuffle, shuffleValue, retry, repeats } = options;
-  const { sanitizeOps, sanitizeResources } = options;
+  const project = toolOptions(process.cwd(), "test");
+  const asked = (flag: boolean | undefined, name: string, said: boolean | undefined) =>
+    flag ?? (process.env[name] === undefined ? said : process.env[name] === "1");
+  const sanitizeOps = asked(options.sanitizeOps, "DENO_TEST_SANITIZE_OPS", project.sanitizeOps);
+  const sanitizeResources = asked(options.sanitizeResources, "DENO_TEST_SANITIZE_RESOURCES", project.sanitizeResources);
   const coverage = coverageFolder(options) !== undefined;
   const count = failFastValue === undefined ? (failFast ? 1 : undefined) : number("--fail-fast", failFastValue, 1);
   const random = shuffle ? Math.floor(Math.random() * 2 ** 31) : undefined;

@@ -72,7 +72,12 @@ function teller(nonce: string): (event: TestEvent | BenchEvent) => void {
         // A test closed it: the parent sees its end.
       }
     }
-    writeAll(EVENTS_FD, `${JSON.stringify(event)}\n`);
+    try {
+      writeAll(EVENTS_FD, `${JSON.stringify(event)}\n`);
+    } catch {
+      // Nobody hears of anything any more: the parent is gone.
+      process.kill(process.pid, "SIGKILL");
+    }
   };
 }
 

@@ -35,6 +35,7 @@ export class HostedFile {
     this.#sink = sink;
     const child = start(nonce);
     this.#process = child;
+    process.once("exit", this.#end);
     const [, stdout, stderr, events, jobs] = child.stdio as [null, Readable, Readable, Readable, Writable];
     const flush = () => this.#flush();
     this.#outputs = [new Output(stdout, nonce, flush), new Output(stderr, nonce, flush)];
@@ -61,6 +62,8 @@ export class HostedFile {
       });
     });
   }
+
+  readonly #end = (): void => this.kill();
 
   /** Ends the process. */
   kill(): void {
@@ -97,6 +100,7 @@ export class HostedFile {
 
   #gone(how: string, resolve: () => void): void {
     clearTimeout(this.#overTime);
+    process.off("exit", this.#end);
     for (const output of this.#outputs) output.end();
     this.#flush();
     this.#sink({ type: "gone", how: this.#ended ? undefined : (this.#killedFor ?? how) });
