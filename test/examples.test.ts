@@ -9,7 +9,7 @@ import { repository, run } from "./support/process.ts";
 
 const test = suite("examples");
 const library = pathToFileURL(join(repository, "src/mod.ts")).href;
-const folders = ["src", "src/http", "src/runtime", "src/fetch", "src/deno", "src/websocket"];
+const folders = ["src", "src/http", "src/runtime", "src/fetch", "src/deno", "src/static", "src/websocket"];
 const files = folders.flatMap((folder) =>
   readdirSync(join(repository, folder))
     .filter((name) => name.endsWith(".ts"))

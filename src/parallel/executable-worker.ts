@@ -12,8 +12,9 @@ globalThis[${JSON.stringify(LOADED_BY)}] = process.getBuiltinModule("node:worker
 const sea = process.getBuiltinModule("node:sea");
 const { Script } = process.getBuiltinModule("node:vm");
 const parts = {};
+let shared = {};
 function load(name) {
-  return process.getBuiltinModule(name) ?? (parts[name] ??= evaluate(name, unpacked(name)));
+  return process.getBuiltinModule(name) ?? shared[name]?.() ?? (parts[name] ??= evaluate(name, unpacked(name)));
 }
 function evaluate(name, source, cachedData) {
   const script = new Script(source, { filename: name, lineOffset: -1, cachedData });
@@ -28,5 +29,7 @@ function unpacked(name) {
 process.execArgv = [];
 const name = ${JSON.stringify(BASE_SCRIPT)};
 const source = Buffer.from(sea.getRawAsset(name)).toString("latin1");
-evaluate(name, source, (${codeCache})(sea.getRawAsset("code cache"))).start();
+const runtime = evaluate(name, source, (${codeCache})(sea.getRawAsset("code cache")));
+shared = runtime.shared;
+runtime.start();
 `;

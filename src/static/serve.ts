@@ -42,10 +42,6 @@ export async function serveFolder(request: Request, options: ServeDirOptions): P
     let name = below;
     if (!isFolder) found = await within(root, below);
     else if (showIndex) found = await within(root, (name = below + INDEX));
-    if (found === "ENOENT" && !isFolder && options.cleanUrls === true) {
-      found = await within(root, (name = `${below}.html`));
-    }
-    if (typeof found === "object") return await answer(request, found, `${root.path}/${name}`, root, options, pathname);
     if (found === "EISDIR" && !isFolder && showIndex) {
       const index = await within(root, `${below}/${INDEX}`);
       if (typeof index === "object") {
@@ -53,6 +49,10 @@ export async function serveFolder(request: Request, options: ServeDirOptions): P
         return toFolder(names, search, options);
       }
     }
+    if ((found === "ENOENT" || found === "EISDIR") && !isFolder && options.cleanUrls === true) {
+      found = await within(root, (name = `${below}.html`));
+    }
+    if (typeof found === "object") return await answer(request, found, `${root.path}/${name}`, root, options, pathname);
     if (found === "EACCES" || found === "EPERM") return plain(403, "forbidden", options);
   }
   return await nothing(request, root, names !== undefined, options);

@@ -9,7 +9,10 @@ const application = Deno.serve(free, (request) =>
 Deno.env.set("UPSTREAMS", `http://127.0.0.1:${application.addr.port}`);
 const { default: app } = await import("./server.ts");
 const edge = Deno.serve(free, app.fetch);
-Deno.test.afterAll(() => Promise.all([edge.shutdown(), application.shutdown()]));
+Deno.test.afterAll(async () => {
+  await edge.shutdown();
+  await application.shutdown();
+});
 
 const get = (path: string) => fetch(`http://127.0.0.1:${edge.addr.port}${path}`);
 

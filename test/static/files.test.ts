@@ -47,6 +47,7 @@ put("ten.txt", "0123456789");
 put("film.mp4", film);
 put("docs/index.html", "<h1>docs</h1>");
 put("bare/file.bin", "x");
+put("bare.html", "<h1>bare</h1>");
 put("a b/ä&.txt", "odd");
 put("app.js", script);
 put("app.js.br", brotliCompressSync(script));
@@ -69,6 +70,8 @@ symlinkSync("..", join(root, "up"));
 symlinkSync("../public-too", join(root, "beside"));
 symlinkSync("ten.txt", join(root, "inside.txt"));
 symlinkSync("loop", join(root, "loop"));
+put("sly.css", "a{}");
+symlinkSync("../secret.txt", join(root, "sly.css.br"));
 execFileSync("mkfifo", [join(root, "pipe.txt")]);
 
 function serving(options: ServeDirOptions = {}, url: string | URL = pathToFileURL(`${root}/`)) {
@@ -423,6 +426,11 @@ test("compressed siblings, by what the client likes", async () => {
   assert.ok(br.body.subarray(5).equals(rest.body));
   assert.is((await ask("/stale.css", { "accept-encoding": "gzip" })).header("content-encoding"), null);
   assert.is((await ask("/stale.css", { "accept-encoding": "gzip" })).header("vary"), "accept-encoding");
+  assert.is(
+    (await ask("/sly.css", { "accept-encoding": "br" })).text(),
+    "a{}",
+    "a link out of the folder is no sibling",
+  );
   const photo = await ask("/photo.png", { "accept-encoding": "gzip" });
   assert.is(photo.header("content-encoding"), null);
   assert.is(photo.header("vary"), null);
@@ -454,6 +462,7 @@ test("a page for what is not there", async () => {
   assert.is(none.text(), "<h1>nowhere</h1>");
   assert.is(none.header("etag"), null);
   assert.is((await asked("/site/about")).text(), "<h1>about</h1>");
+  assert.is((await asked("/site/bare")).text(), "<h1>bare</h1>", "beside a folder that has no index");
   assert.is((await asked("/site")).header("location"), "/site/");
   assert.is((await asked("/site/docs")).header("location"), "/site/docs/");
   assert.is((await asked("/sites/ten.txt")).status, 404);

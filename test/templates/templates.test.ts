@@ -190,6 +190,9 @@ for (const template of Object.keys(templates)) {
     const elsewhere = join(home, "elsewhere");
     mkdirSync(elsewhere);
     await serves([join(project, "shop"), "--port", "0"], elsewhere, env);
+    // Worker threads load what is kept apart in the executable in a way of their own.
+    const apart = template === "static" || template === "proxy";
+    if (apart) await serves([join(project, "shop"), "--port", "0", "--parallel", "2"], elsewhere, env);
   });
   tests.after(endProcesses);
   tests.run();
