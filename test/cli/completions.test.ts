@@ -108,6 +108,11 @@ zpty -d z`;
   });
 }
 
+test("no flag has anything but letters and dashes", () => {
+  for (const { name, flags } of verbs)
+    for (const { long } of flags) assert.match(long, /^--[a-z0-9-]+$/, `${name} ${long}`);
+});
+
 test("PowerShell's table has every verb and flag, and every quote is closed", () => {
   const script = powershell(verbs);
   for (const { name, flags } of verbs) {

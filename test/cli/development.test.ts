@@ -1,5 +1,6 @@
 // What `run` does for the person who looks at it (--dev, a terminal): requests, the error in the browser; and where it
 // finds the program: a folder, standard input.
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -8,6 +9,7 @@ import { BundleError, bundle, stopEsbuild } from "../../src/bundle/mod.ts";
 import { lanAddresses } from "../../src/cli/dev/banner.ts";
 import { authorStack, codeFrame } from "../../src/cli/dev/code-frame.ts";
 import { endProcesses, fromSource, run, start, startServer, temporaryFolder } from "../support/process.ts";
+import { skip } from "../support/skip.ts";
 
 test.after(endProcesses);
 
@@ -98,6 +100,31 @@ test("--no-access-log keeps requests quiet, and NO_COLOR has no colours", async 
   assert.match(stderr, /error slipway: the handler failed: Error: no [\s\S]* > 3 \| {3}throw new Error/);
   assert.not.match(stderr, /service\.ts/);
 });
+
+const terminal = spawnSync("script", ["--version"]).status === 0 && process.platform === "linux";
+if (!terminal) skip(test, "at a terminal", "script(1) of util-linux is not installed");
+else {
+  test("at a terminal it is so by itself, in four lines with the admin port; in production it is not", async () => {
+    const words = [...fromSource, "run", "shop", "--port", "0", "--host", "127.0.0.1", "--admin", "127.0.0.1:0"];
+    const shell = words.map((word) => `'${word}'`).join(" ");
+    const at = (env: Record<string, string | undefined>) =>
+      start(["script", "-qec", `exec ${shell}`, "/dev/null"], { cwd: folder, env: { NO_COLOR: "1", ...env } });
+    const person = at({ NODE_ENV: undefined, FORCE_COLOR: undefined });
+    await person.saw(/Running slipway/);
+    const production = at({ NODE_ENV: "production", FORCE_COLOR: undefined });
+    await production.saw(/Listening on/);
+    // What script(1) starts ends with its terminal.
+    for (const { child } of [person, production]) child.kill();
+    const [shown, quiet] = await Promise.all([person.finished, production.finished]);
+    const lines = shown.stdout.split(/\r?\n/).filter((line) => line !== "");
+    assert.equal(
+      lines.slice(0, 4).map((line) => line.split(" ")[0]),
+      ["Admin", "Listening", "Limits", "Running"],
+      shown.stdout,
+    );
+    assert.not.match(quiet.stdout, /Limits/);
+  });
+}
 
 test("standard input is a program, whose imports start here", async () => {
   const input = `import { a } from "./lib/a.ts";\nconsole.log(a as number, Deno.args.join(), import.meta.main);\n`;

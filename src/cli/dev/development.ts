@@ -20,6 +20,8 @@ function logIsText({ settings }: Resolved): boolean {
 export function develop(resolved: Resolved): void {
   setErrorPage(errorPage);
   if (logIsText(resolved)) showStacks(authorStack);
+  // Lines for people have no place among those for programs.
+  if (resolved.settings.logFormat === "json") return;
   const access = resolved.entries.find(({ name }) => name === "accessLog");
   if (access?.source === "default" && observer === undefined) setObserver(new RequestLog());
 }

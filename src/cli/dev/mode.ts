@@ -1,5 +1,5 @@
 /**
- * When `run` is for development: at a terminal, that is when both standard input and standard error are one; unless
+ * When `run` is for development: at a terminal, that is when standard input, output and error are one; unless
  * NODE_ENV is "production" or this is process 1, as in a container. `--dev` and `--no-dev` say so themselves. Compiled
  * servers have none of this: it is no part of their base.
  */
@@ -15,5 +15,5 @@ export interface RunMode {
 /** `asked`: what the command line says. */
 export function isDevelopment(asked: boolean | undefined): boolean {
   if (asked !== undefined) return asked;
-  return isTerminal(0) && isTerminal(2) && process.env.NODE_ENV !== "production" && process.pid !== 1;
+  return [0, 1, 2].every(isTerminal) && process.env.NODE_ENV !== "production" && process.pid !== 1;
 }
