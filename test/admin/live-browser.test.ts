@@ -37,12 +37,11 @@ const ask = (port: number, path: string) => get({ port, host: "127.0.0.1", path,
 
 let axe: string | undefined;
 
-/** What axe-core finds that is serious or worse, by its rules and where. */
+/** What axe-core finds, by its rules and where. */
 async function findings(page: Page): Promise<string[]> {
   axe ??= readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   if (!(await page.evaluate<boolean>(`typeof axe === "object"`))) await page.evaluate(`{${axe}\n}; 0`);
   return page.evaluate<string[]>(`axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + " " + target + ": " + failureSummary)))`);
 }
 

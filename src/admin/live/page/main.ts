@@ -26,6 +26,8 @@ let frozen: readonly Point[] | undefined;
 /** When the connection was lost, by the server's clock; and a clock that goes on from its last word. */
 let lostAt: number | undefined;
 let heardAt = 0;
+/** Of the server that this page came from. */
+let version: string | undefined;
 
 byId("tiles").append(tiles.list);
 byId("charts").append(...charts.map(({ card }) => card));
@@ -35,6 +37,9 @@ byId("lists").append(...lists.map(({ card }) => card));
 
 listen({
   snapshot(snapshot) {
+    // A newer one has a page of its own, and snapshots that this page may not know.
+    if (version !== undefined && version !== snapshot.version) return location.reload();
+    version = snapshot.version;
     lostAt = undefined;
     heardAt = performance.now();
     history.add(snapshot);
