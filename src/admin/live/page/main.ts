@@ -118,9 +118,9 @@ function stateNow(now: Snapshot | undefined): State {
 
 type Drain = NonNullable<Snapshot["drain"]>;
 
-function drainText({ connections, tasks }: Snapshot, { sinceMs, delayMs, timeoutMs }: Drain): string {
+function drainText({ connections, atWork, tasks }: Snapshot, { sinceMs, delayMs, timeoutMs }: Drain): string {
   const idle = plural(connections.idle, "idle connection");
-  const left = `${plural(connections.active, "request")} at work, ${idle}, ${plural(tasks.own, "task")}`;
+  const left = `${plural(atWork, "request")} at work, ${idle}, ${plural(tasks.own, "task")}`;
   const phase =
     delayMs !== null && sinceMs < delayMs ? `New connections are served for ${age(delayMs - sinceMs)} more. ` : "";
   const end = timeoutMs === null ? "" : ` What is left after ${age(timeoutMs)} is cut.`;
