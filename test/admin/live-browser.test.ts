@@ -1,3 +1,4 @@
+// time limit: 240 s
 // The live page in a browser that others wrote: what moves, what keys and buttons do, who can read it (axe-core), and how
 // it looks upon a server that drains, goes, and comes again.
 import { readFileSync, writeFileSync } from "node:fs";
