@@ -147,6 +147,12 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
     for (const { requests } of this.others.values()) active += requests;
     return active;
   }
+  get busy(): number {
+    let busy = 0;
+    for (const connection of this.rows.active) if (connection?.exchange !== undefined) busy++;
+    for (const { requests } of this.others.values()) if (requests > 0) busy++;
+    return busy;
+  }
   get accepting(): boolean {
     return this.#listening && !this.#admission.waiting && !this.listener.lacking;
   }

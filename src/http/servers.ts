@@ -4,8 +4,9 @@ import type { CertificateFacts } from "../tls/context.ts";
 
 /** What can be seen of a server. */
 export interface ServerState {
-  /** Connections open now, and those among them that are at work on something. */
+  /** Connections open now, those among them that are at work, and the requests that those are at work on. */
   readonly connections: number;
+  readonly busy: number;
   readonly active: number;
   /** It ends: answers carry `Connection: close`. */
   readonly draining: boolean;

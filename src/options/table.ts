@@ -278,7 +278,7 @@ const restTable = [
     default: undefined,
     value: "address",
     wants: "an address like 127.0.0.1:9090 or unix:/run/admin.sock",
-    says: "metrics and health on a port of their own: 127.0.0.1:9090 or unix:/path",
+    says: "live page, metrics and health on a port of their own: 127.0.0.1:9090 or unix:/path",
     section: "operations.md#admin-port",
   },
   {

@@ -42,6 +42,7 @@ export function countedIn(samples: Samples): Counted {
       sockets: sum(samples("slipway_sockets")),
       accepted: sum(samples("slipway_connections_accepted")),
     },
+    atWork: sum(samples("http_server_active_requests")),
     requests: totals(samples("slipway_http_requests"), "http_response_status_class"),
     duration: histogramTotals(samples("http_server_request_duration_seconds")),
     bytes: { received: bytes("slipway_received_bytes"), sent: bytes("slipway_sent_bytes") },

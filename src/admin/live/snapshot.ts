@@ -62,6 +62,8 @@ export interface Snapshot {
     readonly sockets: number;
     readonly accepted: number;
   };
+  /** Requests that are being answered. */
+  readonly atWork: number;
   /** By status class: "2xx", …; "none" for clients that were gone before there was an answer. */
   readonly requests: Totals;
   readonly duration: HistogramTotals;

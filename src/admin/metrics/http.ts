@@ -26,7 +26,7 @@ export function httpFamilies(counters: HttpCounters, servers: () => Iterable<Ser
       "Size of HTTP response bodies, with their chunk framing.",
       counters.responseSize,
     ),
-    gauge("http_server_active_requests", "Connections that are at work on a request.", () => sum((s) => s.active)),
+    gauge("http_server_active_requests", "Requests that are being answered.", () => sum((s) => s.active)),
     counter(
       "slipway_http_requests",
       "HTTP requests that ended. Status class none: the client was gone before there was an answer.",
@@ -41,7 +41,7 @@ export function httpFamilies(counters: HttpCounters, servers: () => Iterable<Ser
       "slipway_connections",
       "Open connections of HTTP servers. Idle: between requests, or that have sent nothing yet.",
       () => {
-        const active = sum((s) => s.active);
+        const active = sum((s) => s.busy);
         return [
           { labels: { state: "active" }, value: active },
           { labels: { state: "idle" }, value: sum((s) => s.connections) - active },

@@ -26,6 +26,8 @@ let frozen: readonly Point[] | undefined;
 /** When the connection was lost, by the server's clock; and a clock that goes on from its last word. */
 let lostAt: number | undefined;
 let heardAt = 0;
+/** Of the server that this page came from. */
+let version: string | undefined;
 
 byId("tiles").append(tiles.list);
 byId("charts").append(...charts.map(({ card }) => card));
@@ -35,6 +37,9 @@ byId("lists").append(...lists.map(({ card }) => card));
 
 listen({
   snapshot(snapshot) {
+    // A newer one has a page of its own, and snapshots that this page may not know.
+    if (version !== undefined && version !== snapshot.version) return location.reload();
+    version = snapshot.version;
     lostAt = undefined;
     heardAt = performance.now();
     history.add(snapshot);
@@ -113,9 +118,9 @@ function stateNow(now: Snapshot | undefined): State {
 
 type Drain = NonNullable<Snapshot["drain"]>;
 
-function drainText({ connections, tasks }: Snapshot, { sinceMs, delayMs, timeoutMs }: Drain): string {
+function drainText({ connections, atWork, tasks }: Snapshot, { sinceMs, delayMs, timeoutMs }: Drain): string {
   const idle = plural(connections.idle, "idle connection");
-  const left = `${plural(connections.active, "request")} at work, ${idle}, ${plural(tasks.own, "task")}`;
+  const left = `${plural(atWork, "request")} at work, ${idle}, ${plural(tasks.own, "task")}`;
   const phase =
     delayMs !== null && sinceMs < delayMs ? `New connections are served for ${age(delayMs - sinceMs)} more. ` : "";
   const end = timeoutMs === null ? "" : ` What is left after ${age(timeoutMs)} is cut.`;
