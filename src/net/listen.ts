@@ -122,7 +122,7 @@ export function adoptListener(fd: number, file?: string): Listener {
 }
 
 function listenTcp(options: TcpListenOptions): TcpListener {
-  const port = checkPort(options.port);
+  const port = checkPort(options.port ?? 0);
   const hostname = checkText("hostname", options.hostname ?? "0.0.0.0");
   const backlog = checkBacklog(options.backlog ?? options.tcpBacklog);
   const rt = runtime();
