@@ -2,7 +2,7 @@
 import type { ChildProcess as NodeChild, SpawnOptions, StdioOptions } from "node:child_process";
 import type { ReadableStream as NodeReadable } from "node:stream/web";
 import { fileURLToPath } from "node:url";
-import { NotFound, PermissionDenied } from "../runtime/errors.ts";
+import { NotADirectory, NotFound, PermissionDenied } from "../runtime/errors.ts";
 import { isSignal } from "./signals.ts";
 
 type Stdio = "piped" | "inherit" | "null";
@@ -52,7 +52,8 @@ export class Command {
   }
 
   /** Runs it to its end and collects what it wrote. */
-  async output(): Promise<CommandOutput> {
+  output(): Promise<CommandOutput> {
+    // What is wrong is thrown at once, as in Deno.
     if (this.#options.stdin === "piped") {
       throw new TypeError("Piped stdin is not supported for this function, use 'Deno.Command.spawn()' instead");
     }
@@ -87,6 +88,7 @@ export class ChildProcess implements AsyncDisposable {
   readonly #status: Promise<CommandStatus>;
   readonly #child: NodeChild;
   readonly #options: CommandOptions;
+  #isCollected = false;
   #stdin: WritableStream<Uint8Array> | undefined;
   readonly #stdout: ReadableStream<Uint8Array> | undefined;
   readonly #stderr: ReadableStream<Uint8Array> | undefined;
@@ -97,7 +99,12 @@ export class ChildProcess implements AsyncDisposable {
     const { spawn } = process.getBuiltinModule("node:child_process");
     this.#options = options;
     if (command === "") throw spawnError("", options);
-    this.#child = spawn(command, argumentsOf(options), nodeOptions(options));
+    const settings = nodeOptions(options);
+    try {
+      this.#child = spawn(command, argumentsOf(options), settings);
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).syscall === undefined ? error : spawnError(command, options);
+    }
     // Node tells of a failed start later, Deno at once.
     this.#child.on("error", () => {});
     if (this.#child.pid === undefined) throw spawnError(command, options);
@@ -134,12 +141,13 @@ export class ChildProcess implements AsyncDisposable {
   /** Waits for the end and collects what was written to the streams that are piped. */
   async output(): Promise<CommandOutput> {
     for (const name of ["stdout", "stderr"] as const) {
-      if (this.#options[name] === "piped" && this[name].locked) {
+      if (this.#options[name] === "piped" && (this.#isCollected || this[name].locked)) {
         throw new TypeError(`Cannot collect output: '${name}' is locked`);
       }
     }
+    this.#isCollected = true;
     const collect = (name: "stdout" | "stderr") =>
-      this.#options[name] === "piped" ? new Response(this[name] as BodyInit).bytes() : new Uint8Array();
+      this.#options[name] === "piped" ? collected(this[name]) : new Uint8Array();
     const [status, stdout, stderr] = await Promise.all([this.status, collect("stdout"), collect("stderr")]);
     return output(status, this.#options, stdout, stderr);
   }
@@ -176,6 +184,9 @@ function commandOf(
   second?: readonly string[] | CommandOptions,
   options: CommandOptions = {},
 ): Command {
+  if (Array.isArray(second) && options.args !== undefined) {
+    throw new TypeError("Passing 'args' in options is not allowed when args are passed as a separate argument");
+  }
   return new Command(
     command,
     Array.isArray(second) ? { ...options, args: second } : (second as CommandOptions | undefined),
@@ -206,6 +217,12 @@ function nodeOptions(options: CommandOptions): SpawnOptions {
     windowsVerbatimArguments: options.windowsRawArguments,
     stdio: [stdio(options.stdin), stdio(options.stdout), stdio(options.stderr)] satisfies StdioOptions,
   };
+}
+
+/** What is left: a stream that was read to its end gives nothing more, where a body would refuse it. */
+async function collected(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const chunks = await Array.fromAsync(stream);
+  return new Uint8Array(Buffer.concat(chunks));
 }
 
 function piped(name: string, stream: ReadableStream<Uint8Array> | undefined): ReadableStream<Uint8Array> {
@@ -248,7 +265,7 @@ function statusOf(code: number | null, signal: NodeJS.Signals | null): CommandSt
 
 /** Node says only that it did not start: why is looked up, in the order in which the system would. */
 function spawnError(command: string, options: CommandOptions, sync = false): Error {
-  const { existsSync } = process.getBuiltinModule("node:fs");
+  const { existsSync, statSync } = process.getBuiltinModule("node:fs");
   const failed = (Class: typeof NotFound, name: string, why: string, code: string) =>
     Object.assign(new Class(`Failed to spawn '${name}': ${why}`), { code });
   const found = command.includes("/") ? command : find(command, options);
@@ -256,6 +273,10 @@ function spawnError(command: string, options: CommandOptions, sync = false): Err
   const cwd = options.cwd === undefined ? undefined : path(options.cwd);
   if (cwd !== undefined && !existsSync(cwd)) {
     return failed(NotFound, found, sync ? "No such file or directory (os error 2)" : `No such cwd '${cwd}'`, "ENOENT");
+  }
+  if (cwd !== undefined && !statSync(cwd).isDirectory()) {
+    const why = sync ? "Not a directory (os error 20)" : `cwd is not a directory '${cwd}'`;
+    return failed(sync ? NotADirectory : NotFound, found, why, sync ? "ENOTDIR" : "ENOENT");
   }
   return existsSync(found)
     ? failed(PermissionDenied, found, "Permission denied (os error 13)", "EACCES")

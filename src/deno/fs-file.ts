@@ -39,6 +39,8 @@ const LOCK_WAIT_MS = 50;
 const PREFETCH = 1024 * 1024;
 /** Where bytes go that are read only to be in the system's memory: nobody looks at them. */
 let unwanted: Buffer | undefined;
+/** Of streams whose file was closed. */
+const CONSUMED = "The stream's underlying resource was closed or consumed";
 const fs = () => process.getBuiltinModule("node:fs");
 
 /** Opens a file, for reading unless told otherwise. */
@@ -73,7 +75,9 @@ export const createSync = (path: Path) => openSync(path, toCreate);
 function openFlags({ read, write, append, truncate, create, createNew }: OpenOptions): number {
   const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_TRUNC, O_CREAT, O_EXCL } = fs().constants;
   const writes = write === true || append === true;
-  if (!read && !writes) throw new Error("'options' requires at least one option to be true");
+  if (!(read || writes || truncate || create || createNew)) {
+    throw new Error("'options' requires at least one option to be true");
+  }
   if (truncate && !write) throw new Error("'truncate' option requires 'write' to be true");
   if ((create || createNew) && !writes) {
     throw new Error("'create' or 'createNew' options require 'write' or 'append' to be true");
@@ -235,6 +239,7 @@ export class FsFile implements Disposable {
   get writable(): WritableStream<Uint8Array> {
     return (this.#writable ??= new WritableStream({
       write: async (chunk) => {
+        if (this.#fd < 0) throw new BadResource(CONSUMED);
         for (let sent = 0; sent < chunk.length; ) sent += await this.write(chunk.subarray(sent));
       },
       close: () => this[Symbol.dispose](),
@@ -252,6 +257,7 @@ export class FsFile implements Disposable {
   }
 
   async #pull(controller: ReadableByteStreamController): Promise<void> {
+    if (this.#fd < 0) throw new BadResource(CONSUMED);
     const view = controller.byobRequest?.view;
     const lent = view && new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     const chunk = lent ?? new Uint8Array(CHUNK);

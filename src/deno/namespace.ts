@@ -50,7 +50,7 @@ export function makeNamespace(): object {
     SeekMode: file.SeekMode,
     exit: program.exit,
     pid: process.pid,
-    cwd: () => process.cwd(),
+    cwd: program.cwd,
     execPath: () => process.execPath,
     memoryUsage: program.memoryUsage,
     cpuUsage: () => process.cpuUsage(),

@@ -32,8 +32,14 @@ const size = (length: number | undefined): number => Math.max(0, length ?? 0);
 const moment = (time: Time): Date => (time instanceof Date ? time : new Date(Math.trunc(time * 1000)));
 
 const operations = {
-  mkdir: async (path: string, options?: MkdirOptions) => void (await fs().promises.mkdir(path, options)),
-  mkdirSync: (path: string, options?: MkdirOptions) => void fs().mkdirSync(path, options),
+  async mkdir(path: string, options?: MkdirOptions) {
+    if (options?.recursive) checkDangling(path);
+    await fs().promises.mkdir(path, options);
+  },
+  mkdirSync(path: string, options?: MkdirOptions) {
+    if (options?.recursive) checkDangling(path);
+    fs().mkdirSync(path, options);
+  },
   async remove(path: string, options: RemoveOptions = {}) {
     if (options.recursive) return fs().promises.rm(path, { recursive: true });
     const isDirectory = (await fs().promises.lstat(path)).isDirectory();
@@ -45,8 +51,14 @@ const operations = {
   },
   rename: (from: string, to: string) => fs().promises.rename(from, to),
   renameSync: (from: string, to: string) => fs().renameSync(from, to),
-  copyFile: (from: string, to: string) => fs().promises.copyFile(from, to),
-  copyFileSync: (from: string, to: string) => fs().copyFileSync(from, to),
+  async copyFile(from: string, to: string) {
+    checkOther(from, to);
+    await fs().promises.copyFile(from, to);
+  },
+  copyFileSync(from: string, to: string) {
+    checkOther(from, to);
+    fs().copyFileSync(from, to);
+  },
   link: (from: string, to: string) => fs().promises.link(from, to),
   linkSync: (from: string, to: string) => fs().linkSync(from, to),
   symlink: (target: string, path: string, options?: { type?: "file" | "dir" | "junction" }) =>
@@ -57,8 +69,19 @@ const operations = {
   readLinkSync: (path: string) => fs().readlinkSync(path),
   realPath: (path: string) => fs().promises.realpath(path),
   realPathSync: (path: string) => fs().realpathSync.native(path),
-  truncate: (path: string, length?: number) => fs().promises.truncate(path, size(length)),
-  truncateSync: (path: string, length?: number) => fs().truncateSync(path, size(length)),
+  // A link that stands where a file was is not followed, so that nobody can make it another's file that is cut.
+  async truncate(path: string, length?: number) {
+    await using file = await fs().promises.open(path, noFollow());
+    await file.truncate(size(length));
+  },
+  truncateSync(path: string, length?: number) {
+    const fd = fs().openSync(path, noFollow());
+    try {
+      fs().ftruncateSync(fd, size(length));
+    } finally {
+      fs().closeSync(fd);
+    }
+  },
   chmod: (path: string, mode: number) => fs().promises.chmod(path, mode),
   chmodSync: (path: string, mode: number) => fs().chmodSync(path, mode),
   chown: (path: string, uid: number | null, gid: number | null) => fs().promises.chown(path, owner(uid), owner(gid)),
@@ -68,6 +91,27 @@ const operations = {
   readDirSync: (path: string) => fs().readdirSync(path, { withFileTypes: true }).map(entry).values(),
   chdir: (path: string) => process.chdir(path),
 };
+
+function noFollow(): number {
+  const { O_WRONLY, O_NOFOLLOW } = fs().constants;
+  return O_WRONLY | (O_NOFOLLOW ?? 0);
+}
+
+/** Copied onto itself a file would be empty afterwards. */
+function checkOther(from: string, to: string): void {
+  const [source, target] = [from, to].map((path) => fs().statSync(path, { throwIfNoEntry: false, bigint: true }));
+  if (source === undefined || target === undefined) return;
+  if (source.isFile() && source.ino === target.ino && source.dev === target.dev) {
+    throw new TypeError(`the source and destination are the same file: copy '${from}' -> '${to}'`);
+  }
+}
+
+/** Of a link that leads nowhere Node says that nothing is there. */
+function checkDangling(path: string): void {
+  if (fs().statSync(path, { throwIfNoEntry: false }) !== undefined) return;
+  if (fs().lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+  throw Object.assign(new Error(), { code: "EEXIST" });
+}
 
 /** By Deno's names, with Deno's errors. */
 export function pathOperations(): object {

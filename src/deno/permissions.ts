@@ -1,7 +1,6 @@
 /** `Deno.permissions`: everything is granted, and stays so. There is no sandbox that could be narrowed. */
 
 const kinds: ReadonlySet<unknown> = new Set(["read", "write", "net", "env", "sys", "run", "ffi", "import"]);
-
 interface Descriptor {
   readonly name: string;
 }
@@ -12,9 +11,9 @@ const ours = Symbol("Slipway's own");
 export class PermissionStatus extends EventTarget {
   onchange: ((event: Event) => unknown) | null = null;
 
-  constructor(key?: symbol) {
+  constructor(...key: symbol[]) {
     super();
-    if (key !== ours) throw new TypeError("Illegal constructor");
+    if (key[0] !== ours) throw new TypeError("Illegal constructor");
   }
   get state(): "granted" {
     return "granted";
@@ -25,8 +24,8 @@ export class PermissionStatus extends EventTarget {
 }
 
 export class Permissions {
-  constructor(key?: symbol) {
-    if (key !== ours) throw new TypeError("Illegal constructor");
+  constructor(...key: symbol[]) {
+    if (key[0] !== ours) throw new TypeError("Illegal constructor");
   }
   async query(descriptor: Descriptor): Promise<PermissionStatus> {
     return this.querySync(descriptor);

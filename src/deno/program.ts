@@ -3,6 +3,7 @@ import { isAbsolute, posix } from "node:path";
 import { pathToFileURL } from "node:url";
 import { windowSize } from "../../ffi/terminal.ts";
 import { PROGRAM_ROOT } from "../runtime/assets.ts";
+import { toDenoError } from "./file-errors.ts";
 
 /** The Deno whose names and behaviour these are. */
 const FOLLOWED = "2.9.6";
@@ -52,6 +53,14 @@ export function setExitCode(code: unknown): void {
 export function memoryUsage(): object {
   const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
   return { rss, heapTotal, heapUsed, external };
+}
+
+export function cwd(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    throw toDenoError(error, "cwd", []);
+  }
 }
 
 /** In characters, of the first standard stream that is a terminal. */

@@ -3,6 +3,7 @@
  */
 import { type Handler, type HttpServer, type ServeOptions, serve as serveHttp } from "../http/mod.ts";
 import type { Addr, NetAddr, UnixAddr } from "../net/mod.ts";
+import { NotSupported } from "../runtime/errors.ts";
 import { announce } from "../runtime/log.ts";
 
 /** What `Deno.serve` takes beside our server's own options. */
@@ -13,6 +14,8 @@ export interface DenoServeOptions<A extends Addr = Addr> extends ServeOptions<A>
   transport?: "tcp" | "unix";
   /** Deno's name for `backlog`. */
   tcpBacklog?: number;
+  /** Deno's name for `compress`. */
+  automaticCompression?: boolean;
 }
 
 /** What tells the address's kind, and with it the type of every address that the server and its handler see. */
@@ -68,8 +71,14 @@ export function serve(
     // Deno's words. Who meant TLS is not served without it.
     throw new TypeError("Unsupported 'certFile' / 'keyFile' options provided: use 'cert' / 'key' instead.");
   }
-  const { backlog = options.tcpBacklog, onListen = () => {} } = options;
-  const server = serveHttp({ ...options, backlog, onListen } as ServeOptions, handler as Handler) as HttpServer<never>;
+  if (options.transport === ("vsock" as string) || "cid" in options) {
+    throw new NotSupported("Deno.serve over vsock is not supported by Slipway: use a port or a path");
+  }
+  const { backlog = options.tcpBacklog, compress = options.automaticCompression, onListen = () => {} } = options;
+  const server = serveHttp(
+    { ...options, backlog, compress, onListen } as ServeOptions,
+    handler as Handler,
+  ) as HttpServer<never>;
   if (options.onListen === undefined) announceAddress(server.addr, server.secure);
   return server;
 }

@@ -11,9 +11,7 @@ const wrapped = new Map<string, Map<Listener, Listener>>();
 
 export function addSignalListener(signal: NodeJS.Signals, listener: Listener): void {
   check(signal);
-  if (typeof listener !== "function") {
-    throw new TypeError(`Signal listener must be a function. "${String(listener)}" is given.`);
-  }
+  checkListener(listener);
   let listeners = wrapped.get(signal);
   if (listeners === undefined) wrapped.set(signal, (listeners = new Map()));
   // Deno keeps a set: the same function twice is called once.
@@ -25,6 +23,7 @@ export function addSignalListener(signal: NodeJS.Signals, listener: Listener): v
 
 export function removeSignalListener(signal: NodeJS.Signals, listener: Listener): void {
   if (!isSignal(signal)) throw new TypeError(`Invalid signal: ${signal}`);
+  checkListener(listener);
   const wrapper = wrapped.get(signal)?.get(listener);
   if (wrapper === undefined) return;
   wrapped.get(signal)?.delete(listener);
@@ -47,6 +46,11 @@ export function kill(pid: number, signal: NodeJS.Signals | number = "SIGTERM"): 
 /** For `ChildProcess.kill` too. Not imported: most programs never ask, and every start would pay for it. */
 export function isSignal(name: string): boolean {
   return name in process.getBuiltinModule("node:os").constants.signals;
+}
+
+function checkListener(listener: unknown): void {
+  if (typeof listener === "function") return;
+  throw new TypeError(`Signal listener must be a function. "${String(listener)}" is given.`);
 }
 
 function check(signal: string): void {

@@ -112,6 +112,11 @@ const recordTypes: Record<string, (resolver: Resolver, name: string) => Promise<
       regexp,
       replacement: absolute(replacement),
     })),
+  CAA: async (resolver, name) =>
+    (await resolver.resolveCaa(name)).map(({ critical, ...property }) => {
+      const [[tag, value] = []] = Object.entries(property).filter(([key]) => key !== "type");
+      return { critical: critical >= 128, tag, value };
+    }),
   SOA: async (resolver, name) => {
     const { nsname, hostmaster, serial, refresh, retry, expire, minttl } = await resolver.resolveSoa(name);
     return [{ mname: absolute(nsname), rname: absolute(hostmaster), serial, refresh, retry, expire, minimum: minttl }];

@@ -25,10 +25,8 @@ export const temporary: object = {
 };
 
 function make(create: Make, { dir, prefix = "", suffix = "" }: TempOptions = {}): string {
-  for (const part of [prefix, suffix]) {
-    if (/[/\\]/.test(part))
-      throw new Error(`Invalid character in prefix or suffix: ${JSON.stringify(part.match(/[/\\]/)?.[0])}`);
-  }
+  const [wrong] = /[\0-\x1f\x7f-\x9f<>:"/\\|?*]/.exec(prefix + suffix) ?? [];
+  if (wrong !== undefined) throw new Error(`Invalid character in prefix or suffix: ${JSON.stringify(wrong)}`);
   const folder = dir ?? process.getBuiltinModule("node:os").tmpdir();
   for (;;) {
     const random = crypto.getRandomValues(new Uint8Array(8)).toHex();

@@ -1,5 +1,5 @@
 /** `Deno.watchFs`, by node:fs's watch: what it tells of a name is looked up, to say what became of it. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { NotFound } from "../runtime/errors.ts";
 import { toDenoError } from "./file-errors.ts";
 
@@ -13,9 +13,15 @@ interface FsEvent {
 
 const fs = () => process.getBuiltinModule("node:fs");
 
+interface WatchOptions {
+  recursive?: boolean;
+  /** What is at or below these paths is not told of. */
+  ignore?: string | string[];
+}
+
 /** Watches files and folders, and what is below them unless told otherwise. */
-export function watchFs(paths: string | URL | (string | URL)[], options: { recursive?: boolean } = {}): FsWatcher {
-  return new FsWatcher(Array.isArray(paths) ? paths : [paths], options.recursive ?? true);
+export function watchFs(paths: string | URL | (string | URL)[], options: WatchOptions = {}): FsWatcher {
+  return new FsWatcher(Array.isArray(paths) ? paths : [paths], options);
 }
 
 class FsWatcher implements AsyncIterable<FsEvent>, Disposable {
@@ -26,8 +32,10 @@ class FsWatcher implements AsyncIterable<FsEvent>, Disposable {
   /** Who waits for an event, and what holds the process for them: the watchers do not. */
   #waiting: { resolve(result: IteratorResult<FsEvent>): void; hold: NodeJS.Timeout }[] = [];
   #closed = false;
+  readonly #ignored: readonly string[];
 
-  constructor(paths: (string | URL)[], recursive: boolean) {
+  constructor(paths: (string | URL)[], { recursive = true, ignore = [] }: WatchOptions) {
+    this.#ignored = (Array.isArray(ignore) ? ignore : [ignore]).map((path) => resolve(path));
     for (const path of paths) {
       try {
         this.#watch(path, recursive);
@@ -81,6 +89,7 @@ class FsWatcher implements AsyncIterable<FsEvent>, Disposable {
 
   /** A folder and, one watcher each, those below it: Node's own recursion ends at the first link that leads nowhere. */
   #watchFolder(folder: string, recursive: boolean): void {
+    if (this.#isIgnored(folder)) return;
     this.#watchOne(folder, (type, name) => {
       const path = name === null ? folder : join(folder, name);
       // What came into a new folder before it was watched is told of with it.
@@ -112,8 +121,13 @@ class FsWatcher implements AsyncIterable<FsEvent>, Disposable {
     this.#watchers.push(watcher);
   }
 
+  #isIgnored(path: string): boolean {
+    return this.#ignored.some((ignored) => path === ignored || path.startsWith(`${ignored}/`));
+  }
+
   /** What became of a path, by whether it is there and was. */
-  #tell(path: string, type: string): Kind {
+  #tell(path: string, type: string): Kind | undefined {
+    if (this.#isIgnored(path)) return undefined;
     const exists = fs().lstatSync(path, { throwIfNoEntry: false }) !== undefined;
     const kind = !exists ? "remove" : type === "change" || this.#known.has(path) ? "modify" : "create";
     if (exists) this.#known.add(path);

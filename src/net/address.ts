@@ -7,6 +7,7 @@
  * name really begins with "@" is "./@name".
  */
 import type { Constants } from "../../ffi/constants.ts";
+import { NotSupported } from "../runtime/errors.ts";
 import { formatV4, formatV6, type Ip, isMappedV4 } from "./ip.ts";
 
 /** The address of a TCP or UDP endpoint. */
@@ -152,11 +153,21 @@ export function showHost(hostname: string, port: number): string {
 export function checkPort(port: unknown): number {
   // Deno takes digits in a string as well, as programs read them from the environment.
   const number = typeof port === "string" && /^\d+$/.test(port) ? Number(port) : port;
-  if (typeof number !== "number") throw new TypeError(`port must be a number from 0 to 65535, not ${describe(port)}`);
-  if (!Number.isInteger(number) || number < 0 || number > 65535) {
-    throw new RangeError(`port must be a whole number from 0 to 65535, not ${number}`);
-  }
+  // Deno's words first: programs match on them.
+  const cure = "it must be a whole number from 0 to 65535";
+  if (typeof number === "string") throw new TypeError(`Invalid port: '${number}': ${cure}`);
+  if (typeof number !== "number") throw new TypeError(`Invalid port (expected number): ${describe(port)}: ${cure}`);
+  if (!Number.isInteger(number)) throw new TypeError(`Invalid port: ${number}: ${cure}`);
+  if (number < 0 || number > 65535) throw new RangeError(`Invalid port (out of range): ${number}: ${cure}`);
   return number;
+}
+
+/** Of `listen` and `connect`. */
+export function transportError(transport: unknown): Error {
+  if (transport === "vsock") {
+    return new NotSupported(`transport "vsock" is not supported by Slipway: use "tcp" or "unix"`);
+  }
+  return new TypeError(`transport must be "tcp" or "unix", not ${JSON.stringify(transport)}`);
 }
 
 /** A non-empty string, or one line saying what `name` should have been. */
@@ -167,7 +178,7 @@ export function checkText(name: string, value: unknown): string {
 }
 
 function describe(value: unknown): string {
-  return value === null || value === undefined
+  return value === null || value === undefined || typeof value === "boolean"
     ? String(value)
     : `${typeof value} ${JSON.stringify(value) ?? ""}`.trim();
 }

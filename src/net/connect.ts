@@ -16,6 +16,7 @@ import {
   packAddress,
   showAddress,
   showHost,
+  transportError,
   unpackAddress,
 } from "./address.ts";
 import { adoptConn, type TcpConn, type UnixConn } from "./conn_kinds.ts";
@@ -91,7 +92,7 @@ export async function dial<T>(
     const shown = showAddress(unpackAddress(constants, packAddress(address, address.length)));
     return race(rt, options, shown, adopt, async (begin) => begin([{ address, shown }], Number.POSITIVE_INFINITY));
   }
-  if (transport !== "tcp") throw new TypeError(`transport must be "tcp" or "unix", not ${JSON.stringify(transport)}`);
+  if (transport !== "tcp") throw transportError(transport);
   const { port: asked, hostname = "127.0.0.1", ...tcp } = options as TcpConnectOptions;
   const port = checkPort(asked);
   const name = checkText("hostname", hostname);

@@ -15,6 +15,7 @@ import {
   type NetAddr,
   SOCKADDR_MAX,
   showHost,
+  transportError,
   type UnixAddr,
 } from "./address.ts";
 import type { Conn } from "./conn.ts";
@@ -28,8 +29,8 @@ import { getInt, setInt } from "./socket_options.ts";
 export interface TcpListenOptions {
   /** @default {"tcp"} */
   transport?: "tcp";
-  /** The port; 0 takes any free one. */
-  port: number;
+  /** The port; 0 takes any free one. @default {0} */
+  port?: number;
   /** An address, or a name of this machine. "::" takes IPv6 and IPv4 on one socket. @default {"0.0.0.0"} */
   hostname?: string;
   /** Lets several sockets share the port; the kernel spreads the connections over them. @default {false} */
@@ -88,7 +89,7 @@ function openSocket(options: ListenOptions): Listener {
   const { transport = "tcp" } = options;
   if (transport === "tcp") return listenTcp(options as TcpListenOptions) as unknown as Listener;
   if (transport === "unix") return listenUnix(options as UnixListenOptions) as unknown as Listener;
-  throw new TypeError(`transport must be "tcp" or "unix", not ${JSON.stringify(transport)}`);
+  throw transportError(transport);
 }
 
 /**
@@ -122,7 +123,7 @@ export function adoptListener(fd: number, file?: string): Listener {
 }
 
 function listenTcp(options: TcpListenOptions): TcpListener {
-  const port = checkPort(options.port);
+  const port = checkPort(options.port ?? 0);
   const hostname = checkText("hostname", options.hostname ?? "0.0.0.0");
   const backlog = checkBacklog(options.backlog ?? options.tcpBacklog);
   const rt = runtime();

@@ -12,7 +12,7 @@ const functions = ["handler", "onListen", "onError", "limits"];
 const known = new Set(
   functions.concat(
     ["hostname", "port", "path", "proxyProtocol", "trustProxy", "transport", "listener", "signal", "h2c", "compress"],
-    ["reusePort", "backlog", "tcpBacklog", "counters", "cert", "key", "passphrase", "tls"],
+    ["reusePort", "backlog", "tcpBacklog", "counters", "automaticCompression", "cert", "key", "passphrase", "tls"],
   ),
 );
 

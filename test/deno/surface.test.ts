@@ -24,7 +24,7 @@ if (denoProgram === undefined) {
   skip(test, "as under Deno", noDeno);
 } else {
   const ours = results([...fromSource, "run", program]);
-  const expected = await results([denoProgram, "run", "-A", "--no-config", program]);
+  const expected = await results([denoProgram, "run", "-A", "--no-config", "--unstable-net", program]);
   const given = new Map((await ours).map(([name, ...outcome]) => [name, outcome]));
   test("each check has a name of its own", () => assert.is(given.size, expected.length));
   for (const [name, ...outcome] of expected) test(name, () => assert.equal(given.get(name), outcome));

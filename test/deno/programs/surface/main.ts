@@ -2,6 +2,7 @@
 /** Runs all checks of this folder, one after the other, and prints what came of them: test/deno/surface.test.ts. */
 import { checks, folder, outcome } from "./check.ts";
 import "./files.ts";
+import "./network.ts";
 import "./open-files.ts";
 import "./processes.ts";
 import "./runtime.ts";

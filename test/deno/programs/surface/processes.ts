@@ -56,6 +56,10 @@ check(
   "a URL as command",
   async () => said(await new Deno.Command(new URL("file:///bin/echo"), { args: ["x"] }).output()).stdout,
 );
+check("raw arguments are Windows' affair", async () => {
+  const { stdout } = await new Deno.Command("echo", { args: ["a b"], windowsRawArguments: true }).output();
+  return text(stdout);
+});
 check("no such program", () => new Deno.Command("no-such-program").output());
 check("no such program, sync", () => new Deno.Command("no-such-program").outputSync());
 check("no such program, spawn", () => new Deno.Command("no-such-program").spawn());

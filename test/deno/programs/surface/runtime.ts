@@ -152,7 +152,7 @@ check("error classes", () =>
 check("namespace", () =>
   Object.keys(Deno)
     .map((name) => `${name}: ${name === "jupyter" ? "" : typeof Deno[name]}`)
-    .filter((line) => !/^(lint|telemetry|internal|listenDatagram):/.test(line))
+    .filter((line) => !/Quic|^(lint|telemetry|internal|upgradeWebTransport):/.test(line))
     .sort(),
 );
 
