@@ -5,19 +5,23 @@
  */
 import { SourceMap } from "node:module";
 
+/** What a map says of a place; `name` where it was renamed. */
+interface Entry {
+  readonly originalSource?: string;
+  readonly originalLine?: number;
+  readonly originalColumn?: number;
+  readonly name?: string;
+}
+
 const classLine = /^(\s*(?:(?:var|let|const) )?)([\w$]+) = class(?: ([\w$]+))?(?: extends [^{]*)? \{$/;
 const functionLine = /^(?:async )?function\*? ([\w$]+\d)\(/;
 
 /** The code, in which what was renamed says its name; no line moves, and nothing before a line's end. */
 export function withNames(code: string, map: string): string {
   let source: SourceMap | undefined;
-  /** What the map says of just this place. */
-  const at = (line: number, column: number): { readonly name?: string } | undefined => {
+  const at = (line: number, column: number): Entry => {
     source ??= new SourceMap(JSON.parse(map));
-    const entry = source.findEntry(line, column);
-    return "generatedLine" in entry && entry.generatedLine === line && entry.generatedColumn === column
-      ? entry
-      : undefined;
+    return source.findEntry(line, column) as Entry;
   };
   const functions: string[] = [];
   const lines = code.split("\n");
@@ -25,19 +29,24 @@ export function withNames(code: string, map: string): string {
     const [, before, name, inner] = classLine.exec(line) ?? [];
     if (name !== undefined) {
       if (inner === undefined ? !/\d$/.test(name) : !inner.startsWith("_")) continue;
-      // An expression's own name is the author's, and has a place in the source.
-      if (inner !== undefined && at(index, line.indexOf(` ${inner}`) + 1) !== undefined) continue;
-      const original = at(index, before.length)?.name ?? name;
+      const declared = at(index, before.length);
+      // A name that an expression has is the author's, and has a place of its own in the source.
+      if (inner !== undefined && !samePlace(declared, at(index, line.indexOf(` ${inner}`) + 1))) continue;
+      const original = declared.name ?? name;
       if (original === (inner ?? name)) continue;
       lines[index] = `${line} static { __slipway.name(this, "${original}"); }`;
     } else {
       const renamed = functionLine.exec(line)?.[1];
       if (renamed === undefined) continue;
-      const original = at(index, line.indexOf(`${renamed}(`))?.name;
+      const original = at(index, line.indexOf(`${renamed}(`)).name;
       if (original !== undefined && original !== renamed) functions.push(`__slipway.name(${renamed}, "${original}");`);
     }
   }
   // Function declarations are there before the first line runs.
   if (functions.length > 0) lines[0] = `${functions.join(" ")} ${lines[0]}`;
   return lines.join("\n");
+}
+
+function samePlace(a: Entry, b: Entry): boolean {
+  return a.originalLine === b.originalLine && a.originalColumn === b.originalColumn;
 }
