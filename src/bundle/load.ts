@@ -86,6 +86,7 @@ export async function loadProgram(
     borrowed: (path: string) => borrowed.get(path),
     import: importComputed,
     esm: ES_MODULE,
+    name: setName,
   };
   // Decorators keep their metadata there; V8 knows no such symbol yet.
   if (!Object.hasOwn(Symbol, "metadata")) {
@@ -195,6 +196,13 @@ export async function loadProgram(
 /** The import map with the places that its files have here. */
 function located(map: string, root: string): ImportMap {
   return JSON.parse(map.replaceAll("root:/", () => pathToFileURL(posix.join(root, "/")).href));
+}
+
+/** What the bundler has renamed says what the author called it; a static `name` of the class itself stays. */
+function setName(target: object, name: string): void {
+  const { value, writable } = Object.getOwnPropertyDescriptor(target, "name") ?? { value: "", writable: false };
+  if (typeof value === "string" && !writable)
+    Object.defineProperty(target, "name", { value: name, configurable: true });
 }
 
 /** A module that one bundle takes from another. */

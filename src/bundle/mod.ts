@@ -16,6 +16,7 @@ import { importMeta, type Seen } from "./import-meta.ts";
 import { imports } from "./imports.ts";
 import { lateImports } from "./load.ts";
 import { moreFiles } from "./more-files.ts";
+import { withNames } from "./names.ts";
 import { type DenoConfig, denoConfig, hasTsconfig } from "./project.ts";
 import { runtimeModules } from "./provided.ts";
 import { borrowedBy, borrowing, importable, MODULES, registry, rootedMap } from "./registry.ts";
@@ -117,7 +118,9 @@ export async function bundle(entry: string, options: BundleOptions = {}): Promis
   const main = metafile?.inputs[names[files.indexOf(options.contents === undefined ? realpathSync(file) : file)]];
   const commonjs = main?.format !== "esm" && /\.[cm]?[jt]sx?$/.test(file);
   return {
-    code: asNodeImports(portable(code, base, root, names)) + (commonjs ? "__slipway.commonjs = true;\n" : ""),
+    code:
+      asNodeImports(portable(withNames(code, map), base, root, names)) +
+      (commonjs ? "__slipway.commonjs = true;\n" : ""),
     map: mapWithIds(map, ids),
     entry: moduleId(file, root),
     provided: Object.keys(runtimeModules).filter(

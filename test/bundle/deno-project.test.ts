@@ -164,6 +164,21 @@ test("TypeScript that Deno runs: decorators of both kinds, their metadata, using
   ]);
 });
 
+test("classes and functions keep their names, of which the bundle may have two", async () => {
+  const value = await evaluate({
+    "a.ts": `export class Foo extends Error { constructor(m: string) { super(m); this.name = this.constructor.name } } export function bar() { return bar.name }`,
+    "b.ts": `import { Foo as Base } from "./a.ts"; export class Foo extends Base { self() { return Foo } } export function bar() { return bar.name }
+      export class Own { static name = "mine"; static own() { return Own } } export class Called { static name() { return Called } }
+      export const expression = class _expression {};`,
+    "c.cjs": `class Foo { m() { return new Foo() } } exports.Foo = Foo;`,
+    "late.ts": `export class Foo {} export function bar() {}`,
+    "main.ts": `import * as a from "./a.ts"; import * as b from "./b.ts"; import c from "./c.cjs"; const late = await import("./late.ts");
+      export default [a.Foo.name, b.Foo.name, new b.Foo("x").name, c.Foo.name, late.Foo.name, a.bar(), b.bar(), late.bar.name, b.Own.name, typeof b.Called.name, b.expression.name];`,
+  });
+  const classes = ["Foo", "Foo", "Foo", "Foo", "Foo"];
+  assert.equal(value, [...classes, "bar", "bar", "bar", "mine", "function", "_expression"]);
+});
+
 test("emitDecoratorMetadata is warned about", async () => {
   const { warnings } = await bundle(
     join(

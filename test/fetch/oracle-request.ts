@@ -102,7 +102,9 @@ export function requestCalls(): Call[] {
     add(`new with ${name}`, ({ Request }) => new Request(URL_, post(body())));
     for (const reader of ["text", "arrayBuffer", "blob", "json"] as const)
       add(`${reader}() of ${name}`, ({ Request }) => new Request(URL_, post(body()))[reader]());
-    add(`without duplex, ${name}`, ({ Request }) => new Request(URL_, { method: "POST", body: body() as BodyInit }));
+    // A stream needs none here: as in Deno, and otherwise than in Node.
+    if (!(Symbol.asyncIterator in Object(body())))
+      add(`without duplex, ${name}`, ({ Request }) => new Request(URL_, { method: "POST", body: body() as BodyInit }));
     add(`keepalive with ${name}`, ({ Request }) => new Request(URL_, post(body(), { keepalive: true })));
     add(`no-cors with ${name}`, ({ Request }) => new Request(URL_, post(body(), { mode: "no-cors" })));
     add(`GET with ${name}`, ({ Request }) => new Request(URL_, post(body(), { method: "GET" })));

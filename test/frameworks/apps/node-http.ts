@@ -17,7 +17,7 @@ app.use((_, res, next) => {
   next();
 });
 app.use("/express", express.json({ limit: 50 }), express.urlencoded({ extended: true }));
-app.use("/express/files", express.static(files, { lastModified: false }));
+app.use("/express/files", express.static(files, { etag: false, lastModified: false }));
 app.get("/express/users/:id", (req, res) => res.json({ id: req.params.id, query: req.query, ip: req.ip }));
 app.post("/express/echo", (req, res) => res.status(201).send({ got: req.body }));
 app.get("/express/cookie", (_, res) => res.cookie("a", "1", { httpOnly: true }).redirect("/express/users/1"));
