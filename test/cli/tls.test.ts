@@ -194,7 +194,7 @@ else
   test(closedTerminal, async () => {
     const words = [...fromSource, "run", program, "--port", "0", "--tls-cert", certFile, "--tls-key", keyFile];
     const quoted = words.map((word) => `'${word}'`).join(" ");
-    const terminal = start(["script", "-qfec", quoted, "/dev/null"]);
+    const terminal = start(["script", "-qfec", quoted, "/dev/null"], { env: { NO_COLOR: "1" } });
     const [, port] = await terminal.saw(/^Listening on https:\S*?:(\d+)/m);
     await answers(await dial(Number(port)));
     terminal.child.kill("SIGKILL");
@@ -263,13 +263,13 @@ test("run --watch: SIGHUP reads the certificate again, and ends nothing", async 
 });
 
 test("--print-config makes no certificate", async () => {
-  const env = { XDG_STATE_HOME: join(folder, "state") };
+  const env = { XDG_STATE_HOME: join(folder, "none made") };
   const words = [...fromSource, "run", program, "--tls", "self-signed", "--print-config"];
   const { code, stdout, stderr } = await run(words, { env });
   assert.is(code, 0, stderr);
   assert.match(stdout, /^tls +self-signed +flag --tls$/m);
   assert.is(stderr, "");
-  assert.is(existsSync(join(folder, "state")), false);
+  assert.is(existsSync(join(folder, "none made")), false);
 });
 
 test("a program with a certificate of its own is not left believing that --tls-client-auth asks its clients", async () => {
