@@ -5,6 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { templates } from "../../src/cli/templates.ts";
 import { fromSource, run, start, temporaryFolder } from "../support/process.ts";
+import { skip } from "../support/skip.ts";
 
 const folder = temporaryFolder();
 const make = (args: string[], cwd = folder) => run([...fromSource, "new", ...args], { cwd });
@@ -144,7 +145,13 @@ test("who kills waits longer than the drain takes, everywhere", async () => {
   }
 });
 
-(existsSync("/usr/bin/systemd-analyze") ? test : test.skip)("systemd thinks well of the service", async () => {
+/** A test that needs a program which is not on every machine. */
+const testWith = (program: string) => (name: string, check: () => Promise<void>) => {
+  if (existsSync(`/usr/bin/${program}`)) test(name, check);
+  else skip(test, name, `there is no ${program}`);
+};
+
+testWith("systemd-analyze")("systemd thinks well of the service", async () => {
   assert.is((await make(["guarded"])).code, 0);
   const unit = join(folder, "guarded/deploy/guarded.service");
   const looked = await run(["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit]);
@@ -163,8 +170,7 @@ async function typed(args: string[], lines: readonly [RegExp, string][]) {
   return await terminal.finished;
 }
 
-const terminal = existsSync("/usr/bin/script") ? test : test.skip;
-terminal("at a terminal three questions, until the answers will do", async () => {
+testWith("script")("at a terminal three questions, until the answers will do", async () => {
   const asked = await typed(
     [],
     [
@@ -181,7 +187,7 @@ terminal("at a terminal three questions, until the answers will do", async () =>
   assert.not.ok(readdirSync(join(folder, "asked")).includes("Dockerfile"));
 });
 
-terminal("at a terminal with all said, or with --yes, none; and who leaves has nothing", async () => {
+testWith("script")("at a terminal with all said, or with --yes, none; and who leaves has nothing", async () => {
   const said = await typed(["said", "-t", "tcp", "--deploy"], []);
   assert.match(said.stdout, /^Made said\//);
   assert.match((await typed(["yes", "--yes"], [])).stdout, /^Made yes\/ from the template http/);

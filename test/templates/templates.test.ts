@@ -156,7 +156,7 @@ for (const template of Object.keys(templates)) {
     assert.match(stdout, /ok \| [1-9]\d* passed \| 0 failed/);
   });
   // The package.json of all is one, and so is what runs it: once is enough.
-  const once = template === "http" ? tests : tests.skip;
+  const once: (name: string, run: () => Promise<void>) => void = template === "http" ? tests : () => {};
   once("a signal to npm start ends the server", async () => {
     const path = join(home, "bin");
     mkdirSync(path);
