@@ -10,6 +10,16 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const FD_CLOEXEC = 1;
 
+/** From fcntl.h: 1030 on Linux, 67 on Darwin. */
+const F_DUPFD_CLOEXEC = process.platform === "darwin" ? 67 : 1030;
+
+/** Another number for the same open file, which no child inherits. Returns it, or a negated errno. */
+export function duplicate(fd: number): number {
+  const fcntl = koffi.load(null).func("int fcntl(int fd, int command, ...)");
+  const copy: number = fcntl(fd, F_DUPFD_CLOEXEC, "int", 3);
+  return copy < 0 ? -koffi.errno() : copy;
+}
+
 /** Makes a descriptor non-blocking and close-on-exec. Returns 0 or a negated errno. */
 export function setNonBlockingCloexec(constants: Constants, fd: number): number {
   const fcntl = koffi.load(null).func("int fcntl(int fd, int command, ...)");

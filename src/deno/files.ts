@@ -1,6 +1,5 @@
 /**
- * The file operations that servers do at their start: reading, writing, stat. The shim has them too, but loading it
- * costs 20 to 40 ms, of which 12 are built-in modules like node:tls that no file needs.
+ * The file operations that servers do at their start: reading, writing, stat. Folders, links and modes are in paths.ts.
  */
 import type { Stats } from "node:fs";
 import { withDenoErrors } from "./file-errors.ts";

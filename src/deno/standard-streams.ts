@@ -1,5 +1,7 @@
 /** `Deno.stdin`, `Deno.stdout` and `Deno.stderr`: descriptors 0, 1 and 2, read and written directly. */
+import { duplicate } from "../../ffi/fcntl.ts";
 import { setRaw } from "../../ffi/terminal.ts";
+import { type Watch, watch } from "../../ffi/watch.ts";
 import { BadResource } from "../runtime/errors.ts";
 import { toDenoError } from "./file-errors.ts";
 
@@ -9,6 +11,13 @@ const AGAIN_MS = 10;
 
 const fs = () => process.getBuiltinModule("node:fs");
 const isTerminal = (fd: number): boolean => process.getBuiltinModule("node:tty").isatty(fd);
+
+/** Files and devices are always readable, and the loop refuses them. */
+function canBeWatched(fd: number): boolean {
+  if (process.platform === "win32") return false;
+  const stats = fs().fstatSync(fd);
+  return stats.isFIFO() || stats.isSocket() || isTerminal(fd);
+}
 
 /** One of the three: open until it is closed here. */
 class Descriptor {
@@ -27,6 +36,32 @@ class Descriptor {
   /** The descriptor itself stays open: Node uses it too, and its number would be the next file's. */
   close(): void {
     this.#closed = true;
+  }
+
+  #watch: Watch | undefined;
+  #waiting: (() => void)[] = [];
+
+  /**
+   * Until there is something to read, where one can wait for that: a read(2) that blocks holds a thread of the pool, and
+   * process.exit() waits for its threads.
+   */
+  readable(): Promise<void> {
+    if (this.#watch === undefined && !canBeWatched(this.fd)) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      // By a number of its own: the loop takes one watch of a number, and process.stdin may have it.
+      if (this.#watch === undefined) this.#watch = watch(duplicate(this.fd), () => this.#isReadable());
+      else this.#watch.start();
+      this.#watch.ref();
+    });
+  }
+  #isReadable(): void {
+    this.#watch?.stop();
+    // Promises do not go on behind the watch's callback.
+    setImmediate(() => {
+      this.#watch?.unref();
+      for (const resolve of this.#waiting.splice(0)) resolve();
+    });
   }
 
   /** An operation in a thread of the pool, again while there is nothing. */
@@ -61,6 +96,7 @@ class Stdin {
 
   async read(buffer: Uint8Array): Promise<number | null> {
     if (buffer.length === 0) return 0;
+    await this.#at.readable();
     const count = await this.#at.call((fd, done) => fs().read(fd, buffer, 0, buffer.length, null, done));
     return count === 0 ? null : count;
   }

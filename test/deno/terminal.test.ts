@@ -1,10 +1,11 @@
 // In a terminal (script(1) makes one): its size and its raw mode are what Deno makes of them.
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { denoProgram, noDeno } from "../support/deno.ts";
-import { fromSource, repository, run } from "../support/process.ts";
+import { fromSource, repository, run, start, temporaryFolder } from "../support/process.ts";
 import { skip } from "../support/skip.ts";
 
 const program = join(repository, "test/deno/programs/terminal.ts");
@@ -31,4 +32,15 @@ else {
     assert.equal((ours as unknown[])[0], { columns: 77, rows: 33 });
   });
 }
+
+const input = suite("standard input");
+input("a read that nothing comes for does not hold Deno.exit up", async () => {
+  const path = join(temporaryFolder(), "exit.ts");
+  writeFileSync(path, "Deno.stdin.read(new Uint8Array(1)); setTimeout(() => Deno.exit(3), 20);");
+  // `start` leaves its standard input open: a thread that read it would wait for ever.
+  const { finished } = start([...fromSource, "run", path]);
+  assert.is((await finished).code, 3);
+});
+
 test.run();
+input.run();

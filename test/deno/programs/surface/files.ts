@@ -373,7 +373,7 @@ check("watchFs", async () => {
   Deno.writeTextFileSync(`${path}/a/news`, "x");
   Deno.removeSync(`${path}/a/news`);
   await watching;
-  return [kinds.has("create"), kinds.has("remove"), seen.length > 0, new Set(seen).size];
+  return [kinds.has("remove"), seen[0]];
 });
 check("watchFs not recursive", async () => {
   const path = tree();
