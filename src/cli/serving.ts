@@ -76,6 +76,8 @@ export async function serveRedirects(
       ...(proxyProtocol && { proxyProtocol, trustProxy }),
     };
     const server = serve({ ...options, plain: true, listener, onListen() {} }, redirectToHttps(port));
+    // What holds the process is the program's own.
+    if (ofProgram) server.unref();
     return () => server.drain();
   } finally {
     handover.serving = serving;

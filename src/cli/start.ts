@@ -94,16 +94,19 @@ export async function loadAndStart(
     settings.onNodeServer?.();
     void import("./node-servers.ts").then(({ nodeServer }) => nodeServer(server, early.settings.drainTimeout));
   });
+  const start = { ...settings, levels, early, effects, beside };
+  const waiting =
+    print === undefined && early.settings.redirectHttp !== undefined ? redirectUnloaded(start) : undefined;
   let namespace: Namespace;
   try {
     namespace = await load();
   } catch (error) {
     throw new ProgramFailure(file, error);
   } finally {
+    waiting?.stop();
     effects.loaded();
     if (beside !== undefined) programLoaded(beside);
   }
-  const start = { ...settings, levels, early, effects, beside };
   const offer = readOffer(namespace, file);
   if (offer.kind !== "program") return startApp(offer, start);
   await startProgram(offer.exports, start);
@@ -202,7 +205,38 @@ async function startApp(offer: Exclude<Offer, { kind: "program" }>, start: Start
   return app;
 }
 
-/** Beside the server that a program has opened on this port; ends with it. */
+/** How long a program may go on loading behind its first server, until it is one that never ends with that. */
+const LOADING_MS = 1000;
+
+/** A program that awaits its server's end at its top level has its redirects all the same. */
+function redirectUnloaded(start: Start): { stop(): void } {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let loaded = false;
+  const late = (): void => {
+    const address = redirectAddress(start.early);
+    if (address !== undefined) void redirectProgram(address, start);
+  };
+  void firstPort().then(() => {
+    if (!loaded) timer = setTimeout(late, LOADING_MS).unref();
+  });
+  return {
+    stop() {
+      loaded = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+let redirecting: Promise<void> | undefined;
+
+/** Once, beside the first server that a program opens, which may be long after it was loaded. */
+function redirectProgram(address: ListenAddress, start: Start): Promise<void> {
+  return (redirecting ??= firstPort()
+    .then((port) => redirectTo(port, address, start))
+    .catch((error: unknown) => die(error, start.program)));
+}
+
+/** Beside the server on this port; ends with it. */
 async function redirectTo(port: number, address: ListenAddress, { early, ...start }: Start): Promise<void> {
   const open = start.open ?? ((one: ListenAddress) => openAddress(one, start.beside?.supervised?.descriptor));
   const listener = await open(address);
@@ -230,10 +264,7 @@ async function startProgram(exports: readonly string[], start: Start): Promise<v
   checkTls(resolved);
   const redirect = redirectAddress(resolved);
   if (print !== undefined) return (await import("./print-config.ts")).printAndEnd(resolved, print);
-  // A program may open its server long after it was loaded, and before its servers are ended.
-  const redirecting =
-    redirect === undefined ? undefined : firstPort().then((port) => redirectTo(port, redirect, start));
-  redirecting?.catch((error: unknown) => die(error, start.program));
+  const redirecting = redirect === undefined ? undefined : redirectProgram(redirect, start);
   if (!(await expectListening({ ...start, exports }))) return;
   if (redirecting !== undefined && !hasOpened()) {
     throw new Failure("--redirect-http is for servers of HTTP on a port: this program opens none");

@@ -211,19 +211,19 @@ else
 
 test("a program's own server that speaks TLS by a flag says https, and is redirected to", async () => {
   const plain = join(folder, "plain.ts");
-  // Opened long after it was loaded.
-  writeFileSync(
-    plain,
-    `setTimeout(() => Deno.serve({ port: 0, hostname: "127.0.0.1" }, () => new Response("hello")), 50);\n`,
-  );
   const redirect = ["--redirect-http", "127.0.0.1:0"];
-  const server = start([...fromSource, "run", plain, "--tls-cert", certFile, "--tls-key", keyFile, ...redirect]);
-  const [, port] = await server.saw(/^Listening on https:\S*?:(\d+)/m);
-  await answers(await dial(Number(port)));
-  const [, http] = await server.saw(/^Listening on http:\S*?:(\d+)\/ \(redirects to https\)$/m);
-  const answer = await fetch(`http://127.0.0.1:${http}/a?b`, { redirect: "manual" });
-  assert.equal([answer.status, answer.headers.get("location")], [308, `https://127.0.0.1:${port}/a?b`]);
-  assert.is((await server.stop()).code, 0);
+  // Opened long after it was loaded; and by a program that is never loaded.
+  const opening = `Deno.serve({ port: 0, hostname: "127.0.0.1" }, () => new Response("hello"))`;
+  for (const text of [`setTimeout(() => ${opening}, 50);\n`, `await ${opening}.finished;\n`]) {
+    writeFileSync(plain, text);
+    const server = start([...fromSource, "run", plain, "--tls-cert", certFile, "--tls-key", keyFile, ...redirect]);
+    const [, port] = await server.saw(/^Listening on https:\S*?:(\d+)/m);
+    await answers(await dial(Number(port)));
+    const [, http] = await server.saw(/^Listening on http:\S*?:(\d+)\/ \(redirects to https\)$/m);
+    const answer = await fetch(`http://127.0.0.1:${http}/a?b`, { redirect: "manual" });
+    assert.equal([answer.status, answer.headers.get("location")], [308, `https://127.0.0.1:${port}/a?b`]);
+    assert.is((await server.stop()).code, 0);
+  }
 
   // Nothing is served that would be redirected to.
   writeFileSync(plain, `Deno.listen({ port: 0, hostname: "127.0.0.1" });\n`);
