@@ -29,6 +29,8 @@ export async function runTestChild(nonce: string): Promise<void> {
     // However it ends, as long as it ends by itself.
     process.on("exit", () => tell({ type: "coverage", functions: count() }));
   }
+  const events = listenToEnds();
+  readSnapshots();
   const load = async () => void (await loadBundle({ ...job.bundle, inputs: [], warnings: [], borrowed: [] }));
   try {
     if (file instanceof TestFile && usesNodeTest(job.bundle.code)) {
@@ -46,6 +48,7 @@ export async function runTestChild(nonce: string): Promise<void> {
   } catch (error) {
     file.uncaught(error);
   }
+  events?.dispatchEvent(new Event("unload"));
   process.on("exit", () => tell({ type: "end" }));
   end(0);
 }
@@ -58,6 +61,27 @@ async function installGlobals(file: TestFile | BenchFile): Promise<void> {
   const { Deno } = globalThis as unknown as { Deno: { test: object; bench: object } };
   if (file instanceof TestFile) Deno.test = file.denoTest();
   else Deno.bench = file.denoBench();
+}
+
+/** Deno's global "unload", by which helpers of tests write what they have gathered; undefined where there is one already. */
+function listenToEnds(): EventTarget | undefined {
+  if ("addEventListener" in globalThis) return undefined;
+  const events = new EventTarget();
+  for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"] as const) {
+    const value = events[name].bind(events);
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
+  }
+  return events;
+}
+
+/** `@std/testing/snapshot` imports its files, which are modules whatever they are called. */
+function readSnapshots(): void {
+  process.getBuiltinModule("node:module").registerHooks({
+    load(url, context, next) {
+      if (!/^file:.*\.snap$/.test(url)) return next(url, context);
+      return { format: "module", shortCircuit: true, source: readFileSync(new URL(url), "utf8") };
+    },
+  });
 }
 
 /** Tells events, in an order with what is written to both outputs. */

@@ -155,6 +155,12 @@ export function isRestricted({ permissions }: TestOptions): boolean {
   return permissions !== undefined && permissions !== null && permissions !== "inherit";
 }
 
+/** Whether one of them is taken away by name: what the test is about, then, most likely. */
+export function isDenied({ permissions }: TestOptions): boolean {
+  if (typeof permissions !== "object" || permissions === null) return permissions === "none";
+  return Object.values(permissions).includes(false);
+}
+
 /** `adds %d and %d`, `%j`, `$name`, `$0`, `%#`: a case's values in the name. */
 function caseName(name: string, row: unknown, index: number): string {
   const values: unknown[] = Array.isArray(row) ? row : [row];

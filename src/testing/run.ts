@@ -5,6 +5,7 @@
 
 import { matches, shuffled } from "./choose.ts";
 import {
+  isDenied,
   isRestricted,
   makeDenoTest,
   readStep,
@@ -197,7 +198,7 @@ export class TestFile {
       return "failed";
     }
     const { failedSteps } = ended;
-    const failure = ended.failure && isRestricted(test) ? withNote(ended.failure, test) : ended.failure;
+    const failure = ended.failure && isDenied(test) ? withNote(ended.failure, test) : ended.failure;
     const outcome = failure === undefined && failedSteps === 0 ? "ok" : "failed";
     this.#tell({
       type: "result",

@@ -97,14 +97,20 @@ export class Session {
     }
     if (onlyBuild || this.#stopped) return sink({ type: "gone", how: undefined });
     const { addCoverage } = run.coverage ? await import("./coverage/map.ts") : {};
+    let gone: FileEvent | undefined;
     const hosted = new HostedFile(job, (event) => {
       if (this.#stopped) return;
-      if (event.type === "coverage") addCoverage?.(this.coverage, job, event.functions, this.#isSource);
+      if (event.type === "gone") gone = event;
+      else if (event.type === "coverage") addCoverage?.(this.coverage, job, event.functions, this.#isSource);
       else sink(event);
     });
     this.#hosted.add(hosted);
     await hosted.finished;
     this.#hosted.delete(hosted);
+    // Ctrl-C at a terminal reaches it and us, in any order: what ran then was interrupted, and is no failure.
+    if (gone?.type === "gone" && gone.how === "SIGINT")
+      await new Promise((resolve) => setTimeout(resolve, interruptMs));
+    if (gone !== undefined && !this.#stopped) sink(gone);
   }
 
   /** Coverage is of what is tested, and not of tests. */
@@ -113,6 +119,8 @@ export class Session {
     !/(?:^|[._/])test\.\w+$|\/__tests__\//.test(path) &&
     !this.#options.files.includes(path);
 }
+
+const interruptMs = 200;
 
 /** A file of tests in one piece. */
 export function buildTest(file: string, whole = false): Promise<Bundle> {

@@ -197,6 +197,15 @@ export const ours: Readonly<Record<string, string>> = {
     });
     Deno.test("a descriptor", () => { openSync("task_test.ts"); });
   `,
+  "x.snap": "export const snapshot = { a: 1 };",
+  "snapshot_test.ts": `
+    // What @std/testing/snapshot needs.
+    addEventListener("unload", () => console.log("unloaded"));
+    Deno.test("imports a snapshot", async () => {
+      const { snapshot } = await import(new URL("./x.snap", import.meta.url).href);
+      if (snapshot.a !== 1) throw new Error("no snapshot");
+    });
+  `,
   "permissions_test.ts": `
     Deno.test("works all the same", { permissions: { read: true } }, () => {});
     Deno.test("expects a refusal", { permissions: "none" }, () => { Deno.readTextFileSync("permissions_test.ts"); throw new Error("not refused"); });

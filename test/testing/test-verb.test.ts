@@ -90,6 +90,8 @@ test("nothing is lost of a file whose process ends, aborts or hangs, which does 
     "is running then ... cancelled",
     "Uncaught error from ./syntax_test.ts FAILED",
     "works all the same ... ok",
+    "imports a snapshot ... ok",
+    "unloaded",
   ]) {
     assert.ok(
       stdout.split("\n").some((one) => one.startsWith(line)),
@@ -110,7 +112,7 @@ test("nothing is lost of a file whose process ends, aborts or hangs, which does 
     /A file was opened during the test.*\n {6}at .*task_test\.ts:9:\d+/,
     /expects a refusal => .*\nerror: .*\n\(the test asks for the permissions none; Slipway has no permissions/,
     /note: 2 tests ask for permissions; Slipway has none/,
-    /\nFAILED \| 4 passed \| 15 failed \(1 step\) \(/,
+    /\nFAILED \| 5 passed \| 15 failed \(1 step\) \(/,
   ]) {
     assert.match(stdout, pattern);
   }

@@ -47,7 +47,7 @@ export class PrettyReporter implements Reporter {
         return;
       case "retry":
         this.#endOutput();
-        this.#begin(event.test);
+        if (this.#open !== keyOf(event.test)) this.#begin(event.test);
         this.#finish(
           this.#paint.yellow(`retrying (attempt ${event.attempt} failed) (${event.message.split("\n")[0]})`),
         );
