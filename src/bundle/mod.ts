@@ -82,11 +82,15 @@ const loaders: Record<string, Loader> = {
   ".jsonc": "json",
 };
 
+/** Builds of what is imported late, which share esbuild's process: the last to end ends it. */
+let lateBuilds = 0;
+
 lateImports.bundle = async (file, known) => {
+  lateBuilds++;
   try {
     return await bundle(file, { known });
   } finally {
-    await stopEsbuild();
+    if (--lateBuilds === 0) await stopEsbuild();
   }
 };
 

@@ -5,6 +5,7 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync 
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { errorCode, Failure, UsageError } from "./errors.ts";
 import { didYouMean } from "./suggestions.ts";
+import { taskHint } from "./tasks.ts";
 
 /** The absolute path of the program named on the command line. */
 export function entryFile(file: string, verb: "run" | "compile" | "check"): string {
@@ -66,6 +67,8 @@ export function outputName(entry: string): string {
 
 function missing(file: string, path: string): Failure {
   const folder = dirname(path);
+  const task = taskHint(file, folder);
+  if (task !== undefined) return new Failure(task);
   if (!existsSync(folder)) return new Failure(`there is no file ${file}: its folder does not exist`);
   const hint = didYouMean(basename(path), filesIn(folder));
   return new Failure(`there is no file ${file}${hint}: check the name, or make a server with slipway new <name>`);

@@ -227,6 +227,22 @@ test("computed imports: the program's own modules as they are, others from the d
   assert.equal(value, [9, a, true, true, "/", { d: 1 }, `{"d":1}`, [missing, missing, missing]]);
 });
 
+test("several computed imports at once", async () => {
+  const names = Array.from({ length: 6 }, (_, n) => `./late${n}.ts`);
+  const value = await evaluate({
+    ...Object.fromEntries(
+      names.map((name, n) => [name, `import { log } from "./log.ts"; log.push(${n}); export default ${n};`]),
+    ),
+    "log.ts": `export const log: number[] = [];`,
+    "main.ts": `import { log } from "./log.ts"; const names = Array.from({ length: 6 }, (_, n) => "./late" + n + ".ts").map(String);
+      const all = await Promise.all(names.map((name) => import(name))); export default [all.map((one) => one.default), log.sort()];`,
+  });
+  assert.equal(value, [
+    [0, 1, 2, 3, 4, 5],
+    [0, 1, 2, 3, 4, 5],
+  ]);
+});
+
 test("import.meta.resolve asks the map, and says what it does not know", async () => {
   const folder = project({
     "deno.json": `{"imports":{"lib":"./lib/o.ts","lib/":"./lib/","os":"node:os"}}`,

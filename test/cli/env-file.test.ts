@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseEnv } from "../../src/cli/env-file.ts";
+import { taskHint } from "../../src/cli/tasks.ts";
 import { repository, run } from "../support/process.ts";
 import { project } from "../support/project.ts";
 
@@ -65,6 +66,18 @@ test("the environment beats a later file, and that an earlier one; a missing one
   const refused = await run([...slipway, "compile", "main.ts", "--env-file"], options);
   assert.is(refused.code, 2);
   assert.match(refused.stderr, /^slipway: variables are not put into an executable.*\.\/app --env-file=\.env$/m);
+});
+
+test("a task of deno.json is no file, and what it stands for is said", async () => {
+  const folder = project({
+    "deno.json": `{"tasks":{"dev":"deno run -A --watch --env-file src/main.ts","all":{"command":"deno fmt && deno task dev"}}}`,
+  });
+  assert.match(
+    taskHint("dev", folder) ?? "",
+    /^there is no file dev, but .*: slipway run src\/main\.ts --watch --env-file$/,
+  );
+  assert.match(taskHint("all", folder) ?? "", /which is deno fmt && deno task dev: name the file that it runs$/);
+  assert.is(taskHint("none", folder), undefined);
 });
 
 test.run();
