@@ -147,7 +147,7 @@ export class Request implements globalThis.Request {
     const { source, type } =
       typeof body === "string" ? { source: body, type: TEXT_TYPE } : extractBody(body, this.#options.keepalive);
     if (source instanceof ReadableStream) {
-      if (given?.duplex === undefined) throw new TypeError('Request: a stream as the body needs duplex: "half".');
+      // Fetch wants duplex: "half" to be said here. Deno does not, and programs written for it do not say it.
       if (this.#options.mode !== "same-origin" && this.#options.mode !== "cors") {
         throw new TypeError('Request: a stream as the body needs mode "same-origin" or "cors".');
       }

@@ -28,8 +28,8 @@ import { getInt, setInt } from "./socket_options.ts";
 export interface TcpListenOptions {
   /** @default {"tcp"} */
   transport?: "tcp";
-  /** The port; 0 takes any free one. */
-  port: number;
+  /** The port; 0 takes any free one. @default {0} */
+  port?: number;
   /** An address, or a name of this machine. "::" takes IPv6 and IPv4 on one socket. @default {"0.0.0.0"} */
   hostname?: string;
   /** Lets several sockets share the port; the kernel spreads the connections over them. @default {false} */
@@ -122,7 +122,7 @@ export function adoptListener(fd: number, file?: string): Listener {
 }
 
 function listenTcp(options: TcpListenOptions): TcpListener {
-  const port = checkPort(options.port);
+  const port = checkPort(options.port ?? 0);
   const hostname = checkText("hostname", options.hostname ?? "0.0.0.0");
   const backlog = checkBacklog(options.backlog ?? options.tcpBacklog);
   const rt = runtime();
@@ -158,7 +158,7 @@ function listenUnix(options: UnixListenOptions): UnixListener {
   const rt = runtime();
   const { system, constants } = rt.poller;
   const address = encodeUnix(constants, path);
-  const where = `listen on unix:${isAbstract(path) ? `@${path.slice(1)}` : path}`;
+  const where = `listen on unix:${path.replace(/^\0/, "@")}`;
   const fd = system.socket(constants.AF_UNIX, constants.SOCK_STREAM, 0);
   if (fd < 0) throw errnoError(constants, -fd, where);
   let failed = system.bind(fd, address);
