@@ -27,10 +27,10 @@ import { watchFs } from "./watch.ts";
 export function makeNamespace(): object {
   const namespace = {
     serve,
-    listen: net.listen,
+    listen: denoListen("listen", net.listen),
     connect: net.connect,
     listenDatagram: net.listenDatagram,
-    listenTls: tls.listenTls,
+    listenTls: denoListen("listenTls", tls.listenTls),
     connectTls: tls.connectTls,
     startTls: tls.startTls,
     createHttpClient,
@@ -110,6 +110,16 @@ export function makeNamespace(): object {
     lazy(namespace, name, () => unsupported(name, instead), false);
   }
   return namespace;
+}
+
+/** Deno's listeners let one caller wait at a time, where ours take any number of them. */
+function denoListen<O, L extends { alone: boolean }>(name: string, open: (options: O) => L): (options: O) => L {
+  const call = (options: O): L => {
+    const listener = open(options);
+    listener.alone = true;
+    return listener;
+  };
+  return Object.defineProperty(call, "name", { value: name });
 }
 
 function lazy(namespace: object, name: string, make: () => unknown, enumerable = true): void {

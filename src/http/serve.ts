@@ -1,6 +1,7 @@
 /** `serve`: from a handler and options to a running HTTP server, in the shape of `Deno.serve`. */
 
 import { Http2 } from "../http2/mod.ts";
+import { showAddress } from "../net/address.ts";
 import { handover } from "../net/handover.ts";
 import {
   type Addr,
@@ -304,6 +305,6 @@ function listenOptions(options: ServeOptions<never>): ListenOptions {
 
 /** The address as a person would type it into a browser. */
 export function showUrl(addr: Addr, tls = false): string {
-  if (addr.transport === "unix") return `unix:${addr.path}`;
+  if (addr.transport === "unix") return showAddress(addr);
   return `${tls ? "https" : "http"}://${authorityOf(addr)}/`;
 }

@@ -4,6 +4,7 @@
  */
 import { HeadFields } from "../fetch/head.ts";
 import { type ExchangeObserver, type ExchangeRecord, setObserver } from "../http/observer.ts";
+import { showAddress } from "../net/address.ts";
 import type { Addr } from "../net/mod.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { logEvent } from "../runtime/log.ts";
@@ -143,7 +144,7 @@ function quoted(text: string | undefined): string {
 }
 
 function addressText(address: Addr): string {
-  return "hostname" in address ? address.hostname : printableLine(`unix:${address.path}`).replaceAll(" ", "\\x20");
+  return "hostname" in address ? address.hostname : printableLine(showAddress(address)).replaceAll(" ", "\\x20");
 }
 
 function milliseconds(duration: number): number {

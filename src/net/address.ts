@@ -2,9 +2,9 @@
  * Socket addresses: Deno's `Addr` objects and the kernel's sockaddr bytes (man 7 ip, ipv6, unix), each way.
  *
  * An IPv4 peer of a dual-stack socket is shown as plain IPv4, "192.0.2.1" and not "::ffff:192.0.2.1", as Go does it:
- * so a list of allowed addresses holds whichever way the socket was opened. Abstract Unix sockets (Linux) are written
- * "@name", as ss(8) and Go write them; "\0name", as Node and the kernel write them, is understood as well. A file whose
- * name really begins with "@" is "./@name".
+ * so a list of allowed addresses holds whichever way the socket was opened. Abstract Unix sockets (Linux) are "\0name",
+ * as in Deno, Node and the kernel; messages show them as "@name", as ss(8) and Go do, and that is understood as well. A
+ * file whose name really begins with "@" is "./@name".
  */
 import type { Constants } from "../../ffi/constants.ts";
 import { NotSupported } from "../runtime/errors.ts";
@@ -18,7 +18,10 @@ export interface NetAddr {
   port: number;
 }
 
-/** The address of a Unix socket; the path is "" for a socket that has no name, as most clients' sockets have none. */
+/**
+ * The address of a Unix socket. As in Deno, whose type does not say so either, the path is null for a socket that has no
+ * name: most clients' sockets have none.
+ */
 export interface UnixAddr {
   transport: "unix" | "unixpacket";
   path: string;
@@ -91,10 +94,10 @@ export function decodeAddress(
     const hostname = isMappedV4(bytes, 8) ? formatV4(bytes, 20) : formatV6(bytes, 8) + zoneOf(bytes);
     return { transport: transports.ip, hostname, port: (bytes[2] << 8) | bytes[3] };
   }
-  if (length <= 2) return { transport: transports.unix, path: "" };
-  if (bytes[2] === 0) {
-    return { transport: transports.unix, path: length === 3 ? "" : `@${decodePath(bytes, 3, length)}` };
+  if (length <= 2 || (bytes[2] === 0 && length === 3)) {
+    return { transport: transports.unix, path: null as unknown as string };
   }
+  if (bytes[2] === 0) return { transport: transports.unix, path: decodePath(bytes, 2, length) };
   const nul = bytes.indexOf(0, 2);
   return { transport: transports.unix, path: decodePath(bytes, 2, nul < 0 || nul > length ? length : nul) };
 }
@@ -138,9 +141,9 @@ export interface Transports {
 export const STREAM: Transports = { ip: "tcp", unix: "unix" };
 export const DATAGRAM: Transports = { ip: "udp", unix: "unixpacket" };
 
-/** An address as messages show it: "192.0.2.1:80", "[2001:db8::1]:80", "unix:/run/x.sock". */
+/** An address as messages show it: "192.0.2.1:80", "[2001:db8::1]:80", "unix:/run/x.sock", "unix:@name". */
 export function showAddress(addr: Addr): string {
-  if ("path" in addr) return `unix:${addr.path}`;
+  if ("path" in addr) return `unix:${(addr.path ?? "").replace(/^\0/, "@")}`;
   return showHost(addr.hostname, addr.port);
 }
 
@@ -149,7 +152,7 @@ export function showHost(hostname: string, port: number): string {
   return hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-/** The port, or one line saying why it is none. */
+/** The port, or one line saying why it is none: Deno's words, and what a port is. */
 export function checkPort(port: unknown): number {
   // Deno takes digits in a string as well, as programs read them from the environment.
   const number = typeof port === "string" && /^\d+$/.test(port) ? Number(port) : port;

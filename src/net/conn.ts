@@ -57,6 +57,8 @@ export let sinkOf: (conns: ConnTable["conns"]) => Sink;
 export let lock: (conn: Conn) => void;
 export let unlockBy: (conn: Conn, deadline: number, late: () => void) => void;
 export let unlock: (conn: Conn) => void;
+/** `closeWrite` was called, and `close` was not. */
+export let isShut: (conn: Conn) => boolean;
 /** Resolves when what was written before has gone. */
 export let flushed: (conn: Conn) => Promise<void>;
 /** Everything fails with this from here on, once what came before has been read. */
@@ -210,8 +212,9 @@ export class Conn<A extends Addr = Addr> implements Disposable {
   }
 
   /**
-   * What comes, as a byte stream; a chunk is read only when somebody asks for one. When both streams were used and are
-   * done, the connection closes by itself; with one of them only, `close` is the user's.
+   * What comes, as a byte stream; a chunk is read only when somebody asks for one. Cancelling it closes the connection.
+   * When both streams were used and are done, the connection closes by itself; with one of them only, `close` is the
+   * user's.
    */
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return this.#both.readable;
@@ -223,10 +226,7 @@ export class Conn<A extends Addr = Addr> implements Disposable {
   }
 
   get #both(): ConnStreams {
-    return (this.#own().streams ??= new ConnStreams(this, {
-      readChunk: () => this.#readChunk(),
-      cancelReads: () => this.#failReads(() => interruptedError("the readable stream was cancelled")),
-    }));
+    return (this.#own().streams ??= new ConnStreams(this, { readChunk: () => this.#readChunk() }));
   }
 
   /** To be changed. */
@@ -551,6 +551,7 @@ export class Conn<A extends Addr = Addr> implements Disposable {
       if (writeDeadline !== 0 && writeDeadline <= monotonicNow()) return Promise.reject(timedOut("write"));
       return new Promise<unknown>((resolve, reject) => conn.#waitWrite(NOTHING, 0, resolve, reject)).then(() => {});
     };
+    isShut = (conn) => conn.#handle >= 0 && (conn.#state & SHUT) !== 0;
     breakOff = (conn, error) => conn.#breakOff(error);
     handleOf = (conn) => conn.#handle;
     takeHandle = (conn) => {

@@ -4,7 +4,6 @@ import type { Conn } from "./conn.ts";
 interface Source {
   /** A chunk in a buffer of just its size, or null at the end. */
   readChunk(): Promise<Uint8Array<ArrayBuffer> | null>;
-  cancelReads(): void;
 }
 
 export class ConnStreams {
@@ -33,10 +32,8 @@ export class ConnStreams {
           }
           this.#done("read");
         },
-        cancel: () => {
-          this.#source.cancelReads();
-          this.#done("read");
-        },
+        // As in Deno: a peer whose bytes nobody wants must not wait for us to read them.
+        cancel: () => this.#conn.close(),
       },
       // Nothing is read ahead: the kernel's window closes, and the peer waits, until somebody asks.
       { highWaterMark: 0 },

@@ -159,7 +159,7 @@ function listenUnix(options: UnixListenOptions): UnixListener {
   const rt = runtime();
   const { system, constants } = rt.poller;
   const address = encodeUnix(constants, path);
-  const where = `listen on unix:${isAbstract(path) ? `@${path.slice(1)}` : path}`;
+  const where = `listen on unix:${path.replace(/^\0/, "@")}`;
   const fd = system.socket(constants.AF_UNIX, constants.SOCK_STREAM, 0);
   if (fd < 0) throw errnoError(constants, -fd, where);
   let failed = system.bind(fd, address);

@@ -8,6 +8,7 @@ import {
   encodeUnix,
   isAbstract,
   type NetAddr,
+  showAddress,
   showHost,
   type UnixAddr,
 } from "./address.ts";
@@ -18,9 +19,9 @@ import { setInt } from "./socket_options.ts";
 
 export interface UdpListenOptions {
   transport: "udp";
-  /** The port; 0 takes any free one. */
-  port: number;
-  /** As in Deno, nothing from outside arrives unless asked for. @default {"127.0.0.1"} */
+  /** The port; 0 takes any free one. @default {0} */
+  port?: number;
+  /** An address, or a name of this machine. @default {"0.0.0.0"} */
   hostname?: string;
   /** Lets several sockets have the port; for multicast. @default {false} */
   reuseAddress?: boolean;
@@ -30,8 +31,8 @@ export interface UdpListenOptions {
 
 export interface UnixDatagramOptions {
   transport: "unixpacket";
-  /** The file to make, or "@name" for an abstract socket (Linux). */
-  path: string;
+  /** The file to make, or "@name" for an abstract socket (Linux). Without, nobody can send to it. */
+  path?: string;
 }
 
 /**
@@ -57,8 +58,8 @@ export function listenDatagram(options: UdpListenOptions | UnixDatagramOptions):
 }
 
 function listenUdp(options: UdpListenOptions): DatagramConn<NetAddr> {
-  const port = checkPort(options.port);
-  const hostname = checkText("hostname", options.hostname ?? "127.0.0.1");
+  const port = checkPort(options.port ?? 0);
+  const hostname = checkText("hostname", options.hostname ?? "0.0.0.0");
   const rt = runtime();
   const { system, constants } = rt.poller;
   const where = `listen on udp ${showHost(hostname, port)}`;
@@ -85,18 +86,23 @@ function listenUdp(options: UdpListenOptions): DatagramConn<NetAddr> {
   return new DatagramConn<NetAddr>(rt, fd, v6 ? "v6" : "v4", undefined);
 }
 
-function listenUnixPacket(options: UnixDatagramOptions): DatagramConn<UnixAddr> {
-  const path = checkText("path", options.path);
+function listenUnixPacket({ transport, ...options }: UnixDatagramOptions): DatagramConn<UnixAddr> {
   const rt = runtime();
   const { system, constants } = rt.poller;
-  const address = encodeUnix(constants, path);
-  const where = `listen on unix:${path}`;
+  const path = options.path === undefined ? undefined : checkText("path", options.path);
+  const address = path === undefined ? undefined : encodeUnix(constants, path);
+  const where = path === undefined ? "listen for Unix datagrams" : `listen on ${showAddress({ transport, path })}`;
   const fd = system.socket(constants.AF_UNIX, constants.SOCK_DGRAM, 0);
   if (fd < 0) throw errnoError(constants, -fd, where);
-  const failed = system.bind(fd, address);
+  const failed = address === undefined ? 0 : system.bind(fd, address);
   if (failed < 0) {
     system.close(fd);
     throw errnoError(constants, -failed, where);
   }
-  return new DatagramConn<UnixAddr>(rt, fd, "unix", isAbstract(path) ? undefined : socketFile(path));
+  return new DatagramConn<UnixAddr>(
+    rt,
+    fd,
+    "unix",
+    path === undefined || isAbstract(path) ? undefined : socketFile(path),
+  );
 }

@@ -7,7 +7,7 @@
 import type { Handle, Sink } from "../../ffi/poller.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
-import { BadResource } from "../runtime/errors.ts";
+import { BadResource, Busy } from "../runtime/errors.ts";
 import { logError, logLine } from "../runtime/log.ts";
 import type { Runtime } from "../runtime/turn.ts";
 import { type Addr, type NetAddr, showAddress } from "./address.ts";
@@ -66,6 +66,9 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   /** Told when a connection can't be accepted for lack of descriptors: the admin port keeps some back. @internal */
   starved: (() => void) | undefined;
 
+  /** As in Deno, one `accept` at a time: another meanwhile fails with `Busy`. @internal */
+  alone = false;
+
   /** Makes connections of what is accepted; undefined for plain ones. @internal */
   opener: Opener | undefined;
 
@@ -96,6 +99,7 @@ export class Listener<C extends Conn = Conn, A extends Addr = Addr> implements A
   accept(): Promise<C> {
     if (this.#handle < 0) return Promise.reject(closedError());
     if (this.#take !== undefined) return Promise.reject(new TypeError("this listener's connections go to a server"));
+    if (this.alone && this.#waiters.length > 0) return Promise.reject(new Busy("Another accept task is ongoing"));
     const fd = this.#early.shift();
     if (fd !== undefined) return Promise.resolve(this.#open(fd));
     return new Promise((resolve, reject) => {

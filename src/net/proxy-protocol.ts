@@ -173,7 +173,7 @@ function unixAddress(bytes: Uint8Array, at: number): UnixAddr {
   const name = abstract ? path.subarray(1) : path;
   const nul = name.indexOf(0);
   const text = new TextDecoder().decode(nul < 0 ? name : name.subarray(0, nul));
-  return { transport: "unix", path: abstract && text !== "" ? `@${text}` : text };
+  return { transport: "unix", path: abstract && text !== "" ? `\0${text}` : text };
 }
 
 /** The type-length-values must fill the header exactly; of them only a checksum concerns us. The sentence if not. */

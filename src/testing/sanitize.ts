@@ -65,8 +65,8 @@ const sockets: readonly (readonly [RegExp, string])[] = [
   [/\bsrc\/net\/datagram\.ts/, `A socket of datagrams ${open} Close it by calling its close().`],
 ];
 const connection = `A connection ${open} Close it by calling conn.close().`;
-/** Connections of servers, which end with their listener, and of `fetch`, which keeps them to use them again. */
-const nobodys = /\bsrc\/(?:http|client|websocket|admin)\//;
+/** Connections of servers, which end with their listener, of `fetch`, which keeps them, and those that are being closed. */
+const nobodys = /\bsrc\/(?:(?:http|client|websocket|admin)\/|net\/linger\.)/;
 const notRead =
   "A response of fetch was received during the test, but its body was neither read nor cancelled. Read it, or await response.body?.cancel().";
 

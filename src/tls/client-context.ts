@@ -90,7 +90,10 @@ export class ClientContext {
 /** The A-labels of a name, without the dot that may end it (RFC 9525, 6.3). */
 function asciiName(hostname: string): string {
   const ascii = process.getBuiltinModule("node:url").domainToASCII(hostname) || hostname;
-  return ascii.endsWith(".") ? ascii.slice(0, -1) : ascii;
+  const name = ascii.endsWith(".") ? ascii.slice(0, -1) : ascii;
+  // It is meant for an IPv4 address, and is none (URL, "ends in a number").
+  if (/(?:^|\.)\d+$/.test(name)) throw new TypeError(`Invalid hostname: ${JSON.stringify(hostname)} is no IP address`);
+  return name;
 }
 
 let warned = false;
@@ -128,6 +131,8 @@ function secureContext({ caCerts = [], cert, key }: ClientIdentity, who: string)
   if (key !== undefined && cert === undefined) {
     throw new TypeError(`If \`key\` is specified, \`cert\` must be specified as well for \`${who}\``);
   }
+  // Node takes an empty one for none.
+  if (cert === "" || key === "") throw new InvalidData(`${who}: the ${cert === "" ? "certificate" : "key"} is empty`);
   const tls = process.getBuiltinModule("node:tls");
   const others = fileOfRoots();
   for (const text of caCerts) {

@@ -7,12 +7,12 @@ import type { Pointer } from "../../ffi/openssl.ts";
 import { openSslClient, type Refusal } from "../../ffi/openssl-client.ts";
 import type { Handle, Poller, Sink } from "../../ffi/poller.ts";
 import { showAddress } from "../net/address.ts";
-import { breakOff, type Conn, flushed, handleOf, lock, sinkOf, unlock, unlockBy } from "../net/conn.ts";
+import { breakOff, type Conn, flushed, handleOf, isShut, lock, sinkOf, unlock, unlockBy } from "../net/conn.ts";
 import { PEER_FAILED, TcpConn } from "../net/conn_kinds.ts";
 import { ConnTable } from "../net/conn_table.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { errnoError } from "../runtime/errno.ts";
-import { BadResource, InvalidData, TimedOut, UnexpectedEof } from "../runtime/errors.ts";
+import { BadResource, InvalidData, NotConnected, TimedOut, UnexpectedEof } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/turn.ts";
 import type { TlsContext } from "./context.ts";
 import { type PeerCertificate, type TlsInfo, tlsInfo } from "./info.ts";
@@ -88,6 +88,11 @@ export class TlsConn extends TcpConn {
   }
   override write(p: Uint8Array): Promise<number> {
     if (this.shaking !== undefined) this.#begin();
+    // As under Deno, where TLS has a class of its own for this, and nothing is written where nothing is to be.
+    if (isShut(this) && p instanceof Uint8Array) {
+      if (p.length === 0) return Promise.resolve(0);
+      return Promise.reject(new NotConnected("the write side has been closed by closeWrite"));
+    }
     return super.write(p);
   }
   override closeWrite(): Promise<void> {
@@ -138,9 +143,12 @@ class TlsTable extends ConnTable {
     return this.#layer.blockedNow(handle);
   }
   override close(handle: Handle): void {
-    // With what has come already unread close(2) resets, and takes the close_notify with it, as it does all else.
-    this.#layer.release(handle, true);
-    super.close(handle);
+    const over = this.#layer.shaking(handle) || this.#layer.endedCleanly(handle);
+    const blocked = this.#layer.release(handle, true);
+    // A peer that ends says so in a record of its own, which nobody reads: with that in the kernel close(2) resets, and
+    // takes with it what was written, and our close_notify.
+    if (over || blocked) super.close(handle);
+    else super.linger(handle, false);
   }
   override linger(handle: Handle, sending: boolean): void {
     const blocked = this.#layer.release(handle, true);

@@ -14,7 +14,7 @@ const WRONG_NAME = new Set([62, 64]);
 /** Names that are listed in a message. */
 const MAX_NAMES = 8;
 
-/** `hostname` is whom the client wanted. */
+/** `hostname` is whom the client wanted. What comes first are Deno's words, which programs match on. */
 export function certificateRefused({ code, words, certificate }: Refusal, hostname: string): string {
   return `invalid peer certificate: ${sentence(code, words, certificate, hostname)}`;
 }
@@ -24,18 +24,19 @@ function sentence(code: number, words: string, der: Buffer | undefined, hostname
   const subject = certificate === undefined ? "it" : nameOf(certificate.subject);
   if (WRONG_NAME.has(code)) {
     const names = certificate === undefined ? [] : namesOf(certificate.subjectAltName);
-    const them = names.length === 0 ? "names no host" : `is for ${listed(names)}`;
-    return `it ${them}, not for ${hostname}`;
+    const them = names.length === 0 ? "not valid for any names" : `only valid for ${listed(names)}`;
+    return `certificate not valid for name ${JSON.stringify(hostname)}; certificate is ${them}`;
   }
   if (code === EXPIRED) return `${subject} has expired${certificate ? `, on ${day(certificate.validToDate)}` : ""}`;
   if (code === NOT_YET_VALID) {
     return `${subject} is not valid yet${certificate ? `, not before ${certificate.validFromDate.toISOString()}` : ""}; is the clock right?`;
   }
-  if (code === SELF_SIGNED_LEAF) return `it is self-signed (${subject}), and not one that is trusted; ${TRUST}`;
-  if (code === SELF_SIGNED_IN_CHAIN) return `its root (${subject}) is not one that is trusted; ${TRUST}`;
+  if (code === SELF_SIGNED_LEAF)
+    return `UnknownIssuer: it is self-signed (${subject}), and not one that is trusted; ${TRUST}`;
+  if (code === SELF_SIGNED_IN_CHAIN) return `UnknownIssuer: its root (${subject}) is not one that is trusted; ${TRUST}`;
   if (ISSUER_UNKNOWN.has(code)) {
     const issuer = certificate === undefined ? "" : ` (${nameOf(certificate.issuer)})`;
-    return `its issuer${issuer} is unknown: the server left out an intermediate certificate, or its root is not trusted; ${TRUST}`;
+    return `UnknownIssuer: its issuer${issuer} is unknown: the server left out an intermediate certificate, or its root is not trusted; ${TRUST}`;
   }
   if (code === REVOKED) return `${subject} has been revoked`;
   if (code === WRONG_PURPOSE) return `${subject} may not be used by servers`;
@@ -67,15 +68,18 @@ function nameOf(distinguished: string | undefined): string {
   return printable(/^CN=(.*)$/m.exec(text)?.[1] ?? text.split("\n").join(", ")) || "it";
 }
 
-/** "DNS:a.example, DNS:b.example, IP Address:192.0.2.1" */
+/** "DNS:a.example, DNS:b.example, IP Address:192.0.2.1", written as under Deno. */
 function namesOf(alternative: string | undefined): string[] {
-  const names = (alternative ?? "").split(", ").map((name) => /^(?:DNS|IP Address):(.*)$/.exec(name)?.[1]);
-  return names.filter((name) => name !== undefined).map(printable);
+  return (alternative ?? "").split(", ").flatMap((text) => {
+    const [, kind, name] = /^(DNS|IP Address):(.*)$/.exec(text) ?? [];
+    if (kind === undefined) return [];
+    return [kind === "DNS" ? `DnsName(${JSON.stringify(printable(name))})` : `IpAddress(${printable(name)})`];
+  });
 }
 
 function listed(names: readonly string[]): string {
-  const shown = names.slice(0, MAX_NAMES).join(", ");
-  return names.length > MAX_NAMES ? `${shown} and ${names.length - MAX_NAMES} more` : shown;
+  if (names.length > MAX_NAMES) return `${names.slice(0, MAX_NAMES).join(", ")} and ${names.length - MAX_NAMES} more`;
+  return [names.slice(0, -1).join(", "), ...names.slice(-1)].filter((text) => text !== "").join(" or ");
 }
 
 /** What strangers have written, in a line of ours. */
@@ -90,7 +94,7 @@ const day = (date: Date): string => date.toISOString().slice(0, 10);
 export function handshakeReason(reason: string, server: boolean): string {
   const peer = server ? "client" : "server";
   const alert = /alert (?:number )?(.+)$/i.exec(reason);
-  if (alert !== null) return `the ${peer} refused with alert "${alert[1]}"`;
+  if (alert !== null) return `received fatal alert: the ${peer} refused with "${alert[1]}"`;
   if (/wrong version number|http request|packet length too long/i.test(reason)) {
     return `the ${peer} does not speak TLS there`;
   }

@@ -69,6 +69,19 @@ if (denoProgram === undefined) {
 
 const unsupported = suite("what is not supported");
 const sentence = /^Deno\.(dlopen|serveHttp|UnsafeCallback|jupyter) is not supported by Slipway: .+/;
+test("a listener lets one caller wait, as Deno's do", async () => {
+  type Listening = { accept(): Promise<unknown>; close(): void };
+  const listen = deno().listen as (options: object) => Listening;
+  assert.is(listen.name, "listen");
+  const listener = listen({ hostname: "127.0.0.1" });
+  const first = listener.accept().catch((error: Error) => error);
+  const second = await listener.accept().catch((error: Error) => error);
+  assert.instance(second, errors.Busy);
+  assert.is((second as Error).message, "Another accept task is ongoing");
+  listener.close();
+  assert.instance(await first, errors.BadResource);
+});
+
 const refused = (call: () => unknown) => {
   try {
     call();

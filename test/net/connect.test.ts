@@ -49,8 +49,8 @@ test("to a Unix socket, and an abstract one", async () => {
   for (const path of [`/tmp/slipway-connect-${process.pid}.sock`, `@slipway-connect-${process.pid}`]) {
     using listener = listen({ transport: "unix", path });
     const [conn, other] = await Promise.all([connect({ transport: "unix", path }), listener.accept()]);
-    assert.equal(conn.remoteAddr, { transport: "unix", path });
-    assert.equal(conn.localAddr, { transport: "unix", path: "" });
+    assert.equal(conn.remoteAddr, { transport: "unix", path: path.replace("@", "\0") });
+    assert.equal(conn.localAddr, { transport: "unix", path: null });
     await other.write(bytes("over"));
     assert.is(text(await readExactly(conn, 4)), "over");
     conn.close();

@@ -15,7 +15,7 @@ const test = suite("datagrams");
 
 test("to and from node:dgram", async () => {
   using socket = listenDatagram({ transport: "udp", port: 0 });
-  assert.is(socket.addr.hostname, "127.0.0.1");
+  assert.is(socket.addr.hostname, "0.0.0.0");
   const peer = dgram.createSocket("udp4");
   peer.bind(0, "127.0.0.1");
   await once(peer, "listening");
@@ -70,7 +70,7 @@ test("the largest one goes through, one more byte is an error that says so", asy
   assert.is(await a.send(new Uint8Array(size).fill(8), b.addr), size);
   const [got] = await b.receive();
   assert.is(got.length, size);
-  const error = await rejects(a.send(new Uint8Array(size + 1), b.addr), Error, /Message too long.*send to 127/);
+  const error = await rejects(a.send(new Uint8Array(size + 1), b.addr), Error, /Message too long.*send to 0\.0\.0\.0/);
   assert.is((error as { code?: string }).code, "EMSGSIZE");
 });
 
@@ -114,12 +114,17 @@ test("Unix datagrams, with a file and abstract", async () => {
     await a.send(bytes("self"), a.addr);
     const [got, from] = await a.receive();
     assert.is(text(got), "self");
-    assert.equal(from, { transport: "unixpacket", path });
+    assert.equal(from, { transport: "unixpacket", path: path.replace("@", "\0") });
     a.close();
     assert.not(existsSync(path));
   }
   using a = listenDatagram({ transport: "unixpacket", path: `@slipway-dgram-${process.pid}` });
   await rejects(a.send(bytes("x"), { transport: "unixpacket", path: join(folder, "gone") }), NotFound);
+  using nameless = listenDatagram({ transport: "unixpacket" });
+  assert.equal(nameless.addr, { transport: "unixpacket", path: null });
+  await nameless.send(bytes("from nobody"), a.addr);
+  const [got, from] = await a.receive();
+  assert.equal([text(got), from.path], ["from nobody", null]);
   await rejects(a.send(bytes("x"), { transport: "udp", hostname: "127.0.0.1", port: 9 }), TypeError);
 });
 
@@ -173,8 +178,8 @@ test("close ends what waits with Interrupted, later calls with BadResource, loop
 });
 
 test("wrong options and arguments", async () => {
-  for (const options of [undefined, {}, { transport: "tcp", port: 0 }, { transport: "udp" }]) {
-    assert.throws(() => listenDatagram(options as never), TypeError);
+  for (const options of [undefined, {}, { transport: "tcp", port: 0 }, { transport: "udp", port: 70000 }]) {
+    assert.throws(() => listenDatagram(options as never), /^(?:transport must be|Invalid port)/);
   }
   using a = listenDatagram({ transport: "udp", port: 0 });
   await rejects(a.send("x" as never, a.addr), TypeError);

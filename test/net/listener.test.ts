@@ -8,7 +8,14 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Conn, listen, listenFd, type NetAddr } from "../../src/net/mod.ts";
-import { AddrInUse, AddrNotAvailable, BadResource, NotFound, NotSupported, PermissionDenied } from "../../src/runtime/errors.ts";
+import {
+  AddrInUse,
+  AddrNotAvailable,
+  BadResource,
+  NotFound,
+  NotSupported,
+  PermissionDenied,
+} from "../../src/runtime/errors.ts";
 import { skip } from "../support/skip.ts";
 import { bytes, descriptors, hasV6, readAll, rejects, text, turns } from "./pair.ts";
 
@@ -119,7 +126,7 @@ where("a Unix socket: made, answered on, removed at close", async () => {
   const listener = listen({ transport: "unix", path });
   assert.equal(listener.addr, { transport: "unix", path });
   const conn = await exchange(listener, { path });
-  assert.equal(conn.remoteAddr, { transport: "unix", path: "" });
+  assert.equal(conn.remoteAddr, { transport: "unix", path: null });
   assert.equal(conn.localAddr, { transport: "unix", path });
   listener.close();
   assert.not(existsSync(path));
@@ -149,7 +156,7 @@ if (process.platform === "linux") {
     for (const mark of ["@", "\0"]) {
       const name = `slipway-test-${process.pid}-é`;
       using listener = listen({ transport: "unix", path: mark + name });
-      assert.equal(listener.addr, { transport: "unix", path: `@${name}` });
+      assert.equal(listener.addr, { transport: "unix", path: `\0${name}` });
       await exchange(listener, { path: `\0${name}` });
     }
   });
@@ -400,7 +407,10 @@ failing("wrong options", () => {
   ];
   for (const [options, message] of cases) {
     const error = thrown(() => listen(options as never));
-    assert.ok([TypeError, RangeError, NotSupported].some((Class) => error instanceof Class), String(error));
+    assert.ok(
+      [TypeError, RangeError, NotSupported].some((Class) => error instanceof Class),
+      String(error),
+    );
     assert.match(error.message, message);
   }
 });

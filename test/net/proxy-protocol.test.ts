@@ -144,7 +144,7 @@ test("version 2: every family, byte by byte", () => {
       {
         kind: "proxied",
         source: { transport: "unix", path: "/run/client" },
-        destination: { transport: "unix", path: "@abstract" },
+        destination: { transport: "unix", path: "\0abstract" },
       },
     ],
     [v2(0x20, 0x00, []), { kind: "local" }],

@@ -12,6 +12,7 @@ import {
   ConnectionRefused,
   Interrupted,
   InvalidData,
+  NotConnected,
   TimedOut,
   UnexpectedEof,
 } from "../../src/runtime/errors.ts";
@@ -93,6 +94,9 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     assert.is(await conn.write(bytes("hello")), 5);
     assert.is(text(await readExactly(conn, 5)), "hello");
     await conn.closeWrite();
+    // As under Deno, where it is no BrokenPipe.
+    assert.is(await conn.write(new Uint8Array(0)), 0);
+    await rejects(conn.write(bytes("late")), NotConnected);
     assert.is(await conn.read(new Uint8Array(1)), null);
     assert.is(await conn.read(new Uint8Array(1)), null);
     assert.equal(peer.names, ["localhost"]);
@@ -187,7 +191,7 @@ async function refusal(identity: Pick<Issued, "cert" | "key">, options: Partial<
 refused("self-signed", async () => {
   const own = issue({ name: "on my own", dns: ["localhost"] });
   const { message, alert } = await refusal(own);
-  assert.match(message, /^invalid peer certificate: it is self-signed \(on my own\)/);
+  assert.match(message, /^invalid peer certificate: UnknownIssuer: it is self-signed \(on my own\)/);
   assert.match(alert, /alert unknown ca/);
 });
 
@@ -213,16 +217,22 @@ refused("expired, and not yet valid", async () => {
 
 refused("another host's, with the names that it is for", async () => {
   const other = issue({ name: "localhost", issuer: root, dns: ["a.example", "b.example"], ips: ["192.0.2.7"] });
-  assert.match((await refusal(other)).message, /it is for a\.example, b\.example, 192\.0\.2\.7, not for localhost: /);
-  assert.match((await refusal(other, { hostname: "127.0.0.1" })).message, /not for 127\.0\.0\.1: /);
+  assert.match(
+    (await refusal(other)).message,
+    /certificate not valid for name "localhost"; certificate is only valid for DnsName\("a\.example"\), DnsName\("b\.example"\) or IpAddress\(192\.0\.2\.7\): /,
+  );
+  assert.match((await refusal(other, { hostname: "127.0.0.1" })).message, /not valid for name "127\.0\.0\.1"; /);
 });
 
 refused("a Common Name is no host name, and a part of a label no wildcard (RFC 9525)", async () => {
   const bareName = issue({ name: "localhost", issuer: root });
-  assert.match((await refusal(bareName)).message, /it names no host, not for localhost/);
+  assert.match(
+    (await refusal(bareName)).message,
+    /not valid for name "localhost"; certificate is not valid for any names/,
+  );
   const partial = issue({ name: "x", issuer: root, dns: ["w*.localhost"] });
   const { message } = await refusal(partial, { hostname: "www.localhost" });
-  assert.match(message, /not for www\.localhost/);
+  assert.match(message, /not valid for name "www\.localhost"/);
 });
 
 refused("a certificate for clients", async () => {
@@ -235,7 +245,10 @@ refused("wildcards hold for one label, and any name where that is asked for", as
   using peer = await server(wild);
   using conn = await dial(peer.port, { hostname: "one.test.localhost" });
   await conn.handshake();
-  assert.match((await refusal(wild, { hostname: "one.two.test.localhost" })).message, /is for \*\.test\.localhost/);
+  assert.match(
+    (await refusal(wild, { hostname: "one.two.test.localhost" })).message,
+    /only valid for DnsName\("\*\.test\.localhost"\)/,
+  );
   using any = await dial(peer.port, { unsafelyDisableHostnameVerification: true });
   await any.handshake();
 });
@@ -246,7 +259,7 @@ refused("what the server refuses is said with its alert", async () => {
   const { message } = await rejects(conn.handshake(), InvalidData);
   assert.match(
     message,
-    /^TLS handshake failed: the server refused with alert "no application protocol": 127\.0\.0\.1:/,
+    /^TLS handshake failed: received fatal alert: the server refused with "no application protocol": 127\.0\.0\.1:/,
   );
 });
 
@@ -256,7 +269,7 @@ refused("a server that wants a certificate says so after the handshake (TLS 1.3)
   await conn.handshake();
   const error = await conn.read(new Uint8Array(1)).then(String, String);
   // node:tls does not wait until its alert has gone: the reset may be quicker.
-  assert.match(error, /alert "certificate required"|ConnectionReset|UnexpectedEof/);
+  assert.match(error, /refused with "certificate required"|ConnectionReset|UnexpectedEof/);
 });
 
 refused("a server that speaks no TLS, with what it says instead", async () => {

@@ -81,10 +81,10 @@ function withOpenssl(): void {
   test("openssl s_server that speaks TLS 1.1 at most, or ciphers without forward secrecy", async () => {
     const weak = await openssl("-tls1_1", "-cipher", "ALL:@SECLEVEL=0");
     using first = await dial(weak);
-    await rejects(first.handshake(), InvalidData, /refused with alert "protocol version"|speaks no TLS from 1\.2 on/);
+    await rejects(first.handshake(), InvalidData, /refused with "protocol version"|speaks no TLS from 1\.2 on/);
     const old = await openssl("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA");
     using second = await dial(old);
-    await rejects(second.handshake(), InvalidData, /the server refused with alert "handshake failure"/);
+    await rejects(second.handshake(), InvalidData, /the server refused with "handshake failure"/);
   });
 
   test("openssl s_server that wants a certificate, and checks it", async () => {
@@ -97,7 +97,7 @@ function withOpenssl(): void {
     // It serves one after the other.
     conn.close();
     using nobody = await dial(port);
-    await rejects(nobody.read(new Uint8Array(1)), InvalidData, /alert "certificate required"/);
+    await rejects(nobody.read(new Uint8Array(1)), InvalidData, /refused with "certificate required"/);
   });
 }
 
