@@ -178,7 +178,7 @@ test("await using shuts down", async () => {
 
 test("a Unix socket, as a file and abstract", async () => {
   const file = join(temporaryFolder(), "socket");
-  for (const path of process.platform === "linux" ? [file, `@slipway-test-${process.pid}`] : [file]) {
+  for (const path of process.platform === "linux" ? [file, `\0slipway-test-${process.pid}`] : [file]) {
     const addresses: unknown[] = [];
     using server = start(
       (_request, info) => {
@@ -188,7 +188,7 @@ test("a Unix socket, as a file and abstract", async () => {
       { port: undefined, hostname: undefined, path },
     );
     assert.equal(server.server.addr, { transport: "unix", path });
-    using client = await connect(path.replace("@", "\0"));
+    using client = await connect(path);
     client.write(GET);
     assert.is((await client.response()).text(), "local");
     assert.equal(addresses, [{ transport: "unix", path }]);
