@@ -217,6 +217,9 @@ export class Request implements globalThis.Request {
       const body = request.#take();
       const { redirect, cache, client } = request.#options;
       const fields = forwardable(request.headers).flat();
+      const cookie = fields.findIndex((name, i) => i % 2 === 0 && name === "cookie");
+      // Servers split cookies at ";" (RFC 6265, 5.4), where Headers put ", " between what was appended.
+      if (cookie >= 0) fields[cookie + 1] = fieldsOfName(fieldsIn(request.headers), "cookie").join("; ");
       if ((cache === "no-store" || cache === "reload") && !request.headers.has("cache-control")) {
         fields.push("cache-control", "no-cache", "pragma", "no-cache");
       }
@@ -371,7 +374,8 @@ export class Request implements globalThis.Request {
   }
 
   clone(): Request {
-    if (this.#unusable()) throw new TypeError("Request.clone: the body has already been read, or it is locked.");
+    if (this.#unusable())
+      throw new TypeError("Request.clone: the body has already been read, or it is locked: Body is unusable");
     const copy = new Request(EMPTY);
     copy.#copy(this);
     copy.#options = this.#options;
@@ -457,4 +461,8 @@ function checkUrl(input: string): string {
     throw new TypeError(`Request: the URL has a user name or a password in it: ${url.origin}${url.pathname}`);
   }
   return url.href;
+}
+
+function fieldsOfName(list: readonly string[], name: string): string[] {
+  return list.filter((_, i) => i % 2 === 1 && list[i - 1] === name);
 }

@@ -326,7 +326,8 @@ export class Response implements globalThis.Response {
   }
 
   clone(): Response {
-    if (this.#unusable()) throw new TypeError("Response.clone: the body has already been read, or it is locked.");
+    if (this.#unusable())
+      throw new TypeError("Response.clone: the body has already been read, or it is locked: Body is unusable");
     const copy = new Response();
     copy.#status = this.#status;
     copy.#statusText = this.#statusText;

@@ -21,6 +21,8 @@ import { certificateRefused, handshakeReason } from "./verify.ts";
 
 /** How long a handshake may take from its first byte: as Go's TLSHandshakeTimeout. */
 export const HANDSHAKE_MS = 10_000;
+/** How much longer it may take once the connection has been closed. */
+const LEAVE_MS = 1000;
 
 /** What was agreed on; the first is Deno's, the others say how. */
 export interface TlsHandshakeInfo {
@@ -130,10 +132,26 @@ export interface ServerSettings {
 
 class TlsTable extends ConnTable {
   readonly #layer: TlsLayer;
+  /** Closed before its handshake was done: as under Deno it is finished, so that the peer sees an end and no reset. */
+  readonly #leaving = new Set<Handle>();
+  readonly #leavingSink: Sink;
 
   constructor(runtime: Runtime, layer: TlsLayer) {
     super(runtime, (conns) => sinkOver(conns, sinkOf(conns), layer), layer);
     this.#layer = layer;
+    const nothing = (): void => {};
+    const over = (handle: Handle): void => this.left(handle, false);
+    this.#leavingSink = {
+      ...{ ended: over, failed: over, expired: over },
+      ...{
+        accepted: nothing,
+        connected: nothing,
+        received: nothing,
+        datagram: nothing,
+        sent: nothing,
+        hungUp: nothing,
+      },
+    };
   }
 
   override locked(handle: Handle): boolean {
@@ -143,6 +161,8 @@ class TlsTable extends ConnTable {
     return this.#layer.blockedNow(handle);
   }
   override close(handle: Handle): void {
+    const { shaking } = this.conns[handle] as TlsConn;
+    if (shaking !== undefined && this.#layer.shaking(handle)) return this.#leave(handle);
     const over = this.#layer.shaking(handle) || this.#layer.endedCleanly(handle);
     const blocked = this.#layer.release(handle, true);
     // A peer that ends says so in a record of its own, which nobody reads: with that in the kernel close(2) resets, and
@@ -150,6 +170,23 @@ class TlsTable extends ConnTable {
     if (over || blocked) super.close(handle);
     else super.linger(handle, false);
   }
+
+  #leave(handle: Handle): void {
+    this.conns[handle] = undefined;
+    this.#leaving.add(handle);
+    this.#layer.setSink(handle, this.#leavingSink);
+    this.runtime.setDeadline(handle, monotonicNow() + LEAVE_MS);
+    if (this.#layer.shake(handle) < 0) this.left(handle, false);
+  }
+  /** The handshake of one that is nobody's any more has ended; `well` or not. */
+  left(handle: Handle, well: boolean): void {
+    if (!this.#leaving.delete(handle)) return;
+    this.runtime.setDeadline(handle, 0);
+    const blocked = this.#layer.release(handle, well);
+    if (well) super.linger(handle, blocked);
+    else super.close(handle);
+  }
+
   override linger(handle: Handle, sending: boolean): void {
     const blocked = this.#layer.release(handle, true);
     super.linger(handle, sending || blocked);
@@ -204,7 +241,7 @@ function neverBegan(conn: TlsConn, error: () => Error): void {
 
 export class TlsConns implements TlsOwner {
   readonly layer: TlsLayer;
-  readonly table: ConnTable;
+  readonly table: TlsTable;
   readonly #runtime: Runtime;
 
   constructor(runtime: Runtime) {
@@ -259,7 +296,7 @@ export class TlsConns implements TlsOwner {
 
   secured(handle: Handle): void {
     const conn = this.table.conns[handle] as TlsConn | undefined;
-    if (conn === undefined) return;
+    if (conn === undefined) return this.table.left(handle, true);
     conn.shaking = undefined;
     conn.handshakeMs += monotonicNow();
     unlock(conn);
@@ -267,7 +304,8 @@ export class TlsConns implements TlsOwner {
 
   handshakeFailed(handle: Handle, reason: string): void {
     const conn = this.table.conns[handle] as TlsConn | undefined;
-    if (conn?.shaking === undefined) return;
+    if (conn === undefined) return this.table.left(handle, false);
+    if (conn.shaking === undefined) return;
     neverBegan(
       conn,
       handshakeError(reason, conn.shaking.hostname, () => showAddress(conn.remoteAddr)),
@@ -277,7 +315,7 @@ export class TlsConns implements TlsOwner {
   /** As for HTTP's servers; here nobody knows what is spoken within, so there is no answer. */
   spokePlain(handle: Handle): void {
     const conn = this.table.conns[handle] as TlsConn | undefined;
-    if (conn === undefined) return;
+    if (conn === undefined) return this.table.left(handle, false);
     const where = showAddress(conn.remoteAddr);
     neverBegan(conn, () => new InvalidData(`TLS: the client speaks HTTP without TLS: ${where}`));
   }

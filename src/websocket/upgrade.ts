@@ -1,6 +1,7 @@
 /** From a request to a WebSocket: `Deno.upgradeWebSocket`, and the same for a `WebSocketStream`. */
 import { incomingOf, switchingProtocols } from "../fetch/mod.ts";
 import { isUpgradable, promise } from "../http/upgrade.ts";
+import { Http } from "../runtime/errors.ts";
 import { Compression } from "./compression.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { webSocketCounters } from "./counters.ts";
@@ -63,6 +64,9 @@ export interface Agreed {
   readonly compression: Compression | undefined;
 }
 
+/** One request is one connection. */
+const upgraded = new WeakSet<object>();
+
 /** Reads the request, makes the socket and the answer that stands for it. @internal */
 export function upgrade<S>(
   request: Request,
@@ -78,6 +82,7 @@ export function upgrade<S>(
     windows: (bytes) => webSocketCounters.memory + bytes <= settings.memory,
   });
   if (!isUpgradable(incoming)) throw new TypeError("upgradeWebSocket takes the request that the handler was given");
+  if (upgraded.has(incoming)) throw new Http("Already upgraded");
   const fault = incoming.upgradeFault();
   if (fault !== undefined) throw new HandshakeError(fault);
   const idle = options?.idleTimeout === undefined ? settings.idleTimeout : Number(options.idleTimeout) * 1000;
@@ -89,6 +94,7 @@ export function upgrade<S>(
     compression,
   });
   const response = switchingProtocols(fields);
+  upgraded.add(incoming);
   promise(response, { request: incoming, successor: connection });
   // Answered with something else, or not at all.
   incoming.completed.then(

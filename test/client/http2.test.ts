@@ -63,7 +63,11 @@ works("all calls share a connection; what is asked and answered is whole", async
   const sizes = [0, 1, 16_384, 100_000, 2_000_000];
   const calls = sizes.map(async (size, i) => {
     const body = new Uint8Array(size).map((_, k) => (k * 7 + i) % 253);
-    const headers = { "x-own": "  kept ", cookie: "c=1; d=2" };
+    const headers: [string, string][] = [
+      ["x-own", "  kept "],
+      ["cookie", "c=1"],
+      ["cookie", "d=2"],
+    ];
     const response = await ask(`${server.base}/p?q=${i}`, client, { method: "POST", body, headers });
     const asked = JSON.parse(response.headers.get("x-asked") ?? "{}");
     assert.is(asked[":path"], `/p?q=${i}`);

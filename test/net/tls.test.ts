@@ -74,6 +74,23 @@ test("what was written before close arrives, although the peer's end was not rea
   client.close();
 });
 
+test("closed before the handshake: it is finished, and the peer sees an end", async () => {
+  using listener = secure();
+  const client = peer(listener.addr.port);
+  (await listener.accept()).close();
+  assert.is(String(await readAll(client)), "");
+  assert.ok(client.authorized);
+  const ours = await connectTls({ port: listener.addr.port, hostname: "localhost", caCerts: [identity.cert] });
+  using conn = await listener.accept();
+  ours.close();
+  assert.is(await conn.read(new Uint8Array(1)), null);
+  // Who never speaks is not waited for.
+  const silent = net.connect(listener.addr.port, "127.0.0.1");
+  silent.on("error", () => {});
+  (await listener.accept()).close();
+  await once(silent, "close");
+});
+
 const noOpenssl = spawnSync("openssl", ["version"]).status !== 0;
 const unlessMissing = noOpenssl ? skipped : test;
 function skipped(name: string): void {

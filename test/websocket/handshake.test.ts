@@ -1,6 +1,7 @@
 // The opening handshake (RFC 6455, 4.2), and what becomes of a request that asks wrongly.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { errors } from "../../src/runtime/errors.ts";
 import { parseOffers } from "../../src/websocket/extensions.ts";
 import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { connect } from "../http/support/client.ts";
@@ -132,6 +133,24 @@ test("a request that came from nowhere, and a response for another request", asy
 });
 
 const HEADERS = Object.fromEntries(HANDSHAKE.slice(2).map((line) => line.split(": ")));
+
+test("a request that was upgraded already", async () => {
+  let second: unknown;
+  using server = start((request) => {
+    const { response } = upgradeWebSocket(request);
+    try {
+      upgradeWebSocket(request);
+    } catch (error) {
+      second = error;
+    }
+    return response;
+  });
+  using client = await connect(server.port);
+  client.write(handshake());
+  assert.is((await client.response()).status, 101);
+  assert.instance(second, errors.Http);
+  assert.is((second as Error).message, "Already upgraded");
+});
 
 test("an upgrade whose response is not returned ends with an error", async () => {
   let ends: Promise<unknown> | undefined;
