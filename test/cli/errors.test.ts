@@ -145,6 +145,15 @@ entry("what is thrown need not be an error", async () => {
   write("weird-later.ts", "queueMicrotask(() => { throw { weird: 1 }; });");
   await fails(["run", "weird-later.ts"], 1, /^Uncaught \{ weird: 1 \}\n$/);
 });
+entry("a global of browsers", async () => {
+  write("asks.ts", 'const name = prompt("name?");');
+  const { code, stderr } = await slipway(["run", "asks.ts"]);
+  assert.match(
+    stderr,
+    /ReferenceError: prompt is not defined[^]+\nthere is no prompt here: read a line of Deno\.stdin/,
+  );
+  assert.is(code, 1);
+});
 entry("an error as the program loads shows its own stack", async () => {
   write("throws.ts", "type A = string;\n\nfunction fail(): A {\n  throw new Error('no database');\n}\nfail();\n");
   const { code, stderr } = await slipway(["run", "throws.ts", "--port", "0"]);
