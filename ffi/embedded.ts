@@ -150,7 +150,9 @@ export function cachedFile(name: string, digest: string, bytes: Uint8Array): str
     }
   }
   throw new Error(
-    `no place for ${name}: memory files are not available here and none of these can be written: ${tried.join(", ")}; ` +
+    `no place for ${name}: memory files are not available here${
+      existsSync("/proc/self/fd") ? "" : " (/proc is not mounted)"
+    } and none of these can be written: ${tried.join(", ")}; ` +
       "set TMPDIR to a directory that is writable and not mounted noexec",
   );
 }

@@ -43,7 +43,7 @@ export async function check(targets: readonly string[], options: CheckOptions): 
   }
   if (options.json && options.sarif) throw new UsageError("--json and --sarif exclude each other: choose one form");
   const { brokenResult, checkFiles, exitCodeOf, isOverflow, reportOf } = await import("../check/code/mod.ts");
-  const files = await filesOf(targets);
+  const files = await filesOf(targets.length === 0 ? ["."] : targets);
   const result = await withProgress((progress) => checkFiles(files, progress)).catch((error: unknown) => {
     // Who reads a document waits for one, whatever the sources are; for people main.ts shows the code.
     if (error instanceof BundleError && (options.json || options.sarif)) return brokenResult(error);
@@ -66,12 +66,15 @@ async function filesOf(targets: readonly string[]): Promise<string[]> {
   for (const target of targets) {
     if (statSync(target, { throwIfNoEntry: false })?.isDirectory()) {
       const found = sourcesIn(target);
-      if (found.length === 0) throw new UsageError(`there is no TypeScript or JavaScript in ${target}: name a file`);
+      if (found.length === 0)
+        throw new UsageError(
+          `there is no TypeScript or JavaScript in ${target === "." ? "this folder" : target}: name a file`,
+        );
       files.push(...found);
       continue;
     }
     try {
-      const file = entryFile(target, "check");
+      const file = entryFile(target);
       if (!isSource(file))
         throw new UsageError(`${target} is neither TypeScript nor JavaScript: name the program's file`);
       files.push(file);

@@ -4,6 +4,7 @@
  */
 import { defaultLimits } from "../options/limits.ts";
 import { logEvent } from "../runtime/log.ts";
+import { noticeDrain } from "./drain-notice.ts";
 import { endTasks } from "./ending-tasks.ts";
 import { errorText } from "./errors.ts";
 import { tell } from "./output.ts";
@@ -72,6 +73,7 @@ async function finish(program: string, signal: string): Promise<void> {
   const since = Date.now();
   const bound = Math.max(0, ...ending.map(({ app }) => app.drainTimeout ?? Number.POSITIVE_INFINITY));
   for (const begin of atEnd.began) begin(bound);
+  if (signal === "SIGINT") noticeDrain(program);
   if (Number.isFinite(bound)) {
     setTimeout(() => {
       logEvent("error", `not finished ${seconds(since)} after ${signal}: ending now`);

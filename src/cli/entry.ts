@@ -7,17 +7,15 @@ import { errorCode, Failure, UsageError } from "./errors.ts";
 import { didYouMean } from "./suggestions.ts";
 import { taskHint } from "./tasks.ts";
 
-/** The absolute path of the program named on the command line. */
-export function entryFile(file: string, verb: "run" | "compile" | "check"): string {
+/** The absolute path of the file named on the command line. */
+export function entryFile(file: string): string {
   const path = resolve(file);
   try {
-    if (statSync(path).isDirectory()) throw new Failure(`${file} is a folder: name the file, ${exampleIn(file, verb)}`);
     accessSync(path, constants.R_OK);
   } catch (error) {
     const code = errorCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") throw missing(file, path);
-    if (code === "EACCES")
-      throw new Failure(`${file} may not be read by this user: check it and its folders with ls -l`);
+    if (code === "EACCES") throw unreadable(file);
     throw error;
   }
   return path;
@@ -37,14 +35,35 @@ export interface Given {
 /** What `run` runs: a file, the server in a folder (this one, if nothing is named), or standard input (`-`). */
 export function programToRun(file: string | undefined): Given {
   if (file === "-") return { path: resolve("$stdin.ts"), contents: standardInput() };
+  return { path: programIn(file, "run") };
+}
+
+/** The absolute path of the program: the file itself, or the server in a folder (this one, if nothing is named). */
+export function programIn(file: string | undefined, verb: "run" | "compile"): string {
   const folder = file ?? ".";
-  if (!isFolder(resolve(folder))) return { path: entryFile(folder, "run") };
-  const names = new Set(filesIn(folder));
+  if (!isFolder(resolve(folder))) return entryFile(folder);
+  const names = new Set(namesIn(folder));
   const found = NAMES.flatMap((name) => ENDINGS.map((ending) => name + ending)).find((name) => names.has(name));
-  if (found !== undefined) return { path: entryFile(join(folder, found), "run") };
+  if (found !== undefined) return entryFile(join(folder, found));
   const none = `there is no server.ts, main.ts, mod.ts or index.ts in ${file === undefined ? "this folder" : file}`;
-  if (file === undefined) throw new UsageError(`run needs a file: ${none}; name it, as in slipway run server.ts`);
-  throw new Failure(`${none}: name the file, ${exampleIn(folder, "run")}`);
+  if (file === undefined)
+    throw new UsageError(`${verb} needs a file: ${none}; name it, as in slipway ${verb} server.ts`);
+  const other = [...names].find((name) => /(?<!\.d)\.[cm]?[jt]sx?$/.test(name));
+  if (other === undefined) throw new Failure(`${none}: make one with slipway new <name>`);
+  throw new Failure(`${none}: name the file, for example slipway ${verb} ${join(folder, other)}`);
+}
+
+/** The names in the folder of a program, which has to be readable. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    throw errorCode(error) === "EACCES" ? unreadable(folder) : error;
+  }
+}
+
+function unreadable(file: string): Failure {
+  return new Failure(`${file} may not be read by this user: check it and its folders with ls -l`);
 }
 
 function standardInput(): string {
@@ -66,18 +85,14 @@ export function outputName(entry: string): string {
 }
 
 function missing(file: string, path: string): Failure {
+  if (/^https?:\/\//.test(file))
+    return new Failure(`${file}: nothing is fetched from the network: save it to a file, and run that`);
   const folder = dirname(path);
   const task = taskHint(file, folder);
   if (task !== undefined) return new Failure(task);
   if (!existsSync(folder)) return new Failure(`there is no file ${file}: its folder does not exist`);
   const hint = didYouMean(basename(path), filesIn(folder));
   return new Failure(`there is no file ${file}${hint}: check the name, or make a server with slipway new <name>`);
-}
-
-function exampleIn(folder: string, verb: string): string {
-  const candidates = filesIn(folder).filter((name) => /\.[cm]?[jt]sx?$/.test(name));
-  const likely = candidates.find((name) => /^(server|main|index|app|mod)\./.test(name)) ?? candidates[0] ?? "server.ts";
-  return `for example slipway ${verb} ${join(folder, likely)}`;
 }
 
 function filesIn(folder: string): string[] {

@@ -98,6 +98,9 @@ export function commandLine(argv: readonly string[]): Command {
     .addOption(new Option("--inspect-address <address>").hideHelp())
     .option("--print-config", "show the value of each option and where it came from, and end (=json: as JSON)")
     .addOption(new Option("--print-config-json").hideHelp())
+    // What people are used to type behind `deno run`: everything is granted here, and types are not checked.
+    .addOption(new Option("-A, --allow-all").hideHelp())
+    .addOption(new Option("--no-check").hideHelp())
     .addHelpText("after", `\n${optionsHelp()}`)
     .addHelpText(
       "after",
@@ -119,8 +122,8 @@ export function commandLine(argv: readonly string[]): Command {
     });
 
   verb(program, "compile", "make one executable of a handler file")
-    .usage("<file> [options]")
-    .argument("<file>", "the program: TypeScript, JavaScript or JSX")
+    .usage("[file] [options]")
+    .argument("[file]", "TypeScript, JavaScript or JSX; a folder with a server.ts (default: this one)")
     .option("-o, --output <path>", "the executable to write (default: the file's name without its ending)")
     .option("--include <path>", "embed a file or a folder; may be given several times", collect)
     .option("--locales <list>", "languages to bring data of, as en,de; without it all: 27 MB more")
@@ -134,9 +137,9 @@ export function commandLine(argv: readonly string[]): Command {
         "./shop --port 8080",
       ),
     )
-    .action(async (file: string, options: Partial<CompileOptions>) => {
-      const { entryFile, outputName } = await import("./entry.ts");
-      const entry = entryFile(file, "compile");
+    .action(async (file: string | undefined, options: Partial<CompileOptions>) => {
+      const { outputName, programIn } = await import("./entry.ts");
+      const entry = programIn(file, "compile");
       const { compile } = await import("./compile.ts");
       await compile(entry, { ...options, output: options.output ?? outputName(entry) });
     });
@@ -201,8 +204,11 @@ export function commandLine(argv: readonly string[]): Command {
     });
 
   verb(program, "check", "look for what would hurt in production")
-    .usage("<file…|url> [options]")
-    .argument("<target...>", "files or folders to read, or the address of a running server on this machine")
+    .usage("[file…|url] [options]")
+    .argument(
+      "[target...]",
+      "files or folders to read (default: this one), or the address of a running server on this machine",
+    )
     .option("--json", "print the findings as JSON")
     .option("--sarif", "of files: print the findings as SARIF 2.1.0, for code hosts")
     .option("--quick", "of a server: only the attacks that take seconds")
@@ -398,6 +404,22 @@ function checkVerb(program: Command, word: string | undefined): void {
   if (!program.commands.some((command) => command.name() === word)) throw unknownVerb(program, word);
 }
 
+/** What other tools call the same. */
+const OTHERS_WORDS: ReadonlyMap<string, string> = new Map([
+  ["create", "new"],
+  ["init", "new"],
+  ["dev", "run --watch"],
+  ["exec", "run"],
+  ["serve", "run"],
+  ["start", "run"],
+  ["watch", "run --watch"],
+  ["build", "compile"],
+  ["bundle", "compile"],
+  ["audit", "check"],
+  ["lint", "check"],
+  ["update", "upgrade"],
+]);
+
 function unknownVerb(program: Command, word: string): UsageError {
   if (existsSync(word)) {
     const kind = statSync(word).isDirectory() ? "folder" : "file";
@@ -405,14 +427,24 @@ function unknownVerb(program: Command, word: string): UsageError {
   }
   if (guideOf(word) !== undefined) return new UsageError(`'${word}' is a guide, not a verb: slipway help ${word}`);
   const verbs = program.commands.map((command) => command.name());
-  return new UsageError(`unknown verb '${word}'${didYouMean(word, verbs)}: choose one of ${verbs.join(", ")}`);
+  const meant = OTHERS_WORDS.get(word);
+  const hint = meant === undefined ? didYouMean(word, verbs) : ` (did you mean ${meant}?)`;
+  return new UsageError(`unknown verb '${word}'${hint}: choose one of ${verbs.join(", ")}`);
 }
 
 /** What the bundler says of the user's sources, with code frames; any other error as it is. */
 async function sourceFailure(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error && error.name === "BundleError")) return error;
+  if (!(error instanceof Error && error.name === "BundleError")) return refused(error) ?? error;
   const { BundleError, render } = await import("../bundle/errors.ts");
   return error instanceof BundleError ? new SourceFailure(render(error)) : error;
+}
+
+/** A file that this user may not read or write, or for which there is no room, is no fault of ours. */
+function refused(error: unknown): Failure | undefined {
+  const { code = "", path, syscall, message } = error as Partial<NodeJS.ErrnoException>;
+  if (path === undefined || !/^(?:EACCES|EPERM|EROFS|ENOSPC|EDQUOT)$/.test(code)) return undefined;
+  const why = message?.replace(/^\w+: |, \w+ '.*$/gs, "");
+  return new Failure(`${path}: ${why} (${code}, ${syscall}): ls -ld and df show who may, and what room there is`);
 }
 
 /** commander's message in one line, with where to read on. */
@@ -423,10 +455,15 @@ function explain(error: CommanderError, verb: string | undefined): string {
     .replace(/\s*\n\(Did you mean (.*)\?\)/, " (did you mean $1?)")
     .replace(/\.?\s*$/, "");
   if (error.code === "commander.missingArgument" && verb !== undefined) return needs(verb);
+  if (/'--?(?:allow|deny)-|'-[NREWSA]'/.test(message))
+    return `${message}: there is no sandbox, a program may what its user may; leave it out`;
+  if (verb === "-v") return `${message} (did you mean -V?); see ${help}`;
   return `${message}; see ${help}`;
 }
 
 function needs(verb: string): string {
+  if (verb === "completions")
+    return "completions needs the name of a shell, bash, zsh, fish or powershell: for example, slipway completions bash";
   const example = verb === "new" ? "slipway new shop" : `slipway ${verb} server.ts`;
   return `${verb} needs a ${verb === "new" ? "name" : "file"}: for example, ${example}; see slipway help ${verb}`;
 }

@@ -44,7 +44,10 @@ export async function newProject(given: string | undefined, options: NewOptions)
     throw new Failure(`cannot write into ${folder} (${errorCode(error)}): choose a folder that you may write to`);
   }
   const enter = name === "." ? "" : `cd ${name} && `;
-  const next = [fill.dev && `  ${enter}${fill.dev}\n`, fill.build && `  ${fill.build}\n`].join("");
+  const next = [fill.dev && enter + fill.dev, fill.test, fill.build]
+    .filter(Boolean)
+    .map((command) => `  ${command}\n`)
+    .join("");
   process.stdout.write(
     `Made ${name === "." ? "a server here" : `${name}/`} from the template ${template.name}.\n${next}`,
   );
@@ -99,8 +102,9 @@ function checkFolder(folder: string, name: string, force: boolean): void {
 
 interface Filled {
   readonly files: readonly [string, Uint8Array | string][];
-  /** How it is run and compiled, by its package.json. */
+  /** How it is run, tested and compiled, by its package.json. */
   readonly dev: string | undefined;
+  readonly test: string | undefined;
   readonly build: string | undefined;
 }
 
@@ -110,7 +114,7 @@ function filling(name: string, files: TemplateFiles): Filled {
   const words: Record<string, string> = { NAME: name, LABEL: labelOf(name), VERSION: manifest.version };
   const put = (text: string): string =>
     text.replace(/__(NAME|LABEL|VERSION|BUILD)__/g, (whole, word: string) => words[word] ?? whole);
-  const [dev, build] = [scripts["dev"], scripts["build"]].map(
+  const [dev, test, build] = [scripts["dev"], scripts["test"], scripts["build"]].map(
     (command) => command && put(command.replace(/^exec /, "")),
   );
   words["BUILD"] = build ?? `slipway compile server.ts -o ${name}`;
@@ -119,7 +123,7 @@ function filling(name: string, files: TemplateFiles): Filled {
     return [put(path), /__(?:NAME|LABEL|VERSION|BUILD)__/.test(text) ? put(text) : content];
   });
   // Called like its own source, it would be compiled over it.
-  return { files: filled, dev, build: build?.replace(/ -o (server)\.ts$/, " -o $1") };
+  return { files: filled, dev, test, build: build?.replace(/ -o (server)\.ts$/, " -o $1") };
 }
 
 function scriptsIn(files: TemplateFiles): Record<string, string | undefined> {

@@ -70,7 +70,10 @@ export async function startProgram(
 async function withFrame(error: unknown): Promise<unknown> {
   if (!(error instanceof ProgramFailure) || !(error.cause instanceof Error)) return error;
   const { codeFrame } = await import("./dev/code-frame.ts");
+  const { instead } = await import("./dev/missing-globals.ts");
   const frame = codeFrame(String(error.cause.stack));
   if (frame !== "" && error.message.includes("\n")) error.message += `\n${frame}`;
+  const cure = instead(error.cause);
+  if (cure !== "") error.message += `\n${cure}`;
   return error;
 }

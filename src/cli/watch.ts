@@ -15,6 +15,7 @@ import type { Listener } from "../net/mod.ts";
 import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { addressAsked, chooseAddresses, type ListenAddress } from "./address.ts";
 import type { RunMode } from "./dev/mode.ts";
+import { noticeDrain } from "./drain-notice.ts";
 import { die, errorText } from "./errors.ts";
 import { onHangup } from "./hangup.ts";
 import { shownName } from "./names.ts";
@@ -251,6 +252,7 @@ class Supervisor {
         process.exit(code);
       }
       this.#ending = true;
+      if (code === 130) noticeDrain("slipway");
       this.#sources.close();
       for (const { listener } of this.#open) listener.close();
       for (const child of this.#children) {

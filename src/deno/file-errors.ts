@@ -2,6 +2,7 @@
  * From an error of Node's to the one that Deno throws in its place: "No such file or directory (os error 2): readfile 'notes.txt'", a `Deno.errors.NotFound`.
  */
 import { fileURLToPath } from "node:url";
+import { howToEmbed } from "../runtime/assets.ts";
 import { errors } from "../runtime/errors.ts";
 
 export type Callable = (this: unknown, ...args: never[]) => unknown;
@@ -47,7 +48,7 @@ export function toDenoError(error: unknown, name: string, args: readonly unknown
   const number = sentence.startsWith("the ") || sentence.startsWith("file ") ? undefined : errnoOf(code);
   const at = where(twoPaths.has(lower) ? args.slice(0, 2) : args.slice(0, 1));
   const converted = new Class(
-    `${sentence}${number === undefined ? "" : ` (os error ${number})`}${lower && ": "}${operations[lower] ?? lower}${at}`,
+    `${sentence}${number === undefined ? "" : ` (os error ${number})`}${lower && ": "}${operations[lower] ?? lower}${at}${code === "ENOENT" ? howToEmbed(args[0]) : ""}`,
   );
   return Object.assign(converted, { code: sentence.startsWith("the ") ? "EINVAL" : code });
 }

@@ -49,6 +49,14 @@ export function isEmbedded(path: string | URL): boolean {
   return assetName(path) !== undefined;
 }
 
+/** What to do about a path that a program does not carry; nothing of a path on the disk. */
+export function howToEmbed(path: unknown): string {
+  // Without the store: a program that carries no file has none.
+  const text = path instanceof URL ? decodeURIComponent(path.pathname) : String(path);
+  if (!text.startsWith(`${PROGRAM_ROOT}/`)) return "";
+  return `; the executable has no ${text.slice(PROGRAM_ROOT.length + 1)}: compile it with --include`;
+}
+
 /** An embedded file's bytes, the caller's own copy; undefined when `path` is not inside the program. */
 export function readAsset(path: string | URL): Uint8Array<ArrayBuffer> | undefined {
   const name = assetName(path);

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Coding, codingsFor } from "../http/compression/accept-encoding.ts";
 import { shrinks } from "../http/compression/worth.ts";
-import { isEmbedded } from "../runtime/assets.ts";
+import { howToEmbed, isEmbedded } from "../runtime/assets.ts";
 import { NotFound } from "../runtime/errors.ts";
 import { precondition, rangeHolds } from "./conditional.ts";
 import { contentType } from "./content-type.ts";
@@ -87,7 +87,8 @@ async function rootOf({ fsRoot = ".", followSymlinks }: ServeDirOptions): Promis
       const real = await realPath(path === "" ? "/" : path);
       if (followSymlinks !== true) root.real = real;
     } catch (cause) {
-      throw new NotFound(`serveDir: there is no folder ${path} (fsRoot): make it, or name another`, { cause });
+      const cure = howToEmbed(path) || ": make it, or name another";
+      throw new NotFound(`serveDir: there is no folder ${path} (fsRoot)${cure}`, { cause });
     }
   }
   if (roots.size < ROOTS) roots.set(key, root);

@@ -45,6 +45,8 @@ export class Notes {
 
   /** `path` is a file, or ":memory:" for tests. */
   constructor(path: string) {
+    const folder = path.slice(0, Math.max(path.lastIndexOf("/"), 0));
+    if (folder !== "") Deno.mkdirSync(folder, { recursive: true });
     this.#db = new DatabaseSync(path);
     // Readers and a writer at once; a commit survives the process, and all but the last also the machine.
     this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000");

@@ -39,6 +39,16 @@ usage("an unknown verb names the nearest", () =>
 usage("an unknown verb lists the verbs", () =>
   fails(["frobnicate"], 2, /choose one of new, run, compile, test, bench, check, [a-z, ]+, version, help/),
 );
+usage("what other tools call a verb", async () => {
+  await fails(["dev"], 2, /unknown verb 'dev' \(did you mean run --watch\?\)/);
+  await fails(["build"], 2, /unknown verb 'build' \(did you mean compile\?\)/);
+});
+usage("a permission, as of Deno", () =>
+  fails(["run", "--allow-net", "good.ts"], 2, /unknown option '--allow-net': there is no sandbox, .* leave it out/),
+);
+usage("completions without a shell", () =>
+  fails(["completions"], 2, /the name of a shell.*slipway completions bash$/m),
+);
 usage("a file in place of a verb", () =>
   fails(["good.ts"], 2, /'good\.ts' is a file, not a verb: slipway run good\.ts/),
 );
@@ -55,7 +65,7 @@ usage("a flag without its value", () => fails(["run", "good.ts", "--port"], 2, /
 usage("run without a file", () =>
   fails(["run"], 2, /run needs a file: there is no server\.ts, main\.ts, mod\.ts or index\.ts in this folder/),
 );
-usage("compile without a file", () => fails(["compile"], 2, /compile needs a file/));
+usage("compile without a file", () => fails(["compile"], 2, /compile needs a file: there is no server\.ts/));
 usage("new without a name", () => fails(["new"], 2, /new needs a name: for example, slipway new shop/));
 usage("too many arguments", () => fails(["version", "x"], 2, /too many arguments/));
 for (const bad of ["abc", "-1", "65536", "80.5", "0x50", "", "1e3"]) {
@@ -96,7 +106,12 @@ write("bare/other.ts", good);
 entry("a folder without a server", () =>
   fails(["run", "bare"], 1, /no server\.ts, .* in bare: name the file, for example slipway run bare\/other\.ts/),
 );
-entry("a folder, compiled", () => fails(["compile", "shop"], 1, /for example slipway compile shop\/server\.ts/));
+entry("a folder without a server, compiled", () =>
+  fails(["compile", "bare"], 1, /in bare: name the file, for example slipway compile bare\/other\.ts/),
+);
+mkdirSync(join(folder, "hollow"));
+entry("a folder with nothing in it", () => fails(["run", "hollow"], 1, /in hollow: make one with slipway new <name>/));
+entry("an address", () => fails(["run", "https://x.example/y.ts"], 1, /nothing is fetched from the network: save it/));
 if (!asUser) skip(entry, "unreadable", onlyRoot);
 else {
   entry("unreadable", async () => {
@@ -104,6 +119,10 @@ else {
     const { code, stderr } = await run([...fromSource, "run", "secret.ts"], { cwd: folder, uid });
     assert.is(stderr, "slipway: secret.ts may not be read by this user: check it and its folders with ls -l\n");
     assert.is(code, 1);
+    write("reads.ts", `import "./secret.ts";\n${good}`);
+    const checked = await run([...fromSource, "check", "reads.ts"], { cwd: folder, uid });
+    assert.match(checked.stderr, /^slipway: \S+\/secret\.ts: permission denied \(EACCES, open\): .+\n$/);
+    assert.is(checked.code, 1);
   });
 }
 entry("a syntax error shows file, line, column and the code", async () => {
@@ -125,6 +144,15 @@ entry("what is thrown need not be an error", async () => {
   await fails(["run", "weird.ts"], 1, /weird\.ts failed as it was loaded: \{ weird: 1 \}/);
   write("weird-later.ts", "queueMicrotask(() => { throw { weird: 1 }; });");
   await fails(["run", "weird-later.ts"], 1, /^Uncaught \{ weird: 1 \}\n$/);
+});
+entry("a global of browsers", async () => {
+  write("asks.ts", 'const name = prompt("name?");');
+  const { code, stderr } = await slipway(["run", "asks.ts"]);
+  assert.match(
+    stderr,
+    /ReferenceError: prompt is not defined[^]+\nthere is no prompt here: read a line of Deno\.stdin/,
+  );
+  assert.is(code, 1);
 });
 entry("an error as the program loads shows its own stack", async () => {
   write("throws.ts", "type A = string;\n\nfunction fail(): A {\n  throw new Error('no database');\n}\nfail();\n");

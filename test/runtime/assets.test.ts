@@ -4,7 +4,15 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { installEmbeddedFs } from "../../src/bundle/embedded-fs.ts";
 import { installFileFetch } from "../../src/bundle/file-fetch.ts";
-import { isEmbedded, listAssets, PROGRAM_ROOT, provideAssets, readAsset, statAsset } from "../../src/runtime/assets.ts";
+import {
+  howToEmbed,
+  isEmbedded,
+  listAssets,
+  PROGRAM_ROOT,
+  provideAssets,
+  readAsset,
+  statAsset,
+} from "../../src/runtime/assets.ts";
 import { IsADirectory, NotFound } from "../../src/runtime/errors.ts";
 import { project } from "../support/project.ts";
 
@@ -35,6 +43,13 @@ test("read by path, by URL, by URL text, with dots inside", () => {
   assert.is(text(readAsset(url("../public/ä b.txt").href)), "spaces");
   assert.is(text(readAsset(at("public/./deep/../index.html"))), "<p>é</p>");
   assert.is(text(readAsset(`/x/..${at("/public//index.html")}`.replace("/x/..", ""))), "<p>é</p>");
+});
+
+test("what is not carried says how it would be, a path of the disk does not", () => {
+  assert.is(howToEmbed(at("a.txt")), "; the executable has no a.txt: compile it with --include");
+  assert.is(howToEmbed(url("ä b.txt")), "; the executable has no src/ä b.txt: compile it with --include");
+  assert.is(howToEmbed("/tmp/a.txt"), "");
+  assert.is(howToEmbed(3), "");
 });
 
 test("every read is the reader's own copy", () => {

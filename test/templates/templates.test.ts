@@ -109,12 +109,13 @@ for (const template of Object.keys(templates)) {
   const home = join(folder, template);
   mkdirSync(home);
 
-  tests("new says what to do next, in three lines", async () => {
+  tests("new says what to do next, in four lines", async () => {
     const { code, stdout, stderr } = await run([...fromSource, "new", "shop", "--template", template], { cwd: home });
     assert.is(code, 0, stderr);
     assert.equal(stdout.split("\n"), [
       `Made shop/ from the template ${template}.`,
       "  cd shop && slipway run server.ts --watch",
+      "  slipway test",
       ["  slipway compile server.ts -o shop", ...(includes[template] ?? [])].join(" "),
       "",
     ]);

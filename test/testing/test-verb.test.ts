@@ -170,6 +170,7 @@ test("coverage: the lines of the TypeScript that ran, as a table and for lcov", 
     export function unused(): void {
       console.log("never");
     }
+    export const here = import.meta.url;
     `,
     "lib_test.ts": `
     import { used } from "./lib.ts";

@@ -34,9 +34,10 @@ export function banner(
     `head ${value("maxHeaderBytes")}`,
   ];
   lines.push(`${paint("dim", "Limits ")} ${bounded.join(", ")}${paint("dim", "  (--print-config shows all)")}`);
+  const admin = settings.admin === undefined ? paint("dim", "  (--admin 127.0.0.1:9090 has a live page)") : "";
   const threads = settings.parallel === 1 ? "" : `, ${value("parallel")} threads`;
   lines.push(
-    `${paint("dim", "Running")} slipway ${version}, ${runtime().poller.name}, node ${process.versions.node}${threads}`,
+    `${paint("dim", "Running")} slipway ${version}, ${runtime().poller.name}, node ${process.versions.node}${threads}${admin}`,
   );
   return lines;
 }

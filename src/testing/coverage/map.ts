@@ -31,7 +31,7 @@ export function addCoverage(
   const map = JSON.parse(bundle.map) as { sources: string[]; mappings: string };
   const paths = map.sources.map((source) => {
     const path = join(bundle.root, source);
-    return !source.startsWith("node_modules/") && !source.startsWith("<") && wanted(path) ? path : undefined;
+    return !source.startsWith("node_modules/") && !/^<|^slipway-meta:/.test(source) && wanted(path) ? path : undefined;
   });
   if (!paths.some((path) => path !== undefined)) return;
   const starts = lineStarts(bundle.code, programHead.length);

@@ -184,7 +184,6 @@ test("what is not a program is told as run tells it", () =>
 test("2 and one line for a wrong command line", () =>
   withFiles({ ...clean, "notes.md": "", "empty/readme.txt": "" }, async (folder) => {
     for (const [args, says] of [
-      [["check"], /check needs a file: for example, slipway check server\.ts/],
       [["check", "sever.ts"], /there is no file sever\.ts \(did you mean server\.ts\?\)/],
       [["check", "notes.md"], /notes\.md is neither TypeScript nor JavaScript/],
       [["check", "empty"], /there is no TypeScript or JavaScript in empty/],
