@@ -1,14 +1,15 @@
 /**
- * Writes the tables of docs/deno.md, behind `<!-- members -->`: each member of Deno's namespace, and what becomes of it
- * here.
+ * Writes the tables of docs/deno.md, behind `<!-- members -->`: each member of Deno's namespace and of its
+ * global scope, and what becomes of it here.
  *
  *     node scripts/deno-docs.ts             write the page
- *     node scripts/deno-docs.ts --members   read Deno's type file again first: after an update of the deno package
+ *     node scripts/deno-docs.ts --members   ask Deno again first: after an update of the deno package
  *     node scripts/deno-docs.ts --types     write templates/shared/deno.d.ts: after changes of what works, too
  *     node scripts/deno-docs.ts --check     end with 1 if either would change anything
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { denoProgram, noDeno } from "../test/support/deno.ts";
+import { globalsFile, globalsOf, globalsTable } from "./deno/globals.ts";
 import { type Member, membersOf, read, written } from "./deno/members.ts";
 import { denoTypes } from "./deno/types.ts";
 import { differs, partOf, refused } from "./deno/verdicts.ts";
@@ -44,7 +45,7 @@ export function editorTypes(types = installedTypes()): string | undefined {
 
 /** The page with its tables as they should be. */
 export function withMembers(text: string, members: readonly Member[] = listedMembers()): string {
-  return `${text.slice(0, text.indexOf(MARK))}${MARK}${tables(members)}`;
+  return `${text.slice(0, text.indexOf(MARK))}${MARK}${tables(members)}${globalsTable()}`;
 }
 
 /** Verdicts about members that Deno does not have. */
@@ -133,9 +134,13 @@ if (import.meta.main) {
   const installed = installedList(types);
   const checks = process.argv.includes("--check");
   if (installed === undefined) console.error(`Deno's own list is not looked at: ${noDeno}`);
-  else if (process.argv.includes("--members")) writeFileSync(list, installed);
-  else if (checks && installed !== readFileSync(list, "utf8")) {
+  else if (process.argv.includes("--members")) {
+    writeFileSync(list, installed);
+    writeFileSync(globalsFile, globalsOf(denoProgram ?? ""));
+  } else if (checks && installed !== readFileSync(list, "utf8")) {
     wrong.push("scripts/deno/members.txt is not what deno types says: run node scripts/deno-docs.ts --members");
+  } else if (checks && globalsOf(denoProgram ?? "") !== readFileSync(globalsFile, "utf8")) {
+    wrong.push("scripts/deno/globals.txt is not what Deno has: run node scripts/deno-docs.ts --members");
   }
   const editors = editorTypes(types);
   if (editors !== undefined && process.argv.includes("--types")) writeFileSync(typesPage, editors);

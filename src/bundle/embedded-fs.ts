@@ -135,17 +135,17 @@ function access(path: Path, mode = 0): void {
     throw failure("EACCES", "permission denied", "access", path);
 }
 
-/** fs.Stats as the real file's would be: what has no meaning here (inode, device, owner) is 0, times are the epoch. */
+/** fs.Stats as the real file's would be: what has no meaning here (inode, device, owner) is 0, times are assets.ts'. */
 function stat(path: Path, options?: { throwIfNoEntry?: boolean }) {
   if (options?.throwIfNoEntry === false && attempt(() => statAsset(path)) === undefined) return undefined;
   const info = translate(path, "stat", () => statAsset(path));
-  const { isFile = false, size = 0, mode = 0 } = info ?? {};
-  const epoch = new Date(0);
+  const { isFile = false, size = 0, mode = 0, mtimeMs: ms = 0 } = info ?? {};
+  const time = new Date(ms);
   const no = () => false;
   return {
     ...{ dev: 0, ino: 0, nlink: 1, uid: 0, gid: 0, rdev: 0, size, blksize: 4096, blocks: Math.ceil(size / 512) },
-    ...{ mode: mode | (isFile ? 0o100000 : 0o040000), atimeMs: 0, mtimeMs: 0, ctimeMs: 0, birthtimeMs: 0 },
-    ...{ atime: epoch, mtime: epoch, ctime: epoch, birthtime: epoch },
+    ...{ mode: mode | (isFile ? 0o100000 : 0o040000), atimeMs: ms, mtimeMs: ms, ctimeMs: ms, birthtimeMs: ms },
+    ...{ atime: time, mtime: time, ctime: time, birthtime: time },
     ...{ isFile: () => isFile, isDirectory: () => !isFile, isSymbolicLink: no },
     ...{ isFIFO: no, isSocket: no, isBlockDevice: no, isCharacterDevice: no },
   };

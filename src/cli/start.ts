@@ -8,6 +8,7 @@
 
 import type { Bundle } from "../bundle/mod.ts";
 import { setFetchSettings } from "../client/settings.ts";
+import { fireLoad, hasFailed } from "../deno/global-events.ts";
 import type { Listener } from "../net/mod.ts";
 import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { announce, logLine } from "../runtime/log.ts";
@@ -100,7 +101,9 @@ export async function loadAndStart(
   let namespace: Namespace;
   try {
     namespace = await load();
+    fireLoad();
   } catch (error) {
+    hasFailed();
     throw new ProgramFailure(file, error);
   } finally {
     waiting?.stop();

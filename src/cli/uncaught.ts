@@ -2,6 +2,7 @@
  * What the user's program throws outside of any handler: Node would print the line of the bundle that threw; what helps
  * is the author's own line, which the stack has.
  */
+import { hasFailed, isHandled } from "../deno/global-events.ts";
 import { stackOf } from "./errors.ts";
 import { tell } from "./output.ts";
 
@@ -11,9 +12,11 @@ export function reportUncaught(): void {
 }
 
 function report(error: unknown, origin: string): void {
+  if (isHandled(error, origin)) return;
   // A program with a listener of its own decides for itself, as in Node.
   if (process.listenerCount("uncaughtException") > 1) return;
   const text = stackOf(error);
   tell(`${origin === "unhandledRejection" ? "Uncaught (in promise)" : "Uncaught"} ${text}\n`);
+  hasFailed();
   process.exit(1);
 }

@@ -4,6 +4,7 @@
  */
 import type { Family } from "../admin/metrics/family.ts";
 import { loadBundle } from "../bundle/load.ts";
+import { hasFailed, isHandled } from "../deno/global-events.ts";
 import { counters } from "../http/counters.ts";
 import { handover } from "../net/handover.ts";
 import type { Resolved } from "../options/resolve.ts";
@@ -163,9 +164,11 @@ class ProgramThread {
 
   /** An error that nobody caught ends this thread, and nothing else. */
   readonly uncaught = (error: unknown, origin: string): void => {
+    if (isHandled(error, origin)) return;
     // A program with a listener of its own decides for itself, as in Node.
     if (process.listenerCount("uncaughtException") > 1) return;
     tell(`${origin === "unhandledRejection" ? "Uncaught (in promise)" : "Uncaught"} ${stackOf(error)}\n`);
+    hasFailed();
     const counted: readonly FamilySamples[] | undefined = this.#loaded && samplesOf(this.#loaded);
     this.#side.post({ type: "died", reason: "an error that nobody caught", families: counted });
     this.#side.die();

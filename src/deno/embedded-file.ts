@@ -49,11 +49,11 @@ export class EmbeddedFile implements Disposable {
     return this.statSync();
   }
   statSync(): object {
-    const { size = 0, mode = 0 } = statAsset(this.#path) ?? {};
-    const epoch = new Date(0);
+    const { size = 0, mode = 0, mtimeMs = 0 } = statAsset(this.#path) ?? {};
+    const time = new Date(mtimeMs);
     return {
       ...{ isFile: true, isDirectory: false, isSymlink: false, size, mode },
-      ...{ mtime: epoch, atime: epoch, ctime: epoch, birthtime: epoch },
+      ...{ mtime: time, atime: time, ctime: time, birthtime: time },
     };
   }
 

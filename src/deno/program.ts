@@ -6,7 +6,7 @@ import { PROGRAM_ROOT } from "../runtime/assets.ts";
 import { toDenoError } from "./file-errors.ts";
 
 /** The Deno whose names and behaviour these are. */
-const FOLLOWED = "2.9.6";
+export const FOLLOWED = "2.9.6";
 /** The TypeScript of that Deno. */
 const TYPESCRIPT = "6.0.3";
 

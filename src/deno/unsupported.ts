@@ -33,15 +33,28 @@ export const unsupportedUnstable: Readonly<Record<string, string>> = {
   UnsafeWindowSurface: "a server has no windows",
 };
 
+/** What Deno has on the global scope. What programs only look for, to do without it, is absent: docs/deno.md. */
+export const unsupportedGlobals: Readonly<Record<string, string>> = {
+  Worker: "use node:worker_threads, or --parallel for more threads that serve",
+  EventSource: "use npm's eventsource, or fetch and read the stream",
+  caches: "use a Map with a bound, or a store of its own",
+  localStorage: "nothing is kept between runs; use node:sqlite or a file, or sessionStorage for what may be lost",
+};
+
 /** A value that may be passed around but throws when it is called, constructed or looked into. */
 export function unsupported(name: string, instead: string): unknown {
+  return refusing(`Deno.${name}`, instead);
+}
+
+export function refusing(name: string, instead: string): unknown {
   const refuse = (): never => {
-    throw new NotSupported(`Deno.${name} is not supported by Slipway: ${instead}`);
+    throw new NotSupported(`${name} is not supported by Slipway: ${instead}`);
   };
   // A class may be called and constructed, and typeof calls it a function.
   return new Proxy(class {}, {
     apply: refuse,
     construct: refuse,
+    set: refuse,
     // Symbols and a function's own members are what printing, cloning and awaiting look at.
     get: (target, key, receiver) =>
       typeof key === "symbol" || key in target || key === "then" || key === "toJSON"

@@ -14,6 +14,8 @@ export interface AssetInfo {
   readonly size: number;
   /** Permission bits: 0o444 or 0o555; nothing in a program can be written. */
   readonly mode: number;
+  /** The epoch for a directory; a file's is made of its content, see `timeOf`. */
+  readonly mtimeMs: number;
 }
 
 /** What a compiled program carries; src/bundle/executable.ts fills it. */
@@ -78,9 +80,26 @@ export function statAsset(path: string | URL): AssetInfo | undefined {
   const name = assetName(path);
   if (name === undefined) return undefined;
   const size = store?.size(name);
-  if (size !== undefined) return { isFile: true, size, mode: store?.executable(name) ? 0o555 : 0o444 };
-  if (tree().has(name)) return { isFile: false, size: 0, mode: 0o555 };
+  if (size !== undefined) {
+    const mode = store?.executable(name) ? 0o555 : 0o444;
+    return { isFile: true, size, mode, mtimeMs: timeOf(store?.place?.(name).digest ?? "") };
+  }
+  if (tree().has(name)) return { isFile: false, size: 0, mode: 0o555, mtimeMs: 0 };
   throw missing("stat", path);
+}
+
+const EARLIEST = Date.UTC(1980, 0);
+/** 34 years: it ends in 2014. */
+const SECONDS = 2 ** 30;
+
+/**
+ * Frameworks make an ETag of size and time, Express for one: with one time for all, two versions of equal size would
+ * have the same. The source's own time is another in each clone, and programs are to be the same byte for byte; so it is
+ * a moment in the past that the content's digest chooses.
+ */
+function timeOf(digest: string): number {
+  const bits = Buffer.from(digest, "hex");
+  return bits.length < 4 ? 0 : EARLIEST + (bits.readUInt32LE() % SECONDS) * 1000;
 }
 
 /** The entries of an embedded directory in byte order; undefined when `path` is not inside the program. */

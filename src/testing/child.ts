@@ -3,6 +3,7 @@ import { closeSync, readFileSync, writeSync } from "node:fs";
 import { posix } from "node:path";
 import { pathToFileURL } from "node:url";
 import { loadBundle } from "../bundle/load.ts";
+import { endsByHand, fireBeforeUnload, fireLoad, fireUnload, isHandled } from "../deno/global-events.ts";
 import type { BenchEvent } from "./bench/protocol.ts";
 import { BenchFile } from "./bench/run.ts";
 import { runNodeTests, usesNodeTest } from "./node-test.ts";
@@ -20,7 +21,9 @@ export async function runTestChild(nonce: string): Promise<void> {
   process.removeAllListeners("beforeExit");
   const origin = pathToFileURL(job.entry).href;
   const file = new (job.kind === "test" ? TestFile : BenchFile)(origin, job.options, tell);
-  const caught = (error: unknown) => file.uncaught(error);
+  const caught = (error: unknown, origin: string) => {
+    if (!isHandled(error, origin)) file.uncaught(error);
+  };
   process.on("uncaughtException", caught);
   await installGlobals(file);
   if (job.options.coverage) {
@@ -29,9 +32,12 @@ export async function runTestChild(nonce: string): Promise<void> {
     // However it ends, as long as it ends by itself.
     process.on("exit", () => tell({ type: "coverage", functions: count() }));
   }
-  const events = listenToEnds();
+  endsByHand();
   readSnapshots();
-  const load = async () => void (await loadBundle({ ...job.bundle, inputs: [], warnings: [], borrowed: [] }));
+  const load = async () => {
+    await loadBundle({ ...job.bundle, inputs: [], warnings: [], borrowed: [] });
+    fireLoad();
+  };
   try {
     if (file instanceof TestFile && usesNodeTest(job.bundle.code)) {
       await runNodeTests(job, tell, async () => {
@@ -48,7 +54,9 @@ export async function runTestChild(nonce: string): Promise<void> {
   } catch (error) {
     file.uncaught(error);
   }
-  events?.dispatchEvent(new Event("unload"));
+  // Helpers of tests write by then what they have gathered.
+  fireBeforeUnload();
+  fireUnload();
   process.on("exit", () => tell({ type: "end" }));
   end(0);
 }
@@ -61,17 +69,6 @@ async function installGlobals(file: TestFile | BenchFile): Promise<void> {
   const { Deno } = globalThis as unknown as { Deno: { test: object; bench: object } };
   if (file instanceof TestFile) Deno.test = file.denoTest();
   else Deno.bench = file.denoBench();
-}
-
-/** Deno's global "unload", by which helpers of tests write what they have gathered; undefined where there is one already. */
-function listenToEnds(): EventTarget | undefined {
-  if ("addEventListener" in globalThis) return undefined;
-  const events = new EventTarget();
-  for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"] as const) {
-    const value = events[name].bind(events);
-    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
-  }
-  return events;
 }
 
 /** `@std/testing/snapshot` imports its files, which are modules whatever they are called. */

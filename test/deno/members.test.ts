@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { globalsFile, globalsOf, globalVerdict, listedGlobals } from "../../scripts/deno/globals.ts";
 import { type Member, membersOf, read, written } from "../../scripts/deno/members.ts";
 import {
   editorTypes,
@@ -61,6 +62,13 @@ else {
   list("is that of the installed Deno", () => {
     const text = readFileSync(join(repository, "scripts/deno/members.txt"), "utf8");
     assert.is(text, installedList(), "run node scripts/deno-docs.ts --members");
+  });
+  list("of the global scope it is that, too", () => {
+    assert.is(
+      readFileSync(globalsFile, "utf8"),
+      globalsOf(denoProgram ?? ""),
+      "run node scripts/deno-docs.ts --members",
+    );
   });
   list("editors are told the same", () => {
     const text = readFileSync(join(repository, "templates/shared/deno.d.ts"), "utf8");
@@ -122,5 +130,27 @@ function assertField(owner: unknown, name: string, field: string): void {
     assert.type((owner as Record<PropertyKey, unknown>)[property], "function", `${name}.${field}`);
 }
 
+const globals = suite("every name of the global scope");
+const scope = globalThis as unknown as Record<string, unknown>;
+for (const verdict of ["works", "differs", "refused", "absent"] as const) {
+  globals(verdict, () => {
+    for (const { name, type } of listedGlobals()) {
+      if (globalVerdict(name)[0] !== verdict) continue;
+      if (verdict === "absent") assert.not(name in globalThis, name);
+      else if (verdict === "refused") {
+        assert.ok(name in globalThis, name);
+        const uses = [() => new (scope[name] as new () => unknown)(), () => (scope[name] as { get: unknown }).get];
+        for (const use of uses) {
+          assert.throws(use, (error: Error) => {
+            assert.instance(error, errors.NotSupported);
+            return new RegExp(`^${name} is not supported by Slipway: \\w[^\\n]+$`).test(error.message);
+          });
+        }
+      } else assert.is(typeof scope[name], type, name);
+    }
+  });
+}
+
 list.run();
+globals.run();
 values.run();
