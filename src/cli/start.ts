@@ -8,7 +8,7 @@
 
 import type { Bundle } from "../bundle/mod.ts";
 import { setFetchSettings } from "../client/settings.ts";
-import { fireLoad, hasFailed } from "../deno/global-events.ts";
+import { fireLoad, hasFailed, isLoadHandled } from "../deno/global-events.ts";
 import type { Listener } from "../net/mod.ts";
 import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { announce, logLine } from "../runtime/log.ts";
@@ -103,8 +103,12 @@ export async function loadAndStart(
     namespace = await load();
     fireLoad();
   } catch (error) {
-    hasFailed();
-    throw new ProgramFailure(file, error);
+    if (!isLoadHandled(error)) {
+      hasFailed();
+      throw new ProgramFailure(file, error);
+    }
+    // What it has begun goes on.
+    namespace = {};
   } finally {
     waiting?.stop();
     effects.loaded();

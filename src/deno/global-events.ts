@@ -126,9 +126,22 @@ function listen(type: string): EventTarget {
   return events;
 }
 
-function rejected(reason: unknown, promise: Promise<unknown>): void {
+/** The program failed as it was loaded; under Deno it is its module's promise that nobody caught. */
+export function isLoadHandled(error: unknown): boolean {
+  fireLoad();
+  if (!watchesRejections) return false;
+  const promise = Promise.reject(error);
+  promise.catch(() => {});
+  return isRejectionHandled(error, promise);
+}
+
+function isRejectionHandled(reason: unknown, promise: Promise<unknown>): boolean {
   const init = { promise, reason, cancelable: true };
-  if (!dispatchEvent(new PromiseRejectionEvent("unhandledrejection", init))) return;
+  return !dispatchEvent(new PromiseRejectionEvent("unhandledrejection", init));
+}
+
+function rejected(reason: unknown, promise: Promise<unknown>): void {
+  if (isRejectionHandled(reason, promise)) return;
   // One with Node's own listener decides for itself.
   if (process.listenerCount("unhandledRejection") === 1) report(reason, "unhandledRejection");
 }

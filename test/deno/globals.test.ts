@@ -37,15 +37,17 @@ else {
       addEventListener("error", ({ message }) => console.log(message));
       addEventListener("unhandledrejection", ({ reason }) => console.log(reason));
       addEventListener("unload", () => console.log("unload"));
-      setTimeout(() => console.log("never"), 50);`;
+      setTimeout(() => console.log("later"), 50);`;
     const folder = project({
       "rejects.ts": `${listens} Promise.reject(7);`,
       "listener.ts": `${listens} addEventListener("x", () => { throw 8 }); dispatchEvent(new Event("x")); console.log("never")`,
+      "loads.ts": `${listens} addEventListener("load", () => console.log("load")); throw "x";`,
+      "survives.ts": `${listens} addEventListener("unhandledrejection", (event) => event.preventDefault()); throw "x";`,
       "twice.ts": `${listens} addEventListener("error", () => { throw 9 }); setTimeout(() => reportError(10));`,
       "closes.ts": `${listens} close(); close(); console.log(closed);`,
       "exits.ts": `${listens} addEventListener("unload", () => Deno.exit(5)); setTimeout(() => Deno.exit(4));`,
     });
-    for (const file of ["rejects.ts", "listener.ts", "twice.ts", "closes.ts", "exits.ts"]) {
+    for (const file of ["rejects.ts", "listener.ts", "loads.ts", "survives.ts", "twice.ts", "closes.ts", "exits.ts"]) {
       const [ours, deno] = await Promise.all(
         [fromSource.concat("run"), underDeno].map((command) => run([...command, join(folder, file)], options)),
       );
