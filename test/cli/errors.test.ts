@@ -150,7 +150,7 @@ entry("a global of browsers", async () => {
   const { code, stderr } = await slipway(["run", "asks.ts"]);
   assert.match(
     stderr,
-    /ReferenceError: prompt is not defined[^]+\nthere is no prompt here: read a line of Deno\.stdin/,
+    /ReferenceError: prompt is not defined[\s\S]+\nthere is no prompt here: read a line of Deno\.stdin/,
   );
   assert.is(code, 1);
 });
