@@ -1,14 +1,8 @@
-/** Globals that Deno or browsers have and a server here has not: what to use instead. */
+/** Globals of browsers that Deno has not either (src/deno/globals.ts has those that it has): what to use instead. */
 
 const INSTEAD: Readonly<Record<string, string>> = {
-  alert: "write with console.log",
-  caches: "keep answers in a Map, or in node:sqlite",
-  confirm: "read a line of Deno.stdin, or use node:readline/promises",
-  localStorage: "keep values in a file, or in node:sqlite",
-  prompt: "read a line of Deno.stdin, or use node:readline/promises",
-  self: "write globalThis",
+  document: "a server has no page: make HTML as text, or with a library such as preact-render-to-string",
   window: "write globalThis, as in Deno 2",
-  Worker: "use Worker of node:worker_threads, or --parallel for more cores",
 };
 
 /** A sentence for a ReferenceError that names one of them; "" for anything else. */
