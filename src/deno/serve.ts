@@ -16,6 +16,8 @@ export interface DenoServeOptions<A extends Addr = Addr> extends ServeOptions<A>
   tcpBacklog?: number;
   /** Deno's name for `compress`. */
   automaticCompression?: boolean;
+  /** Closes the server and every connection at once, as `close` does; for an end that waits there is `shutdown`. */
+  signal?: AbortSignal;
 }
 
 /** What tells the address's kind, and with it the type of every address that the server and its handler see. */
@@ -75,12 +77,32 @@ export function serve(
     throw new NotSupported("Deno.serve over vsock is not supported by Slipway: use a port or a path");
   }
   const { backlog = options.tcpBacklog, compress = options.automaticCompression, onListen = () => {} } = options;
+  options.signal?.throwIfAborted();
   const server = serveHttp(
-    { ...options, backlog, compress, onListen } as ServeOptions,
+    {
+      ...options,
+      backlog,
+      compress,
+      onListen,
+
+      signal: undefined,
+    } as ServeOptions,
     handler as Handler,
   ) as HttpServer<never>;
+  if (options.signal !== undefined) closeAtAbort(server, options.signal);
   if (options.onListen === undefined) announceAddress(server.addr, server.secure);
   return server;
+}
+
+/**
+ * Deno's signal ends without grace: what runs is cut, and a handler may wait for `finished` itself. `shutdown` is the one
+ * that waits.
+ */
+function closeAtAbort(server: HttpServer<never>, signal: AbortSignal): void {
+  const stop = (): void => server.close();
+  signal.addEventListener("abort", stop, { once: true });
+  // The signal may outlive many servers.
+  server.finished.then(() => signal.removeEventListener("abort", stop));
 }
 
 function readArguments(
