@@ -2,6 +2,7 @@
  * `Deno.serve` with every way that Deno offers to call it, on top of our own HTTP server.
  */
 import { type Handler, type HttpServer, type ServeOptions, serve as serveHttp } from "../http/mod.ts";
+import { NotAResponse } from "../http/sendable.ts";
 import type { Addr, NetAddr, UnixAddr } from "../net/mod.ts";
 import { NotSupported } from "../runtime/errors.ts";
 import { announce } from "../runtime/log.ts";
@@ -84,7 +85,7 @@ export function serve(
       backlog,
       compress,
       onListen,
-
+      onError: inDenosWords(options.onError),
       signal: undefined,
     } as ServeOptions,
     handler as Handler,
@@ -103,6 +104,18 @@ function closeAtAbort(server: HttpServer<never>, signal: AbortSignal): void {
   signal.addEventListener("abort", stop, { once: true });
   // The signal may outlive many servers.
   server.finished.then(() => signal.removeEventListener("abort", stop));
+}
+
+/** Programs may know a handler's wrong value by Deno's sentence; ours, which names the value, is the cause. */
+function inDenosWords(onError: DenoServeOptions<never>["onError"]): typeof onError {
+  if (typeof onError !== "function") return onError;
+  return (error) => {
+    if (!(error instanceof NotAResponse)) return onError(error);
+    const wanted = error.hollow
+      ? "a Response constructed via the Response constructor in this realm"
+      : "a response or a promise resolving to a response";
+    return onError(new TypeError(`Return value from serve handler must be ${wanted}`, { cause: error }));
+  };
 }
 
 function readArguments(
