@@ -356,7 +356,6 @@ http1("a stream that fails midway cuts the connection: the client sees that it i
 });
 
 for (const [name, make] of Object.entries({
-  "more bytes than its content-length": () => new Response(stream("too long"), { headers: { "content-length": "3" } }),
   "fewer bytes than its content-length": () => new Response(stream("short"), { headers: { "content-length": "30" } }),
   strings: () => new Response(new ReadableStream({ start: (controller) => controller.enqueue("text") })),
 })) {
@@ -370,6 +369,25 @@ for (const [name, make] of Object.entries({
     });
     assert.is(lines.length, 1);
     assert.match(lines[0], /a response was cut off/);
+  });
+}
+
+for (const length of [0, 3, 8]) {
+  test(`of a stream that gives more than its content-length, ${length}, so much is sent, and a line in the log`, async () => {
+    const told: unknown[] = [];
+    const endless = (): ReadableStream<Uint8Array> =>
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(new TextEncoder().encode("long")),
+        cancel: (reason) => void told.push(reason),
+      });
+    // What comes next on the connection is the next response, and nothing of this one.
+    const lines = await logged(async () => {
+      const headers = { "content-length": String(length) };
+      const { body } = await wire(() => new Response(endless(), { headers }));
+      assert.is(body.toString(), "longlong".slice(0, length));
+    });
+    assert.match(lines[0], /the rest of a stream was left out.*more bytes than its content-length/);
+    assert.match(String(told[0]), /more bytes/);
   });
 }
 
