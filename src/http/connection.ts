@@ -40,7 +40,7 @@ export interface ConnectionHost extends ClockHost {
   /** Part of a head has come, and the rest did not: 408, and close. */
   headExpired(connection: HttpConnection): void;
   /** Turns what a handler threw into a response. */
-  failure(error: unknown, exchange: Exchange): unknown;
+  failure(error: unknown, exchange: Exchange, what?: string): unknown;
   /** A response that cannot fail, for when what `failure` gave can't be sent either. */
   lastResort(error: unknown): Response;
   plain(status: number, reason: string): Response;

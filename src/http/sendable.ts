@@ -10,13 +10,17 @@ import {
 
 /** A handler returned something that is no Response, or looks like one without being one. */
 export class NotAResponse extends TypeError {
-  /** It has a Response's prototype, and nothing behind it. */
-  readonly hollow: boolean;
+  readonly #hollow: boolean;
 
   constructor(value: unknown, hollow = false) {
     const what = hollow ? "what only looks like one: no constructor made it" : nameOf(value);
     super(`the handler must return a Response or a promise of one, not ${what}`);
-    this.hollow = hollow;
+    this.#hollow = hollow;
+  }
+
+  /** It has a Response's prototype, and nothing behind it. */
+  get hollow(): boolean {
+    return this.#hollow;
   }
 }
 
