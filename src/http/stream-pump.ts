@@ -127,7 +127,7 @@ export class StreamPump {
     if (result.done) return this.#finish();
     const chunk: unknown = result.value;
     if (!(chunk instanceof Uint8Array)) {
-      throw this.#cancel(new TypeError("a body's stream must give Uint8Arrays"));
+      throw this.#cancel(new TypeError("a body's stream must give Uint8Arrays: expected typed ArrayBufferView"));
     }
     const { length } = chunk;
     if (length === 0) return undefined;

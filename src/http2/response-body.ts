@@ -181,7 +181,8 @@ export class ResponseBody {
     void this.#pump(async () => {
       const { done, value } = await reader.read();
       if (done) return undefined;
-      if (!(value instanceof Uint8Array)) throw new TypeError("a body's stream must give Uint8Arrays");
+      if (!(value instanceof Uint8Array))
+        throw new TypeError("a body's stream must give Uint8Arrays: expected typed ArrayBufferView");
       return value;
     });
   }

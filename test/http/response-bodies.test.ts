@@ -372,6 +372,43 @@ for (const [name, make] of Object.entries({
   });
 }
 
+test("onError is told of a stream that fails midway, whatever it does itself", async () => {
+  const told: string[] = [];
+  const halves = [new Error("no more"), "text", new Error("and again")];
+  const lines = await logged(async () => {
+    const handler = (): Response => {
+      const half = halves.shift();
+      const pull = async (controller: ReadableStreamDefaultController): Promise<void> => {
+        controller.enqueue(new TextEncoder().encode("half"));
+        await turns(2);
+        if (typeof half === "string") controller.enqueue(half);
+        else controller.error(half);
+      };
+      return new Response(new ReadableStream({ pull }));
+    };
+    const onError = async (error: unknown): Promise<Response> => {
+      told.push(String(error));
+      if (told.length === 3) throw new Error("onError as well");
+      return new Response("too late");
+    };
+    using server = start(handler, { onError });
+    for (let i = 0; i < 3; i++) {
+      using client = await connect(server.port);
+      client.write(get());
+      await client.gone();
+      assert.not.ok(client.text.includes("too late"));
+    }
+    await turns(2);
+  });
+  assert.equal(told, [
+    "Error: no more",
+    "TypeError: a body's stream must give Uint8Arrays: expected typed ArrayBufferView",
+    "Error: and again",
+  ]);
+  assert.is(lines.filter((line) => line.includes("a response was cut off")).length, 3);
+  assert.match(lines[3], /onError failed itself.*onError as well/);
+});
+
 for (const length of [0, 3, 8]) {
   test(`of a stream that gives more than its content-length, ${length}, so much is sent, and a line in the log`, async () => {
     const told: unknown[] = [];
