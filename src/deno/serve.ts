@@ -101,6 +101,8 @@ export function serve(
  */
 function closeAtAbort(server: HttpServer<never>, signal: AbortSignal): void {
   const stop = (): void => server.close();
+  // By onListen.
+  if (signal.aborted) return stop();
   signal.addEventListener("abort", stop, { once: true });
   // The signal may outlive many servers.
   server.finished.then(() => signal.removeEventListener("abort", stop));

@@ -21,6 +21,12 @@ test("its signal cuts what runs, so that a handler may wait for the end itself",
   assert.ok(ended);
 });
 
+test("its signal may abort as soon as it listens", async () => {
+  const controller = new AbortController();
+  const onListen = (): void => controller.abort();
+  await serve({ ...quiet, signal: controller.signal, onListen }, () => new Response()).finished;
+});
+
 test("a signal that is aborted already throws its reason, and nothing listens", () => {
   const reason = new Error("not today");
   assert.throws(
