@@ -25,7 +25,7 @@ export const differs: Readonly<Record<string, string>> = {
   connect: "a name that is not there is a NotFound, in Deno an Error; behind Deno's sentence stand place and cure",
   "UnixAddr.path": 'an abstract socket is written "@name"',
   resolveDns: "by c-ares, which asks the name servers of the system; errors that are not NotFound are Node's",
-  "ServeOptions.signal": "one that is aborted already throws its reason, where Deno never ends",
+  "ServeOptions.signal": "ends at once, as there; one that is aborted already throws its reason, where Deno never ends",
   "ServeOptions.automaticCompression": "zstd and Brotli too, as `compress`",
   "ServeHandlerInfo.remoteAddr":
     "may be asked for when the request has ended, too; `info` has more (docs/1-handler.md)",

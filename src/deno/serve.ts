@@ -2,6 +2,7 @@
  * `Deno.serve` with every way that Deno offers to call it, on top of our own HTTP server.
  */
 import { type Handler, type HttpServer, type ServeOptions, serve as serveHttp } from "../http/mod.ts";
+import { NotAResponse } from "../http/sendable.ts";
 import type { Addr, NetAddr, UnixAddr } from "../net/mod.ts";
 import { NotSupported } from "../runtime/errors.ts";
 import { announce } from "../runtime/log.ts";
@@ -16,6 +17,8 @@ export interface DenoServeOptions<A extends Addr = Addr> extends ServeOptions<A>
   tcpBacklog?: number;
   /** Deno's name for `compress`. */
   automaticCompression?: boolean;
+  /** Closes the server and every connection at once, as `close` does; for an end that waits there is `shutdown`. */
+  signal?: AbortSignal;
 }
 
 /** What tells the address's kind, and with it the type of every address that the server and its handler see. */
@@ -75,12 +78,46 @@ export function serve(
     throw new NotSupported("Deno.serve over vsock is not supported by Slipway: use a port or a path");
   }
   const { backlog = options.tcpBacklog, compress = options.automaticCompression, onListen = () => {} } = options;
+  options.signal?.throwIfAborted();
   const server = serveHttp(
-    { ...options, backlog, compress, onListen } as ServeOptions,
+    {
+      ...options,
+      backlog,
+      compress,
+      onListen,
+      onError: inDenosWords(options.onError),
+      signal: undefined,
+    } as ServeOptions,
     handler as Handler,
   ) as HttpServer<never>;
+  if (options.signal !== undefined) closeAtAbort(server, options.signal);
   if (options.onListen === undefined) announceAddress(server.addr, server.secure);
   return server;
+}
+
+/**
+ * Deno's signal ends without grace: what runs is cut, and a handler may wait for `finished` itself. `shutdown` is the one
+ * that waits.
+ */
+function closeAtAbort(server: HttpServer<never>, signal: AbortSignal): void {
+  const stop = (): void => server.close();
+  // By onListen.
+  if (signal.aborted) return stop();
+  signal.addEventListener("abort", stop, { once: true });
+  // The signal may outlive many servers.
+  server.finished.then(() => signal.removeEventListener("abort", stop));
+}
+
+/** Programs may know a handler's wrong value by Deno's sentence; ours, which names the value, is the cause. */
+function inDenosWords(onError: DenoServeOptions<never>["onError"]): typeof onError {
+  if (typeof onError !== "function") return onError;
+  return (error) => {
+    if (!(error instanceof NotAResponse)) return onError(error);
+    const wanted = error.hollow
+      ? "a Response constructed via the Response constructor in this realm"
+      : "a response or a promise resolving to a response";
+    return onError(new TypeError(`Return value from serve handler must be ${wanted}`, { cause: error }));
+  };
 }
 
 function readArguments(

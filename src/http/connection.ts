@@ -40,7 +40,9 @@ export interface ConnectionHost extends ClockHost {
   /** Part of a head has come, and the rest did not: 408, and close. */
   headExpired(connection: HttpConnection): void;
   /** Turns what a handler threw into a response. */
-  failure(error: unknown, exchange: Exchange): unknown;
+  failure(error: unknown, exchange: Exchange, what?: string): unknown;
+  /** Half a response is out when its body fails: there is nothing to answer, and much to tell. */
+  cutOff(error: unknown, exchange: Exchange): void;
   /** A response that cannot fail, for when what `failure` gave can't be sent either. */
   lastResort(error: unknown): Response;
   plain(status: number, reason: string): Response;

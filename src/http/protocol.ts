@@ -58,6 +58,7 @@ export interface ProtocolHost extends ExchangeHost, ClockHost {
   /** Calls the handler; gives what it returned, or the answer to what it threw. */
   call(exchange: Exchange): unknown;
   failure(error: unknown, exchange: Exchange, what?: string): unknown;
+  cutOff(error: unknown, exchange: Exchange): void;
   lastResort(error: unknown): Response;
   /** An answer of ours, in plain text. */
   plain(status: number, reason: string): Response;

@@ -15,7 +15,6 @@ import {
   responseStatusText,
 } from "../fetch/mod.ts";
 import { type FileSource, fileBehind } from "../runtime/file-source.ts";
-import { logError } from "../runtime/log.ts";
 import { BLOB_PART, BodyOutput, fileTooShort, sizeOf } from "./body-output.ts";
 import type { HttpConnection } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
@@ -235,7 +234,7 @@ export class ResponseSender {
     if (connection.closed) return;
     if (!this.begun) return connection.recover(this.#exchange, error);
     // Half a response can't be taken back: cutting the connection is how the client learns of it (RFC 9112, 8).
-    if (!this.#exchange.blamesClient(error)) logError("a response was cut off", error);
+    if (!this.#exchange.blamesClient(error)) connection.host.cutOff(error, this.#exchange);
     connection.closeWith(error);
     // Chunks or a length that are missing show by themselves; a body that ends with the connection needs a reset.
     if (this.unframed) connection.host.cut(connection);

@@ -8,17 +8,41 @@ import {
   toLightResponse,
 } from "../fetch/mod.ts";
 
+/** A handler returned something that is no Response, or looks like one without being one. */
+export class NotAResponse extends TypeError {
+  readonly #hollow: boolean;
+
+  constructor(value: unknown, hollow = false) {
+    const what = hollow ? "what only looks like one: no constructor made it" : nameOf(value);
+    super(`the handler must return a Response or a promise of one, not ${what}`);
+    this.#hollow = hollow;
+  }
+
+  /** It has a Response's prototype, and nothing behind it. */
+  get hollow(): boolean {
+    return this.#hollow;
+  }
+}
+
 /** What a handler returned, as a light Response that can be sent; a TypeError of one sentence for anything else. */
 export function lightResponse(value: unknown): Response {
-  const response = isLightResponse(value) ? value : isForeignResponse(value) ? toLightResponse(value) : undefined;
-  if (response === undefined) {
-    throw new TypeError(`the handler must return a Response or a promise of one, not ${nameOf(value)}`);
-  }
+  const response = isLightResponse(value) ? value : isForeignResponse(value) ? fromForeign(value) : undefined;
+  if (response === undefined) throw new NotAResponse(value);
   if (responseStatus(response) === 0) throw new TypeError("the handler returned a network error (Response.error())");
   if (responseBodyUsed(response)) {
     throw new TypeError("the handler returned a Response whose body was already read; return a new one, or clone it");
   }
   return response;
+}
+
+function fromForeign(value: globalThis.Response): Response {
+  try {
+    void value.status;
+  } catch {
+    // A getter that finds no private fields (`Object.create(Response.prototype)`).
+    throw new NotAResponse(value, true);
+  }
+  return toLightResponse(value);
 }
 
 function nameOf(value: unknown): string {

@@ -9,6 +9,7 @@ import { hold, release } from "../net/lent.ts";
 import type { Addr, Listener } from "../net/mod.ts";
 import { callPlain } from "../runtime/call-site.ts";
 import { errnoError } from "../runtime/errno.ts";
+import { logError } from "../runtime/log.ts";
 import { runInRequest, tracksRequests } from "../runtime/request-context.ts";
 import { callBegan, callEnded, isHeld } from "../runtime/stall-clock.ts";
 import { Admit } from "./admit.ts";
@@ -25,6 +26,7 @@ import type { Answered, Protocol, ProtocolHost } from "./protocol.ts";
 import { headRefused, type Refusal } from "./refusals.ts";
 import type { LimitsHook } from "./request-limits.ts";
 import { headLength } from "./response-head.ts";
+import { dropResponse } from "./sendable.ts";
 import { writeError, writeSimple } from "./simple-response.ts";
 import { methodRow, rowOf, tally, tallyRefused } from "./tally.ts";
 import type { Successor } from "./upgrade.ts";
@@ -264,6 +266,13 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     // They were meant to follow another response.
     if (exchange?.extras !== undefined) exchange.extras.trailers = undefined;
     return this.said(failureResponse(error, this.#onError, exchange, what));
+  }
+
+  cutOff(error: unknown, exchange: Exchange): void {
+    logError("a response was cut off", error);
+    // It may count errors, or send them somewhere; what it answers comes too late.
+    if (this.#onError === undefined) return;
+    Promise.resolve(failureResponse(error, this.#onError, exchange)).then(dropResponse);
   }
 
   lastResort(error: unknown): Response {

@@ -5,6 +5,7 @@
  * done: then nothing more comes without somebody having waited for something. So events that are enqueued in one go,
  * and a short stream with its head, cost one send (a send for each was 25 ms of CPU per MiB of events).
  */
+import { logError } from "../runtime/log.ts";
 import { type BodyOutput, DEARER } from "./body-output.ts";
 import { fieldLines, type TrailerFields, trailerFields } from "./extras.ts";
 import { newBatch, type Outgoing } from "./outgoing.ts";
@@ -24,6 +25,7 @@ const SPARES = 8;
 const CR = 0x0d;
 const LF = 0x0a;
 const LAST_CHUNK = "0\r\n\r\n";
+export const TOO_LONG = "a body's stream gave more bytes than its content-length";
 
 const spares: Outgoing[] = [];
 type Result = ReadableStreamReadResult<Uint8Array>;
@@ -125,13 +127,11 @@ export class StreamPump {
     if (result.done) return this.#finish();
     const chunk: unknown = result.value;
     if (!(chunk instanceof Uint8Array)) {
-      throw this.#cancel(new TypeError("a body's stream must give Uint8Arrays"));
+      throw this.#cancel(new TypeError("a body's stream must give Uint8Arrays: expected typed ArrayBufferView"));
     }
     const { length } = chunk;
     if (length === 0) return undefined;
-    if (this.#left >= 0 && (this.#left -= length) < 0) {
-      throw this.#cancel(new TypeError("a body's stream gave more bytes than its content-length"));
-    }
+    if (this.#left >= 0 && (this.#left -= length) < 0) return this.#tooLong(chunk.subarray(0, length + this.#left));
     const room = BATCH - this.#end - FRAMING;
     if (length > room && (length > LARGE || length > BATCH - FRAMING)) return this.#large(chunk);
     if (length > room) {
@@ -145,6 +145,14 @@ export class StreamPump {
     }
     this.#append(chunk);
     return this.#output.spend(length * DEARER + CHUNK_COST);
+  }
+
+  /** What was announced is what the client gets, and no byte of the next response's place is taken (RFC 9112, 6.3). */
+  async #tooLong(last: Uint8Array): Promise<void> {
+    logError("the rest of a stream was left out", this.#cancel(new TypeError(TOO_LONG)));
+    this.#left = last.length;
+    await this.#handle({ done: false, value: last });
+    if (!this.#over) await this.#finish();
   }
 
   #append(chunk: Uint8Array): void {

@@ -6,8 +6,10 @@
 import type { LightBody } from "../fetch/mod.ts";
 import { keptBytes } from "../http/blob-bytes.ts";
 import { BLOB_PART, fileTooShort } from "../http/body-output.ts";
+import { TOO_LONG } from "../http/stream-pump.ts";
 import { BadResource } from "../runtime/errors.ts";
 import { type DiskFile, fileBehind } from "../runtime/file-source.ts";
+import { logError } from "../runtime/log.ts";
 
 /** Above this no more is asked for. */
 const ENOUGH = 32 * 1024;
@@ -179,9 +181,21 @@ export class ResponseBody {
     void this.#pump(async () => {
       const { done, value } = await reader.read();
       if (done) return undefined;
-      if (!(value instanceof Uint8Array)) throw new TypeError("a body's stream must give Uint8Arrays");
+      if (!(value instanceof Uint8Array))
+        throw new TypeError("a body's stream must give Uint8Arrays: expected typed ArrayBufferView");
       return value;
     });
+  }
+
+  /** What was announced is what the client gets (RFC 9113, 8.1.1); `#left` is below zero by as much as is too much. */
+  #untilLength(chunk: Bytes): Bytes {
+    const error = new TypeError(TOO_LONG);
+    logError("the rest of a stream was left out", error);
+    this.#cancel?.(error);
+    this.#cancel = undefined;
+    const last = chunk.subarray(0, chunk.length + this.#left);
+    this.#left = 0;
+    return last;
   }
 
   /** `closes`: the source is no reader's, whose stream is closed at the end. */
@@ -189,16 +203,16 @@ export class ResponseBody {
     try {
       for (;;) {
         this.waiting = true;
-        const chunk = await next();
+        let chunk = await next();
         this.waiting = false;
         if (this.#over) return;
         if (chunk === undefined) break;
         if (chunk.length === 0) continue;
-        if (this.#left >= 0 && (this.#left -= chunk.length) < 0) {
-          throw new TypeError("a body's stream gave more bytes than its content-length");
-        }
-        this.#chunks.push(chunk);
+        const over = this.#left >= 0 && (this.#left -= chunk.length) < 0;
+        if (over) chunk = this.#untilLength(chunk);
+        if (chunk.length > 0) this.#chunks.push(chunk);
         this.queued += chunk.length;
+        if (over) break;
         this.#host.bodyReady();
         if (this.queued >= ENOUGH) {
           await new Promise<void>((resolve) => {

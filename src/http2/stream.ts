@@ -22,7 +22,6 @@ import type { RequestLimits } from "../http/limits.ts";
 import { dropResponse, lightResponse } from "../http/sendable.ts";
 import { isBodiless } from "../http/simple-response.ts";
 import { promised } from "../http/upgrade.ts";
-import { logError } from "../runtime/log.ts";
 import { workSettled } from "../runtime/stall-clock.ts";
 import { CANCEL, INTERNAL_ERROR } from "./errors.ts";
 import { STREAM_WINDOW } from "./limits.ts";
@@ -49,6 +48,7 @@ export interface StreamHost extends ClockHost {
   readonly http: {
     readonly ending: boolean;
     failure(error: unknown, exchange: Exchange, what?: string): unknown;
+    cutOff(error: unknown, exchange: Exchange): void;
     lastResort(error: unknown): Response;
     plain(status: number, reason: string): Response;
   };
@@ -378,7 +378,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
       return this.#recover(error);
     }
     // Half a response can't be taken back: an error is how the client learns of it (RFC 9113, 8.1).
-    if (!this.exchange.blamesClient(error)) logError("a response was cut off", error);
+    if (!this.exchange.blamesClient(error)) this.host.http.cutOff(error, this.exchange);
     this.host.reset(this, INTERNAL_ERROR, error);
   }
 

@@ -356,7 +356,6 @@ http1("a stream that fails midway cuts the connection: the client sees that it i
 });
 
 for (const [name, make] of Object.entries({
-  "more bytes than its content-length": () => new Response(stream("too long"), { headers: { "content-length": "3" } }),
   "fewer bytes than its content-length": () => new Response(stream("short"), { headers: { "content-length": "30" } }),
   strings: () => new Response(new ReadableStream({ start: (controller) => controller.enqueue("text") })),
 })) {
@@ -370,6 +369,62 @@ for (const [name, make] of Object.entries({
     });
     assert.is(lines.length, 1);
     assert.match(lines[0], /a response was cut off/);
+  });
+}
+
+test("onError is told of a stream that fails midway, whatever it does itself", async () => {
+  const told: string[] = [];
+  const halves = [new Error("no more"), "text", new Error("and again")];
+  const lines = await logged(async () => {
+    const handler = (): Response => {
+      const half = halves.shift();
+      const pull = async (controller: ReadableStreamDefaultController): Promise<void> => {
+        controller.enqueue(new TextEncoder().encode("half"));
+        await turns(2);
+        if (typeof half === "string") controller.enqueue(half);
+        else controller.error(half);
+      };
+      return new Response(new ReadableStream({ pull }));
+    };
+    const onError = async (error: unknown): Promise<Response> => {
+      told.push(String(error));
+      if (told.length === 3) throw new Error("onError as well");
+      return new Response("too late");
+    };
+    using server = start(handler, { onError });
+    for (let i = 0; i < 3; i++) {
+      using client = await connect(server.port);
+      client.write(get());
+      await client.gone();
+      assert.not.ok(client.text.includes("too late"));
+    }
+    await turns(2);
+  });
+  assert.equal(told, [
+    "Error: no more",
+    "TypeError: a body's stream must give Uint8Arrays: expected typed ArrayBufferView",
+    "Error: and again",
+  ]);
+  assert.is(lines.filter((line) => line.includes("a response was cut off")).length, 3);
+  assert.match(lines[3], /onError failed itself.*onError as well/);
+});
+
+for (const length of [0, 3, 8]) {
+  test(`of a stream that gives more than its content-length, ${length}, so much is sent, and a line in the log`, async () => {
+    const told: unknown[] = [];
+    const endless = (): ReadableStream<Uint8Array> =>
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(new TextEncoder().encode("long")),
+        cancel: (reason) => void told.push(reason),
+      });
+    // What comes next on the connection is the next response, and nothing of this one.
+    const lines = await logged(async () => {
+      const headers = { "content-length": String(length) };
+      const { body } = await wire(() => new Response(endless(), { headers }));
+      assert.is(body.toString(), "longlong".slice(0, length));
+    });
+    assert.match(lines[0], /the rest of a stream was left out.*more bytes than its content-length/);
+    assert.match(String(told[0]), /more bytes/);
   });
 }
 
