@@ -203,7 +203,7 @@ export class ResponseSender {
     first: ReadableStreamReadResult<Uint8Array> | undefined,
     trailers?: TrailerFields,
   ): Promise<void> {
-    const pump = new StreamPump(this.#output, this.#reader ?? this.#open(stream), framing, trailers);
+    const pump = new StreamPump(this.#output, this.#reader ?? this.#open(stream), framing, trailers, true);
     this.#pump = pump;
     await pump.run(head, first);
     this.#reader = undefined;

@@ -37,6 +37,7 @@ export class StreamPump {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #chunked: boolean;
   readonly #trailers: TrailerFields | undefined;
+  readonly #cuts: boolean;
   /** Bytes that the content-length still promises; -1 where it says nothing. */
   #left: number;
   #batch: Outgoing | undefined;
@@ -47,13 +48,15 @@ export class StreamPump {
   #over = false;
   readonly #done = Promise.withResolvers<void>();
 
-  /** `trailers` are for chunks alone. */
+  /** `trailers` are for chunks alone. `cuts`: what is beyond the content-length is left out, and no error. */
   constructor(
     output: BodyOutput,
     reader: ReadableStreamDefaultReader<Uint8Array>,
     framing: number,
     trailers?: TrailerFields,
+    cuts = false,
   ) {
+    this.#cuts = cuts;
     this.#trailers = trailers;
     this.#output = output;
     this.#reader = reader;
@@ -131,7 +134,10 @@ export class StreamPump {
     }
     const { length } = chunk;
     if (length === 0) return undefined;
-    if (this.#left >= 0 && (this.#left -= length) < 0) return this.#tooLong(chunk.subarray(0, length + this.#left));
+    if (this.#left >= 0 && (this.#left -= length) < 0) {
+      if (!this.#cuts) throw this.#cancel(new TypeError(TOO_LONG));
+      return this.#tooLong(chunk.subarray(0, length + this.#left));
+    }
     const room = BATCH - this.#end - FRAMING;
     if (length > room && (length > LARGE || length > BATCH - FRAMING)) return this.#large(chunk);
     if (length > room) {
