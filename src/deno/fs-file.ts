@@ -12,6 +12,7 @@ import { EmbeddedFile } from "./embedded-file.ts";
 import { pathOf, toDenoError } from "./file-errors.ts";
 import { fileInfo } from "./files.ts";
 import { moment, size } from "./paths.ts";
+import { isatty } from "./program.ts";
 import { rawError } from "./standard-streams.ts";
 
 type Path = string | URL;
@@ -187,7 +188,7 @@ export class FsFile implements Disposable {
     this.#sync((fd) => fs().futimesSync(fd, moment(atime), moment(mtime)));
   }
   isTerminal(): boolean {
-    return process.getBuiltinModule("node:tty").isatty(this.#fd);
+    return isatty(this.#fd);
   }
 
   /** Of a terminal: keys come as they are pressed. It is as before when the process ends. */

@@ -1,5 +1,6 @@
 /** `alert`, `confirm` and `prompt`: they ask the person at the terminal, and nobody where there is none. */
 import { readSync, writeSync } from "node:fs";
+import { isatty } from "./program.ts";
 
 export function alert(message: unknown = "Alert"): void {
   if (isAsked()) answerTo(`${message} [Enter] `);
@@ -17,7 +18,7 @@ export function prompt(message: unknown = "Prompt", byDefault: unknown = ""): st
 }
 
 function isAsked(): boolean {
-  return process.getBuiltinModule("node:tty").isatty(0);
+  return isatty(0);
 }
 
 /** A process with which we share the terminal may have made it non-blocking: it is asked again so often. */

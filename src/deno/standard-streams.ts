@@ -4,19 +4,19 @@ import { setRaw } from "../../ffi/terminal.ts";
 import { type Watch, watch } from "../../ffi/watch.ts";
 import { BadResource } from "../runtime/errors.ts";
 import { toDenoError } from "./file-errors.ts";
+import { isatty } from "./program.ts";
 
 const CHUNK = 65536;
 /** Another process may have made a descriptor non-blocking: it is asked again so often. */
 const AGAIN_MS = 10;
 
 const fs = () => process.getBuiltinModule("node:fs");
-const isTerminal = (fd: number): boolean => process.getBuiltinModule("node:tty").isatty(fd);
 
 /** Files and devices are always readable, and the loop refuses them. */
 function canBeWatched(fd: number): boolean {
   if (process.platform === "win32") return false;
   const stats = fs().fstatSync(fd);
-  return stats.isFIFO() || stats.isSocket() || isTerminal(fd);
+  return stats.isFIFO() || stats.isSocket() || isatty(fd);
 }
 
 /** One of the three: open until it is closed here. */
@@ -124,7 +124,7 @@ class Stdin {
     this.#at.close();
   }
   isTerminal(): boolean {
-    return isTerminal(this.#at.fd);
+    return isatty(this.#at.fd);
   }
   /** Keys come as they are pressed; the terminal is as before when the process ends. */
   setRaw(mode: boolean, options: { cbreak?: boolean } = {}): void {
@@ -163,7 +163,7 @@ class Output {
     this.#at.close();
   }
   isTerminal(): boolean {
-    return isTerminal(this.#at.fd);
+    return isatty(this.#at.fd);
   }
 }
 
