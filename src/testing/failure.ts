@@ -77,13 +77,18 @@ export function authorFrames(stack: string): string[] {
 
 /** Where `above` was called: the first frame that is no package's, else the first. */
 export function authorPlace(above: (...args: never[]) => unknown): Place | undefined {
+  return placeIn(stackAbove(above, 30));
+}
+
+/** The stack from where `above` was called; frames of awaits too. */
+export function stackAbove(above: (...args: never[]) => unknown, frames = 40): string {
   const holder: { stack?: string } = {};
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 30;
+  Error.stackTraceLimit = frames;
   Error.captureStackTrace(holder, above);
   const stack = holder.stack ?? "";
   Error.stackTraceLimit = limit;
-  return placeIn(stack);
+  return stack;
 }
 
 /** The first of the author's own lines in a stack; a package's when there is no other. */

@@ -8,7 +8,7 @@
  */
 import type { AsyncHook } from "node:async_hooks";
 import type { Runtime } from "../runtime/turn.ts";
-import { authorFrames, placeIn } from "./failure.ts";
+import { authorFrames, placeIn, stackAbove } from "./failure.ts";
 import type { Failure } from "./protocol.ts";
 
 export interface Leaks {
@@ -144,17 +144,6 @@ function failureOfLeaks(found: readonly Begun[]): Failure {
   return { message: `Leaks detected:\n${lines.join("\n")}`, stack: "", at: placeIn(found[0].stack) };
 }
 
-/** Where we are; frames of awaits too. */
-function stackHere(above: (...args: never[]) => unknown): string {
-  const holder: { stack?: string } = {};
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 40;
-  Error.captureStackTrace(holder, above);
-  const stack = holder.stack ?? "";
-  Error.stackTraceLimit = limit;
-  return stack;
-}
-
 function startHook(): AsyncHook {
   const { createHook } = process.getBuiltinModule("node:async_hooks");
   const made = createHook({ init, destroy: ended, trackPromises: false } as Parameters<typeof createHook>[0]);
@@ -165,7 +154,7 @@ function init(id: number, type: string, _trigger: number, resource: object): voi
   if (type === "Timeout") return void timer(id, resource);
   const known = asyncTypes[type];
   if (known === undefined) return;
-  const stack = stackHere(init);
+  const stack = stackAbove(init);
   // What Node does for itself, or we do, is nobody's leak.
   if (authorFrames(stack).length === 0) return;
   const [kind, says] = known;
@@ -173,7 +162,7 @@ function init(id: number, type: string, _trigger: number, resource: object): voi
 }
 
 function timer(id: number, resource: object & { _repeat?: unknown; _destroyed?: boolean }): void {
-  const stack = stackHere(init);
+  const stack = stackAbove(init);
   if (!startedByAuthor(stack)) return;
   const [what, cure] = resource._repeat ? ["An interval", "clearInterval"] : ["A timer", "clearTimeout"];
   const says = `${what} ${never} This is often caused by not calling \`${cure}\`.`;
@@ -213,12 +202,12 @@ function watchCallers(): void {
   const { Deno, fetch } = globalThis as unknown as { Deno: Record<string, Callable>; fetch: typeof globalThis.fetch };
   for (const name of ["connect", "connectTls"]) {
     const call = Deno[name];
-    const named = { [name]: (...args: unknown[]) => callers.run(stackHere(named[name]), () => call(...args)) };
+    const named = { [name]: (...args: unknown[]) => callers.run(stackAbove(named[name]), () => call(...args)) };
     Deno[name] = named[name];
   }
   const named = {
     async fetch(...args: Parameters<typeof fetch>): Promise<Response> {
-      const stack = stackHere(named.fetch);
+      const stack = stackAbove(named.fetch);
       const response = await fetch(...args);
       unbegun.set(response, stack);
       return response;
@@ -237,7 +226,7 @@ function watchSockets(rt: Runtime): void {
   rt.open = (fd, sink, spoke) => {
     const handle = open.call(rt, fd, sink, spoke);
     if (handle >= 0) {
-      const here = stackHere(rt.open);
+      const here = stackAbove(rt.open);
       const [, opener] = here.split("\n", 2);
       const known = sockets.find(([file]) => file.test(opener))?.[1];
       const says = known ?? (nobodys.test(opener) ? undefined : connection);
@@ -249,7 +238,7 @@ function watchSockets(rt: Runtime): void {
   // What `connect` opened becomes somebody else's.
   const { setSink } = rt.poller;
   rt.poller.setSink = (handle, sink) => {
-    if (begun.has(`socket ${handle}`) && nobodys.test(stackHere(rt.poller.setSink))) begun.delete(`socket ${handle}`);
+    if (begun.has(`socket ${handle}`) && nobodys.test(stackAbove(rt.poller.setSink))) begun.delete(`socket ${handle}`);
     setSink.call(rt.poller, handle, sink);
   };
   rt.close = (handle) => {
@@ -289,11 +278,11 @@ function watchFiles(): void {
   };
   fs.openSync = function open(...args) {
     const fd = openSync(...args);
-    opened(fd, stackHere(fs.openSync));
+    opened(fd, stackAbove(fs.openSync));
     return fd;
   };
   fs.open = function open(...args: never[]) {
-    const stack = stackHere(fs.open);
+    const stack = stackAbove(fs.open);
     const callback = args.at(-1) as unknown;
     if (typeof callback !== "function") return Reflect.apply(openLater, fs, args);
     const told = (error: unknown, fd: number) => {
@@ -303,7 +292,7 @@ function watchFiles(): void {
     Reflect.apply(openLater, fs, [...args.slice(0, -1), told]);
   } as typeof fs.open;
   fs.promises.open = async function open(...args) {
-    const stack = stackHere(fs.promises.open);
+    const stack = stackAbove(fs.promises.open);
     const handle = await openPromised(...args);
     opened(handle.fd, stack);
     return handle;
