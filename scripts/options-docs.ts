@@ -9,6 +9,7 @@ import { placeholder } from "../src/options/help.ts";
 import { units } from "../src/options/limits.ts";
 import { flagOf, type Option, optionTable } from "../src/options/table.ts";
 import { showValue } from "../src/options/value.ts";
+import { slug } from "./docs/render.ts";
 
 const docs = new URL("../docs/", import.meta.url);
 const page = new URL("limits.md", docs);
@@ -27,17 +28,9 @@ export function missingSections(): string[] {
     const [file, anchor] = section.split("#");
     const path = new URL(file, docs);
     if (!existsSync(path)) return [`${name}: docs/${file} is missing`];
-    const headings = [...readFileSync(path, "utf8").matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading));
+    const headings = [...readFileSync(path, "utf8").matchAll(/^#+ (.*)$/gm)].map(([, heading]) => slug(heading));
     return headings.includes(anchor) ? [] : [`${name}: docs/${file} has no heading for #${anchor}`];
   });
-}
-
-/** As code hosts make them. */
-function anchorOf(heading: string): string {
-  return heading
-    .toLowerCase()
-    .replaceAll(/[^\w\s-]/g, "")
-    .replaceAll(/\s+/g, "-");
 }
 
 function table(options: readonly Option[]): string {

@@ -17,7 +17,7 @@ export type ErrorPage = (error: unknown, exchange: Exchange) => Response | undef
 
 let errorPage: ErrorPage | undefined;
 
-/** Only `slipway run` at a terminal calls this (src/cli/development.ts): what a compiled server answers tells no details. */
+/** Only `slipway run` at a terminal calls this (src/cli/dev/development.ts): what a compiled server answers tells no details. */
 export function setErrorPage(page: ErrorPage | undefined): void {
   errorPage = page;
 }
