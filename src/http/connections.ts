@@ -14,6 +14,7 @@ import { errnoError } from "../runtime/errno.ts";
 import { logError } from "../runtime/log.ts";
 import { type TaskSource, taskSources } from "../runtime/task-table.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
+import type { TurnShares } from "../runtime/turn-shares.ts";
 import type { CertificateFacts, TlsContext } from "../tls/context.ts";
 import { type TlsInfo, tlsInfo } from "../tls/info.ts";
 import { TlsLayer, type TlsOwner } from "../tls/layer.ts";
@@ -164,6 +165,9 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   }
   get now(): number {
     return this.#runtime.now;
+  }
+  get shares(): TurnShares {
+    return this.#runtime.shares;
   }
   get scheme(): "http" | "https" {
     return this.#tls === undefined ? "http" : "https";

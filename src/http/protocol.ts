@@ -3,6 +3,7 @@
  * It has the connection's sink from its first byte on; the server goes on to count the connection, and ends it.
  */
 import type { Handle } from "../../ffi/poller.ts";
+import type { TurnShares } from "../runtime/turn-shares.ts";
 import type { ClockHost } from "./connection-clocks.ts";
 import type { HttpCounters, LimitName } from "./counters.ts";
 import type { Exchange, ExchangeHost } from "./exchange.ts";
@@ -48,6 +49,8 @@ export interface ProtocolHost extends ExchangeHost, ClockHost {
   /** Somebody is told of each request. */
   readonly watched: boolean;
   readonly others: Map<Handle, OtherConnection>;
+  /** Where input waits that is more than a connection's share of a turn. */
+  readonly shares: TurnShares;
   /** Requests whose connection is gone, and whose handler has not noticed yet, with when they began. */
   readonly abandoned: Map<Exchange, number>;
   serialOf(handle: Handle): number;

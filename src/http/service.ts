@@ -4,7 +4,7 @@
  * the poller's outgoing memory, pipelined answers in one send. What takes longer gets an `HttpConnection`.
  */
 import { type Handle, SENDING, type Sink } from "../../ffi/poller.ts";
-import { isLightResponse, requestFrom, responseStatus } from "../fetch/mod.ts";
+import { isLightResponse, Response as LightResponse, requestFrom, responseStatus } from "../fetch/mod.ts";
 import { hold, release } from "../net/lent.ts";
 import type { Addr, Listener } from "../net/mod.ts";
 import { callPlain } from "../runtime/call-site.ts";
@@ -259,7 +259,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   }
 
   plain(status: number, reason: string): Response {
-    return this.said(new Response(`${reason}\n`, { status })) as Response;
+    // Of ours also where the program has the host's own: what writes an answer at once reads its private fields.
+    return this.said(new LightResponse(`${reason}\n`, { status })) as Response;
   }
 
   failure(error: unknown, exchange: Exchange | undefined, what?: string): Response | Promise<Response> {

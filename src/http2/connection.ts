@@ -44,7 +44,8 @@ import {
   writeFrameHead,
 } from "./frames.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
-import { Lifetime, type Owner } from "./lifetime.ts";
+import { Input } from "./input.ts";
+import type { Owner } from "./lifetime.ts";
 import { CONNECTION_WINDOW, MAX_BLOCK, MAX_STREAMS } from "./limits.ts";
 import { COSTS, DECODED_IN_VAIN, TINY_DATA } from "./patience.ts";
 import { parsePriority } from "./priority.ts";
@@ -54,10 +55,13 @@ import type { Http2Stream } from "./stream.ts";
 import { PING_DRAIN, PING_NOTHING, PING_WINDOW } from "./streams.ts";
 import type { UnreadRequest } from "./unread-requests.ts";
 
+/** A request's part of the work that `Input` counts. */
+const REQUEST = 8;
+
 /** One thread reads one head at a time. */
 const head = new RequestHead();
 
-export class Http2Connection extends Lifetime implements FrameSink {
+export class Http2Connection extends Input implements FrameSink {
   readonly #reader = new FrameReader();
   readonly #decoder = new HpackDecoder();
   /** A header block that goes on in CONTINUATION frames: whose, what of it has come, whether it ends the stream. */
@@ -71,7 +75,6 @@ export class Http2Connection extends Lifetime implements FrameSink {
   #dataUnread: UnreadRequest | undefined;
   #dataEnds = false;
   #dataEmpty = false;
-  #paused = false;
   /** The last stream that was open before what is being read came. */
   #lastBefore = 0;
 
@@ -86,24 +89,14 @@ export class Http2Connection extends Lifetime implements FrameSink {
 
   // ---- what the poller tells
 
-  received(bytes: Uint8Array, start: number, end: number): void {
-    this.readingBegan();
+  protected came(): void {
     this.#lastBefore = this.last;
-    this.#reader.feed(bytes, start, end, this);
-    this.readingEnded(this.#blockOf !== 0 || this.#reader.within);
-    if (this.closed || !this.output.full) return;
-    this.#paused = true;
-    this.poller.pause(this.handle);
   }
-
-  sent(): void {
-    this.socketHasRoom();
-    this.output.unblock();
-    if (this.closed) return;
-    if (this.streams.size === 0) this.emptied();
-    if (this.closed || !this.#paused || this.output.full) return;
-    this.#paused = false;
-    this.poller.receive(this.handle);
+  protected feed(bytes: Uint8Array, start: number, end: number): number {
+    return this.#reader.feed(bytes, start, end, this);
+  }
+  protected get within(): boolean {
+    return this.#blockOf !== 0 || this.#reader.within;
   }
 
   /** A client that has closed its end says neither windows nor resets any more: nothing can be served. */
@@ -130,6 +123,7 @@ export class Http2Connection extends Lifetime implements FrameSink {
 
   frame(type: number, flags: number, stream: number, bytes: Uint8Array, start: number, end: number): void {
     const size = end - start;
+    this.work++;
     if (!this.greeted && type !== SETTINGS) return this.fail(PROTOCOL_ERROR, "SETTINGS are not its first frame");
     if (this.#blockOf !== 0 && (type !== CONTINUATION || stream !== this.#blockOf)) {
       return this.fail(PROTOCOL_ERROR, "a frame within a header block");
@@ -258,11 +252,14 @@ export class Http2Connection extends Lifetime implements FrameSink {
       return;
     }
     this.worked = true;
+    this.work += REQUEST;
+    this.begun++;
     this.request(id, ended, head);
     if (this.streams.size > 0) this.watchSilence();
   }
 
   dataBegan(id: number, flags: number, length: number): void {
+    this.work++;
     this.#dataStream = undefined;
     this.#dataEnds = (flags & END_STREAM) !== 0;
     this.#dataEmpty = true;

@@ -8,6 +8,8 @@ import { DATA, FRAME_HEAD, FRAME_MAX, PADDED, PREFACE, readUint31 } from "./fram
 /** Who is told of the frames. Once `closed`, it hears nothing more. */
 export interface FrameSink {
   readonly closed: boolean;
+  /** No further frame is to be read now. */
+  readonly enough?: boolean;
   frame(type: number, flags: number, stream: number, bytes: Uint8Array, start: number, end: number): void;
   /** A DATA frame begins, with a payload of `length` bytes, padding included. */
   dataBegan(stream: number, flags: number, length: number): void;
@@ -49,17 +51,21 @@ export class FrameReader {
     return this.#payload !== undefined || this.#headLength > 0;
   }
 
-  feed(bytes: Uint8Array, start: number, end: number, sink: FrameSink): void {
+  /** Reads `bytes[start, end)`. Returns the index of what was left: `end`, but where the sink had enough before. */
+  feed(bytes: Uint8Array, start: number, end: number, sink: FrameSink): number {
     let at = start;
     if (this.#preface < PREFACE.length) {
       while (at < end && this.#preface < PREFACE.length) {
-        if (bytes[at++] !== PREFACE[this.#preface++]) return sink.fail(PROTOCOL_ERROR, "no preface of HTTP/2");
+        if (bytes[at++] !== PREFACE[this.#preface++]) {
+          sink.fail(PROTOCOL_ERROR, "no preface of HTTP/2");
+          return end;
+        }
       }
     }
     while (!sink.closed) {
       if (this.#inData) {
         at = this.#data(bytes, at, end, sink);
-        if (this.#inData) return;
+        if (this.#inData) return end;
         continue;
       }
       if (this.#payload !== undefined) {
@@ -68,23 +74,25 @@ export class FrameReader {
         this.#payloadLength += size;
         at += size;
         const payload = this.#payload;
-        if (this.#payloadLength < payload.length) return;
+        if (this.#payloadLength < payload.length) return end;
         this.#payload = undefined;
         sink.frame(this.#type, this.#flags, this.#stream, payload, 0, payload.length);
         continue;
       }
-      if (at >= end) return;
+      if (at >= end) return end;
+      if (sink.enough) return at;
       if (this.#headLength > 0 || end - at < FRAME_HEAD) {
         const head = (this.#head ??= new Uint8Array(FRAME_HEAD));
         const size = Math.min(end - at, FRAME_HEAD - this.#headLength);
         head.set(bytes.subarray(at, at + size), this.#headLength);
         this.#headLength += size;
         at += size;
-        if (this.#headLength < FRAME_HEAD) return;
+        if (this.#headLength < FRAME_HEAD) return end;
         this.#headLength = 0;
         at = this.#begin(head, 0, bytes, at, end, sink);
       } else at = this.#begin(bytes, at, bytes, at + FRAME_HEAD, end, sink);
     }
+    return end;
   }
 
   /** A frame whose head stands at `head[from]` and whose payload begins at `bytes[at]`. Returns the index behind it. */

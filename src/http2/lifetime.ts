@@ -55,6 +55,9 @@ export abstract class Lifetime extends Streams implements OtherConnection {
     return this.#closed;
   }
 
+  /** The client has said more than was looked at by now. */
+  protected abstract get inputWaits(): boolean;
+
   /** A connection error (RFC 9113, 5.4.1). */
   fail(code: number, why: string): void {
     if (this.#closed) return;
@@ -216,14 +219,15 @@ export abstract class Lifetime extends Streams implements OtherConnection {
   expired(): void {
     const { now } = this;
     this.#armed = 0;
-    if (ran(this.#headAt, now)) {
+    const heard = !this.inputWaits;
+    if (heard && ran(this.#headAt, now)) {
       this.fired(
         "readHeaderTimeout",
         this.greeted ? "left a frame or a head unfinished" : "did not begin with SETTINGS",
       );
       return this.end(this.greeted ? ENHANCE_YOUR_CALM : PROTOCOL_ERROR);
     }
-    if (ran(this.#settingsAt, now)) {
+    if (heard && ran(this.#settingsAt, now)) {
       this.fired("readHeaderTimeout", "did not acknowledge SETTINGS");
       return this.end(SETTINGS_TIMEOUT);
     }
@@ -232,7 +236,7 @@ export abstract class Lifetime extends Streams implements OtherConnection {
       this.closeWith(notRead());
       return this.http.closeNow(this.handle);
     }
-    if (ran(this.#answerAt, now)) {
+    if (heard && ran(this.#answerAt, now)) {
       this.closeWith(clientGone());
       return this.http.closeNow(this.handle);
     }
@@ -244,7 +248,7 @@ export abstract class Lifetime extends Streams implements OtherConnection {
     if (this.#closed) return;
     for (const id of this.unread?.over(now) ?? []) this.sendReset(id, NO_ERROR);
     if (this.streams.size === 0) {
-      if (ran(this.#idleAt, now)) {
+      if (heard && ran(this.#idleAt, now)) {
         this.fired("idleTimeout", "");
         return this.end(NO_ERROR);
       }

@@ -15,6 +15,7 @@ import { logError } from "./log.ts";
 import { PollerWait, runTicks } from "./poller-wait.ts";
 import { type Context, contextHere, leaveRequests } from "./request-context.ts";
 import { turnBegan, turnEnded, turnStats } from "./stall-clock.ts";
+import { TurnShares } from "./turn-shares.ts";
 
 /** A timer that is later than this was held up, and so was everything else. */
 const LATE_MS = 20;
@@ -31,6 +32,8 @@ export class Runtime {
   /** Closed connections whose last bytes are still on their way, and who is told when there are none. */
   leaving = 0;
   readonly left = new Set<() => void>();
+  /** What connections have sent beyond their share of a turn. */
+  readonly shares: TurnShares;
   readonly #watch: Watch;
   readonly #pollerWait: PollerWait;
   #now: number;
@@ -55,6 +58,10 @@ export class Runtime {
     this.poller = poller;
     this.#now = monotonicNow();
     this.deadlines = new Deadlines(this.#now, (handle) => this.#expired(handle));
+    this.shares = new TurnShares(
+      () => this.schedule(),
+      () => this.now,
+    );
     poller.onPending = () => {
       // A wait begins with what is pending; what lacks memory or descriptors is for a turn to see.
       if (!this.#pollerWait.active || poller.stalled > 0) this.schedule();
@@ -207,6 +214,7 @@ export class Runtime {
       events = this.poller.poll(0);
       const { nearest } = this.deadlines;
       if (nearest <= this.#now || nearest < this.#timerAt) this.#advance();
+      if (this.shares.size > 0) this.shares.run();
     } finally {
       this.#turning = false;
       turnEnded(events);

@@ -1,0 +1,84 @@
+/**
+ * Whoever sends much at once must not hold up whoever sends little: of each turn a connection has a share, and what it has
+ * sent beyond that waits here, with others of its kind, for a slice of a later turn. In between everybody else is served.
+ * Eight clients that send a hundred requests at a time are otherwise one turn of 40 ms, for all the others too.
+ */
+import { monotonicNow } from "./clock.ts";
+import { runTicks } from "./poller-wait.ts";
+
+/** What one connection may take before the others get their turn, in milliseconds. It is looked at between two requests. */
+export const SHARE_MS = 0.25;
+/** What those that wait may take of a turn together, and how old a turn may be for new input to be read in it. */
+const TURN_MS = 1;
+
+/** Input of a connection that waits. */
+export interface Waiting {
+  /** Takes a slice; it may `add` itself again. */
+  goOn(): void;
+}
+
+/** Requests of one connection that may begin in a slice, at first and at the most. */
+const MOST_REQUESTS = 32;
+
+export class TurnShares {
+  /**
+   * Requests that may begin in a slice. What their handlers do after an await is not within a share, so it is measured with
+   * the slices and answered with fewer of them.
+   */
+  requests = MOST_REQUESTS;
+  /** Asks for another turn. */
+  readonly #schedule: () => void;
+  /** When the turn began. */
+  readonly #began: () => number;
+  /** In the order in which they came; those before `#next` have had their slice. */
+  #waiting: (Waiting | undefined)[] = [];
+  #next = 0;
+
+  constructor(schedule: () => void, began: () => number) {
+    this.#schedule = schedule;
+    this.#began = began;
+  }
+
+  /** So many wait. */
+  get size(): number {
+    return this.#waiting.length - this.#next;
+  }
+
+  /** The turn has had so much that new input is better left for a slice of its own. */
+  get spent(): boolean {
+    return monotonicNow() - this.#began() > TURN_MS;
+  }
+
+  /** From now on `goOn` will be called, once. */
+  add(waiting: Waiting): void {
+    if (this.size === 0) this.#schedule();
+    this.#waiting.push(waiting);
+  }
+
+  /** A part of the turn: slices one after the other, with what they lead to. */
+  run(): void {
+    let now = monotonicNow();
+    const until = now + TURN_MS;
+    // Those that come meanwhile are not passed over, and what throws does not end the rest.
+    if (this.size > 0) this.#schedule();
+    do {
+      const waiting = this.#waiting[this.#next];
+      this.#waiting[this.#next++] = undefined;
+      waiting?.goOn();
+      // Handlers go on, and their answers leave: that is of this slice too.
+      runTicks();
+      const began = now;
+      now = monotonicNow();
+      if (now - began > TURN_MS) this.requests = Math.max(1, this.requests >> 1);
+      else if (this.requests < MOST_REQUESTS) this.requests++;
+    } while (this.size > 0 && now < until);
+    if (this.size === 0) {
+      this.#waiting = [];
+      this.#next = 0;
+    } else if (this.#next > 4096) {
+      // Not one by one: that is a move of all.
+      this.#waiting.splice(0, this.#next);
+      this.#next = 0;
+    }
+  }
+}
