@@ -28,7 +28,7 @@
  */
 import type { Constants } from "./constants.ts";
 import { openEpoll } from "./epoll.ts";
-import { system } from "./libc.ts";
+import { linuxSystem } from "./libc-linux.ts";
 import { ReadinessPoller } from "./readiness.ts";
 import type { System } from "./system.ts";
 import { UringPoller } from "./uring.ts";
@@ -187,8 +187,8 @@ export type Transport = Pick<
  * and old kernels refuse in ways that no version number tells.
  */
 const backends: readonly { readonly name: string; open(): Poller }[] = [
-  { name: "uring", open: () => new UringPoller(system(), uringCalls()) },
-  { name: "epoll", open: () => new ReadinessPoller(system(), openEpoll(system())) },
+  { name: "uring", open: () => new UringPoller(linuxSystem(), uringCalls()) },
+  { name: "epoll", open: () => new ReadinessPoller(linuxSystem(), openEpoll(linuxSystem())) },
 ];
 
 /** What `openPoller` found. */
