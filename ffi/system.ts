@@ -8,6 +8,7 @@
  * Addresses of memory are plain numbers (a user-space pointer fits 47 bits), which costs 20–30 ns less a koffi call
  * than passing a typed array. They only ever name memory that `allocate` returned: koffi's own, never a JS buffer.
  */
+import type { BsdConstants } from "./constants/bsd.ts";
 import type { Constants } from "./constants.ts";
 
 /** Memory outside the JS heap: never moved, never freed while the process lives. Its views are never handed out. */
@@ -82,4 +83,20 @@ export interface LinuxSystem extends System {
   /** read(2) and write(2) of an eventfd's 8 bytes. */
   eventfdRead(fd: number): number;
   eventfdWrite(fd: number): number;
+}
+
+/** macOS, FreeBSD, OpenBSD: kqueue(2). */
+export interface BsdSystem extends System {
+  readonly constants: BsdConstants;
+  /** kqueue(2), close-on-exec. */
+  kqueue(): number;
+  /** kevent(2): `changes` and `events` are addresses of structs; with no room for events a refused change is what it returns. */
+  kevent(
+    kq: number,
+    changes: number,
+    changeCount: number,
+    events: number,
+    eventCount: number,
+    timeoutMs: number,
+  ): number;
 }
