@@ -162,7 +162,9 @@ function cacheDirectories(): string[] {
   const user = process.getuid?.() ?? "user";
   const directories = [];
   if (XDG_CACHE_HOME?.startsWith("/")) directories.push(`${XDG_CACHE_HOME}/slipway`);
-  if (HOME?.startsWith("/")) directories.push(`${HOME}/.cache/slipway`);
+  if (HOME?.startsWith("/")) {
+    directories.push(process.platform === "darwin" ? `${HOME}/Library/Caches/slipway` : `${HOME}/.cache/slipway`);
+  }
   if (TMPDIR?.startsWith("/")) directories.push(`${TMPDIR.replace(/\/+$/, "")}/slipway-${user}`);
   directories.push(`/tmp/slipway-${user}`, `/var/tmp/slipway-${user}`);
   return directories;

@@ -5,7 +5,7 @@
  * epoll_ctl(2) in its life. What an edge means and when to try again is `readiness.ts`'s knowledge.
  */
 import { HANGUP, READABLE, type ReadinessBackend, URGENT, WRITABLE } from "./readiness.ts";
-import type { System } from "./system.ts";
+import type { LinuxSystem } from "./system.ts";
 
 // sys/epoll.h
 const EPOLLIN = 0x001;
@@ -26,7 +26,7 @@ const WAKE = -1;
 const ATTENDED = -2;
 
 /** Throws one sentence when the kernel refuses. */
-export function openEpoll(sys: System): ReadinessBackend {
+export function openEpoll(sys: LinuxSystem): ReadinessBackend {
   const epfd = sys.epollCreate();
   if (epfd < 0) throw new Error(`epoll_create1 failed with errno ${-epfd}`);
   const eventfd = sys.eventfd();

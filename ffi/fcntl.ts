@@ -2,7 +2,7 @@
  * fcntl(2), for descriptors that somebody else made: inherited ones come without the flags that ours always have.
  * Variadic, so declared with `...`: on some ABIs variadic arguments travel differently. Bound when first asked for.
  */
-import type { Constants } from "./constants.ts";
+import { type Constants, constantsHere } from "./constants.ts";
 import { koffi } from "./koffi.ts";
 
 const F_SETFD = 2;
@@ -10,13 +10,10 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const FD_CLOEXEC = 1;
 
-/** From fcntl.h: 1030 on Linux, 67 on Darwin. */
-const F_DUPFD_CLOEXEC = process.platform === "darwin" ? 67 : 1030;
-
 /** Another number for the same open file, which no child inherits. Returns it, or a negated errno. */
 export function duplicate(fd: number): number {
   const fcntl = koffi.load(null).func("int fcntl(int fd, int command, ...)");
-  const copy: number = fcntl(fd, F_DUPFD_CLOEXEC, "int", 3);
+  const copy: number = fcntl(fd, constantsHere().F_DUPFD_CLOEXEC, "int", 3);
   return copy < 0 ? -koffi.errno() : copy;
 }
 
@@ -25,8 +22,7 @@ export function setNonBlockingCloexec(constants: Constants, fd: number): number 
   const fcntl = koffi.load(null).func("int fcntl(int fd, int command, ...)");
   const flags: number = fcntl(fd, F_GETFL);
   if (flags < 0) return -koffi.errno();
-  // The open file description's flag has the number of SOCK_NONBLOCK (O_NONBLOCK) on Linux.
-  if (fcntl(fd, F_SETFL, "int", flags | constants.SOCK_NONBLOCK) < 0) return -koffi.errno();
+  if (fcntl(fd, F_SETFL, "int", flags | constants.O_NONBLOCK) < 0) return -koffi.errno();
   if (fcntl(fd, F_SETFD, "int", FD_CLOEXEC) < 0) return -koffi.errno();
   return 0;
 }

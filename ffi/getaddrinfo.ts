@@ -20,8 +20,7 @@ export function lookupSync(constants: Constants, name: string): Uint8Array<Array
   if (error !== 0) return explain(error);
 
   const found: Uint8Array<ArrayBuffer>[] = [];
-  // glibc and musl put ai_addr before ai_canonname; the BSDs, macOS and Windows have it the other way round.
-  const addressAt = constants.system === "linux" ? 24 : 32;
+  const addressAt = constants.addrinfoAddressAt;
   for (let at = result[0]; at !== 0n; ) {
     const info = new DataView(koffi.view(at, 48));
     const address = new Uint8Array(koffi.view(info.getBigUint64(addressAt, true), info.getUint32(16, true)));

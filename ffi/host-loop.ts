@@ -2,6 +2,7 @@
  * The host's own loop seen from outside: libuv's uv_backend_fd(3) and uv_backend_timeout(3), made for programs that wait
  * for it with their own. Node's executable exports them.
  */
+import { constantsHere } from "./constants.ts";
 import { koffi } from "./koffi.ts";
 
 export interface HostLoop {
@@ -17,6 +18,10 @@ export interface HostLoop {
 export function hostLoop(): HostLoop | undefined {
   if (process.versions["uv"] === undefined || process.versions["deno"] !== undefined) return undefined;
   if (process.versions["bun"] !== undefined) return undefined;
+  // A kqueue that was watched from the host's may not watch that one in turn, even when the first has ended: XNU keeps the
+  // depth of each for ever (kern_event.c, kqueue_kqfilter), and on some systems nothing would be told at all (libuv's own
+  // manual, uv_backend_fd).
+  if (constantsHere().system !== "linux") return undefined;
   try {
     const c = koffi.load(null);
     // v8::Isolate::GetCurrent() and node::GetCurrentEventLoop(v8::Isolate*), by their names in the executable.

@@ -26,9 +26,12 @@
  * No operation throws for what the kernel says: they return 0 or more, or a negated errno. What a sink throws is
  * caught, and told to `onSinkError` with its handle.
  */
-import type { Constants } from "./constants.ts";
+import type { BsdConstants } from "./constants/bsd.ts";
+import { type Constants, constantsHere, type SystemName } from "./constants.ts";
 import { openEpoll } from "./epoll.ts";
-import { system } from "./libc.ts";
+import { openKqueue } from "./kqueue.ts";
+import { bsdSystem } from "./libc-bsd.ts";
+import { linuxSystem } from "./libc-linux.ts";
 import { ReadinessPoller } from "./readiness.ts";
 import type { System } from "./system.ts";
 import { UringPoller } from "./uring.ts";
@@ -186,10 +189,33 @@ export type Transport = Pick<
  * The backends for each system, best first. Each is tried by opening it, not by asking for versions: seccomp, sysctls
  * and old kernels refuse in ways that no version number tells.
  */
-const backends: readonly { readonly name: string; open(): Poller }[] = [
-  { name: "uring", open: () => new UringPoller(system(), uringCalls()) },
-  { name: "epoll", open: () => new ReadinessPoller(system(), openEpoll(system())) },
-];
+const backends: Readonly<Record<SystemName, readonly Backend[]>> = {
+  linux: [
+    { name: "uring", open: () => new UringPoller(linuxSystem(), uringCalls()) },
+    { name: "epoll", open: () => new ReadinessPoller(linuxSystem(), openEpoll(linuxSystem())) },
+  ],
+  darwin: [kqueueOf("darwin")],
+  freebsd: [kqueueOf("freebsd")],
+  openbsd: [kqueueOf("openbsd")],
+};
+
+interface Backend {
+  readonly name: string;
+  open(): Poller;
+}
+
+function kqueueOf(name: BsdConstants["system"]): Backend {
+  return { name: "kqueue", open: () => new ReadinessPoller(bsdSystem(name), openKqueue(bsdSystem(name))) };
+}
+
+/** Those of the system that we run on. */
+function backendsHere(): readonly Backend[] {
+  try {
+    return backends[constantsHere().system];
+  } catch (error) {
+    throw new NoPoller(error instanceof Error ? error.message : String(error));
+  }
+}
 
 /** What `openPoller` found. */
 export interface OpenedPoller {
@@ -215,10 +241,11 @@ function asked(): string | undefined {
 /** Opens the best poller that works here; `SLIPWAY_POLLER` names one to insist on. */
 export function openPoller(): OpenedPoller {
   const wanted = asked();
-  const candidates = wanted ? backends.filter((backend) => backend.name === wanted) : backends;
+  const here = backendsHere();
+  const candidates = wanted ? here.filter((backend) => backend.name === wanted) : here;
   if (candidates.length === 0) {
     throw new NoPoller(
-      `SLIPWAY_POLLER=${wanted}: no such poller here; choose one of: ${backends.map((b) => b.name).join(", ")}`,
+      `SLIPWAY_POLLER=${wanted}: no such poller here; choose one of: ${here.map((b) => b.name).join(", ")}`,
     );
   }
   const refused: string[] = [];

@@ -19,6 +19,9 @@ const layouts: Partial<Record<NodeJS.Platform, Layout>> = {
   linux: { word: 4, controls: 17, input: 0x532, CS8: 0x30, ISIG: 1, local: 0x800a, VMIN: 6, VTIME: 5 },
   // sys/termios.h of Darwin
   darwin: { word: 8, controls: 32, input: 0x332, CS8: 0x300, ISIG: 0x80, local: 0x508, VMIN: 16, VTIME: 17 },
+  // sys/_termios.h and sys/termios.h: the same bits in words of half the size
+  freebsd: { word: 4, controls: 16, input: 0x332, CS8: 0x300, ISIG: 0x80, local: 0x508, VMIN: 16, VTIME: 17 },
+  openbsd: { word: 4, controls: 16, input: 0x332, CS8: 0x300, ISIG: 0x80, local: 0x508, VMIN: 16, VTIME: 17 },
 };
 
 const TCSADRAIN = 1;
@@ -69,7 +72,8 @@ function restore(set: (fd: number, when: number, settings: Uint8Array) => number
 
 /** ioctl_tty(2), TIOCGWINSZ: undefined for what is no terminal, or has no size. */
 export function windowSize(fd: number): { columns: number; rows: number } | undefined {
-  const request = process.platform === "darwin" ? 0x40087468 : 0x5413;
+  // asm-generic/ioctls.h; sys/ttycom.h, _IOR('t', 104, struct winsize)
+  const request = process.platform === "linux" ? 0x5413 : 0x40087468;
   const ioctl = koffi.load(null).func("int ioctl(int fd, unsigned long request, ...)");
   const size = new Uint16Array(4);
   if (ioctl(fd, request, "void *", size) < 0) return undefined;

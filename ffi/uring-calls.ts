@@ -2,6 +2,7 @@
  * The system calls of io_uring(7), which libc has no functions for, and of its memory: a seam beside `System`, since
  * what fails here fails in completions and not in what a call returns. A test wraps `enter`, and changes those.
  */
+import { constantsHere } from "./constants.ts";
 import { koffi } from "./koffi.ts";
 import type { KernelMemory } from "./system.ts";
 
@@ -25,12 +26,18 @@ const IO_URING_REGISTER = 427;
 const READ_WRITE = 3;
 const ANONYMOUS = 0x22;
 const SHARED = 0x8001;
+const ENOSYS = 38;
 
 let bound: UringCalls | undefined;
 
-/** The real ones, bound once a process. */
+/** The real ones, bound once a process; where the system is none that has them, all are refused. */
 export function uringCalls(): UringCalls {
-  return (bound ??= bind());
+  return (bound ??= constantsHere().system === "linux" ? bind() : absent());
+}
+
+function absent(): UringCalls {
+  const refuse = (): number => -ENOSYS;
+  return { setup: refuse, enter: refuse, register: refuse, map: refuse, unmap() {} };
 }
 
 function bind(): UringCalls {

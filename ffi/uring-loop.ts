@@ -4,7 +4,7 @@
  */
 import type { Handle } from "./poller.ts";
 import { SCRATCH, SocketPoller } from "./socket-poller.ts";
-import type { System } from "./system.ts";
+import type { LinuxSystem } from "./system.ts";
 import type { UringCalls } from "./uring-calls.ts";
 import { CQE_SKIP_SUCCESS, OP_FLAGS, Ring } from "./uring-ring.ts";
 
@@ -62,6 +62,7 @@ const ROUNDS = 4;
 
 export abstract class UringLoop extends SocketPoller {
   readonly name = "uring";
+  declare readonly system: LinuxSystem;
   readonly descriptor: number;
   protected readonly ring: Ring;
   /** Handles that are closing. */
@@ -83,7 +84,7 @@ export abstract class UringLoop extends SocketPoller {
   readonly #onExit = (): void => this.#exit();
 
   /** `room`: bytes behind the outgoing memory. Throws one sentence when the kernel refuses. */
-  constructor(system: System, calls: UringCalls, room: number) {
+  constructor(system: LinuxSystem, calls: UringCalls, room: number) {
     super(system, SCRATCH + room);
     this.#wakeup = system.eventfd();
     if (this.#wakeup < 0) throw new Error(`no eventfd to be woken by: errno ${-this.#wakeup}`);

@@ -8,7 +8,7 @@
 import type { Handle } from "./poller.ts";
 import { SENT } from "./send-result.ts";
 import { BLOCKED, SCRATCH } from "./socket-poller.ts";
-import type { System } from "./system.ts";
+import type { LinuxSystem } from "./system.ts";
 import { Arena } from "./uring-arena.ts";
 import type { UringCalls } from "./uring-calls.ts";
 import {
@@ -54,7 +54,7 @@ export abstract class UringSending extends UringLoop {
   readonly #leftBehind: number;
   #submittedAt = 0;
 
-  constructor(system: System, calls: UringCalls) {
+  constructor(system: LinuxSystem, calls: UringCalls) {
     super(system, calls, ARENA_BYTES);
     this.arena = new Arena(this.outgoingMemory, SCRATCH);
     const time = system.allocate(16);

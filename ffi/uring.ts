@@ -26,7 +26,7 @@ import {
   READING,
   RECEIVING,
 } from "./socket-poller.ts";
-import type { System } from "./system.ts";
+import type { LinuxSystem } from "./system.ts";
 import { BUFFER_BYTES, ProvidedBuffers } from "./uring-buffers.ts";
 import type { UringCalls } from "./uring-calls.ts";
 import {
@@ -91,7 +91,7 @@ export class UringPoller extends UringSending {
   readonly #fresh: number[] = [];
 
   /** Throws one sentence when the kernel refuses, or does not do as we need. */
-  constructor(system: System, calls: UringCalls) {
+  constructor(system: LinuxSystem, calls: UringCalls) {
     super(system, calls);
     try {
       this.#bound = openEpoll(system);

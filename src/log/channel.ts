@@ -13,6 +13,7 @@
  * - a file: on a thread of the pool, where a slow disk holds up nobody, and which always comes back.
  */
 import { system } from "../../ffi/libc.ts";
+import { isWritable } from "../../ffi/writable.ts";
 
 /** Not by an import of the whole module, for which our bundler copies every one of its names: 0.5 ms of a start. */
 const fs = process.getBuiltinModule("node:fs");
@@ -104,16 +105,8 @@ function onSocket(fd: number): Channel {
   };
 }
 
-const EPOLL_CTL_ADD = 1;
-const EPOLLOUT = 4;
-
 function onProbedPipe(fd: number): Channel {
-  const kernel = system();
-  const epoll = kernel.epollCreate();
-  if (epoll < 0 || kernel.epollControl(epoll, EPOLL_CTL_ADD, fd, EPOLLOUT, 0, 0) < 0) return waiting(fd);
-  const events = kernel.allocate(16);
-  const room = () => kernel.epollWait(epoll, events.address, 1, 0) > 0;
-  return nowChannel((bytes) => (room() ? fs.writeSync(fd, bytes, 0, Math.min(bytes.length, PIPE_UNIT)) : 0));
+  return nowChannel((bytes) => (isWritable(fd) ? fs.writeSync(fd, bytes, 0, Math.min(bytes.length, PIPE_UNIT)) : 0));
 }
 
 function onFile(fd: number): LaterChannel {

@@ -55,7 +55,7 @@ export class Holdings {
 /** Worker, before it opens its poller: from here on what it gets is noted. `owned` is told whether a descriptor is its own. */
 export function noteHoldings(holdings: Holdings, owned: (fd: number, own: boolean) => void): void {
   const libc = system();
-  const { allocate, epollCreate, eventfd, close } = libc;
+  const { allocate, close } = libc;
   libc.allocate = (bytes) => {
     const memory = allocate(bytes);
     holdings.add(memory.address, 0);
@@ -65,8 +65,11 @@ export function noteHoldings(holdings: Holdings, owned: (fd: number, own: boolea
     if (fd >= 0) owned(fd, true);
     return fd;
   };
-  libc.epollCreate = () => noted(epollCreate());
-  libc.eventfd = () => noted(eventfd());
+  const calls = libc as unknown as Record<string, () => number>;
+  for (const name of libc.pollerCalls) {
+    const make = calls[name];
+    calls[name] = () => noted(make());
+  }
   libc.close = (fd) => {
     // Before: as soon as it is closed another thread may get the same number.
     owned(fd, false);

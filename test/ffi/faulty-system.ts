@@ -7,10 +7,10 @@
  */
 import type { ErrnoName } from "../../ffi/constants.ts";
 import { openEpoll } from "../../ffi/epoll.ts";
-import { system } from "../../ffi/libc.ts";
+import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import type { Poller } from "../../ffi/poller.ts";
 import { ReadinessPoller } from "../../ffi/readiness.ts";
-import type { System } from "../../ffi/system.ts";
+import type { LinuxSystem } from "../../ffi/system.ts";
 import { UringPoller } from "../../ffi/uring.ts";
 import { uringCalls } from "../../ffi/uring-calls.ts";
 import { Runtime, replaceRuntime } from "../../src/runtime/turn.ts";
@@ -33,7 +33,7 @@ export type Call =
 export type Faults = Partial<Record<Call, { readonly rate: number; readonly kinds: readonly (ErrnoName | "short")[] }>>;
 
 export interface Faulty {
-  readonly system: System;
+  readonly system: LinuxSystem;
   /** How often each fault was injected, as "accept EMFILE". */
   readonly injected: Map<string, number>;
   /** No more faults from here on. */
@@ -96,7 +96,7 @@ export function faultySystem(random: () => number, faults: Faults): Faulty {
     return n;
   };
 
-  const faulty: System = {
+  const faulty: LinuxSystem = {
     ...real,
     socket(domain, type, protocol) {
       const kind = draw("socket");
@@ -154,7 +154,7 @@ export function faultySystem(random: () => number, faults: Faults): Faulty {
 export type Backend = "epoll" | "uring";
 
 /** A poller of this kind on this system; what it takes to set it up and to try it is spared by the ring's faults. */
-export function openOn(other: System, backend: Backend, ring?: FaultyRing): Poller {
+export function openOn(other: LinuxSystem, backend: Backend, ring?: FaultyRing): Poller {
   if (backend === "epoll") return new ReadinessPoller(other, openEpoll(other));
   const poller = new UringPoller(other, ring?.calls ?? uringCalls());
   ring?.arm();
@@ -162,7 +162,7 @@ export function openOn(other: System, backend: Backend, ring?: FaultyRing): Poll
 }
 
 /** Puts a runtime on this system in place; the function undoes it. */
-export function runOn(other: System, backend: Backend = "epoll", ring?: FaultyRing) {
+export function runOn(other: LinuxSystem, backend: Backend = "epoll", ring?: FaultyRing) {
   const runtime = new Runtime(openOn(other, backend, ring), 1);
   return { runtime, restore: replaceRuntime(runtime) };
 }

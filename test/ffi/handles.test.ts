@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openEpoll } from "../../ffi/epoll.ts";
-import { system } from "../../ffi/libc.ts";
+import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import type { Handle, Sink } from "../../ffi/poller.ts";
 import { ReadinessPoller } from "../../ffi/readiness.ts";
 

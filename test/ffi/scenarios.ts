@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { system as realSystem } from "../../ffi/libc.ts";
 import type { Poller } from "../../ffi/poller.ts";
-import type { System } from "../../ffi/system.ts";
+import type { LinuxSystem } from "../../ffi/system.ts";
 import { open } from "../../src/deno/fs-file.ts";
 import { encodeIp } from "../../src/net/address.ts";
 import {
@@ -38,7 +38,7 @@ export type Scenario = (on: Machine) => Promise<Outcome>;
 
 /** A system, and a poller of the kind that is tested on it. */
 export interface Machine {
-  readonly system: System;
+  readonly system: LinuxSystem;
   open(): Poller;
 }
 

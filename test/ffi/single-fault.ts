@@ -7,13 +7,13 @@
  * injected one is a lie, the descriptor is armed anew, which makes epoll(7) report it again.
  */
 import type { ErrnoName } from "../../ffi/constants.ts";
-import { system } from "../../ffi/libc.ts";
-import type { System } from "../../ffi/system.ts";
+import { linuxSystem as system } from "../../ffi/libc-linux.ts";
+import type { LinuxSystem } from "../../ffi/system.ts";
 import type { Backend } from "./faulty-system.ts";
 import { type FaultyRing, faultyRing, RING_CALLS, type RingCall, type RingKind } from "./ring-faults.ts";
 
-/** Every system call that the seam has. A method added to `System` is one more, and `matrix.ts` must know it. */
-export type SystemCall = Exclude<keyof System, "constants" | "allocate">;
+/** Every system call that the seam has. A method added to `LinuxSystem` is one more, and `matrix.ts` must know it. */
+export type SystemCall = Exclude<keyof LinuxSystem, "constants" | "allocate" | "pollerCalls">;
 export type Call = SystemCall | RingCall;
 export type Kind = ErrnoName | "1 byte" | RingKind;
 
@@ -27,7 +27,7 @@ export interface Fault {
 }
 
 export interface Injected {
-  readonly system: System;
+  readonly system: LinuxSystem;
   /** io_uring's own calls, with the fault if it is one of theirs. */
   readonly ring: FaultyRing;
   /** How often each method was called. */
@@ -119,7 +119,9 @@ export function singleFault(fault: Fault | undefined): Injected {
 
 /** The methods that the real system has. */
 function systemCalls(): SystemCall[] {
-  return Object.keys(system()).filter((key): key is SystemCall => key !== "constants" && key !== "allocate");
+  return Object.keys(system()).filter(
+    (key): key is SystemCall => !["constants", "allocate", "pollerCalls"].includes(key),
+  );
 }
 
 /** Those, and what is asked of io_uring. */

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openEpoll } from "../../ffi/epoll.ts";
-import { system } from "../../ffi/libc.ts";
+import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import { ReadinessPoller } from "../../ffi/readiness.ts";
 
 const test = suite("wake");
@@ -39,7 +39,7 @@ test("from a Worker, while this thread is parked in the kernel", async () => {
     new URL(
       `data:text/javascript,${encodeURIComponent(`
         import { parentPort, workerData } from "node:worker_threads";
-        const { system } = await import(${JSON.stringify(new URL("../../ffi/libc.ts", import.meta.url).href)});
+        const { linuxSystem: system } = await import(${JSON.stringify(new URL("../../ffi/libc-linux.ts", import.meta.url).href)});
         const sys = system();
         parentPort.postMessage("ready");
         Atomics.wait(workerData, 0, 0); // until the other thread is about to park

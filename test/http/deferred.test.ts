@@ -1,7 +1,7 @@
 // A server is given a connection with its client's first bytes; a client that says nothing is no worse off.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { system } from "../../ffi/libc.ts";
+import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import { handshakesOn, isDeferring } from "../../src/net/deferred.ts";
 import { listen } from "../../src/net/mod.ts";
 import { runOn } from "../ffi/faulty-system.ts";

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { system } from "../../ffi/libc.ts";
+import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import { taskCount } from "../../src/runtime/mod.ts";
 import { runtime } from "../../src/runtime/turn.ts";
 import { runOn } from "../ffi/faulty-system.ts";

@@ -1,7 +1,7 @@
 // The graceful end of a server, step by step: nothing that was sent to it is lost, and it has a bound.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { system } from "../../ffi/libc.ts";
+import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import { counters } from "../../src/http/counters.ts";
 import { servers } from "../../src/http/servers.ts";
 import { runOn } from "../ffi/faulty-system.ts";

@@ -6,9 +6,9 @@ import net from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openEpoll } from "../../ffi/epoll.ts";
-import { system } from "../../ffi/libc.ts";
+import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import { ReadinessPoller } from "../../ffi/readiness.ts";
-import type { System } from "../../ffi/system.ts";
+import type { LinuxSystem } from "../../ffi/system.ts";
 import { connect, listen, type TcpConn } from "../../src/net/mod.ts";
 import { ConnectionRefused, NotFound, TimedOut } from "../../src/runtime/errors.ts";
 import { Runtime, replaceRuntime } from "../../src/runtime/turn.ts";
@@ -125,7 +125,7 @@ function kernel(answers: Record<string, number>): { asked: string[]; restore: ()
   const real = system();
   const names = (address: Uint8Array): string =>
     address[0] === real.constants.AF_INET ? address.subarray(4, 8).join(".") : `v6:${address[23]}`;
-  const faked: System = {
+  const faked: LinuxSystem = {
     ...real,
     connect(fd, address) {
       const name = names(address);

@@ -2,7 +2,7 @@
 import net from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { linux } from "../../ffi/constants.ts";
+import { linux } from "../../ffi/constants/linux.ts";
 import { checkPort, decodeAddress, encodeIp, encodeUnix, showAddress } from "../../src/net/address.ts";
 import { formatV6, parseIp } from "../../src/net/ip.ts";
 

@@ -5,15 +5,15 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { system } from "../../../ffi/libc.ts";
+import { linuxSystem } from "../../../ffi/libc-linux.ts";
 import { type Handle, SENT, type Sink } from "../../../ffi/poller.ts";
-import type { System } from "../../../ffi/system.ts";
+import type { LinuxSystem } from "../../../ffi/system.ts";
 import { UringPoller } from "../../../ffi/uring.ts";
 import { uringCalls } from "../../../ffi/uring-calls.ts";
 import { skip } from "../../support/skip.ts";
 import { faultyRing } from "../ring-faults.ts";
 
-export const sys: System = system();
+export const sys: LinuxSystem = linuxSystem();
 const { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_LINGER, SHUT_WR, errno } = sys.constants;
 
 export { errno, SENT };

@@ -337,7 +337,7 @@ function threaded(program: string): Threaded {
   const flag = new Int32Array(new SharedArrayBuffer(4));
   const text = `
     import { parentPort, workerData } from "node:worker_threads";
-    const { system } = await import(${source("ffi/libc.ts")});
+    const { linuxSystem: system } = await import(${source("ffi/libc-linux.ts")});
     const sys = system();
     parentPort.postMessage("ready");
     ${program}`;
