@@ -149,7 +149,16 @@ for (const template of Object.keys(templates)) {
   tests("its pages' tables stand in columns", () => {
     for (const page of ["README.md", "deploy/README.md"].filter((name) => existsSync(join(home, "shop", name))))
       for (const [table] of read(page).matchAll(/(?:^\|.*\n)+/gm))
-        assert.is(new Set(table.trimEnd().split("\n").map((row) => row.length)).size, 1, `${page}:\n${table}`);
+        assert.is(
+          new Set(
+            table
+              .trimEnd()
+              .split("\n")
+              .map((row) => row.length),
+          ).size,
+          1,
+          `${page}:\n${table}`,
+        );
   });
   tests("types check with nothing installed", async () => {
     const { code, stdout } = await run([join(bin, "tsc"), "--noEmit"], { cwd: join(home, "shop") });
