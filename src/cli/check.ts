@@ -11,6 +11,8 @@ export interface CheckOptions {
   readonly sarif?: boolean;
   /** Of a running server: only the attacks that take seconds. */
   readonly quick?: boolean;
+  /** Of a running server: every attack, also those that passed. */
+  readonly verbose?: boolean;
   /** Of a running server: its process, to be drained at the end. */
   readonly pid?: string;
   /** Of a running server: what is asked for, and the paths that give a large body and read one. */
@@ -22,6 +24,7 @@ export interface CheckOptions {
 /** The flags that mean nothing for files. */
 const OF_SERVERS = {
   quick: "--quick",
+  verbose: "--verbose",
   pid: "--pid",
   path: "--path",
   largePath: "--large-path",

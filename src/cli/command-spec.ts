@@ -44,7 +44,7 @@ export function verbsOf(program: Command): Verb[] {
     return {
       name,
       says: command.description(),
-      usage: command.usage(),
+      usage: command.usage().trim(),
       flags: [
         ...command.options.filter(({ hidden }) => !hidden).map(flag),
         { long: "--help", short: "-h", says: "show help", repeats: false },

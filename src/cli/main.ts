@@ -57,7 +57,7 @@ export function commandLine(argv: readonly string[]): Command {
       "after",
       examples("slipway new shop", "slipway run shop", "slipway help compile", "slipway help limits"),
     )
-    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}`.trimEnd() })
     // Errors are thrown to main(), which says them in one line.
     .configureOutput({ outputError: () => {} })
     .exitOverride()
@@ -133,7 +133,7 @@ export function commandLine(argv: readonly string[]): Command {
       "after",
       examples(
         "slipway compile server.ts -o shop",
-        "slipway compile server.ts -o shop --include static",
+        "slipway compile server.ts -o shop --locales en",
         "./shop --port 8080",
       ),
     )
@@ -212,6 +212,7 @@ export function commandLine(argv: readonly string[]): Command {
     .option("--json", "print the findings as JSON")
     .option("--sarif", "of files: print the findings as SARIF 2.1.0, for code hosts")
     .option("--quick", "of a server: only the attacks that take seconds")
+    .option("-v, --verbose", "of a server: every attack, and what others do with it, not only what needs a look")
     .option("--pid <pid>", "of a server: its process, to see it drain; that ends it")
     .option("--path <path>", "of a server: what to ask for (default: the path of its address)")
     .option("--large-path <path>", "of a server: a path that answers with 16 MiB or more, for a reader that stalls")
@@ -251,7 +252,9 @@ ${examples("slipway completions bash", 'eval "$(slipway completions bash)"')}`,
     .action(async (shell: string) => (await import("./completions/mod.ts")).printCompletions(program, shell));
 
   verb(program, "upgrade", "say how to get a newer one")
-    .usage("")
+    // For "" commander shows "[options]", of which there are none.
+    .usage(" ")
+    .configureHelp({ commandUsage: () => "slipway upgrade" })
     .addHelpText("after", examples("slipway upgrade"))
     .action(() => {
       throw new Failure(

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "nod
 import { basename, dirname, join, resolve } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { errorCode, Failure, UsageError } from "./errors.ts";
+import { projectNameOf, quoted } from "./project-name.ts";
 import { deploysByDefault, findTemplate, type TemplateFiles, templateFiles, templates } from "./templates.ts";
 
 export interface NewOptions {
@@ -30,7 +31,7 @@ export async function newProject(given: string | undefined, options: NewOptions)
   const template = findTemplate(options.template ?? answers?.template ?? "http");
   const { folder, projectName } = checkTarget(name, options.force === true);
   const deploy = options.deploy ?? answers?.deploy ?? deploysByDefault(template);
-  const fill = filling(projectName.toLowerCase(), templateFiles(template, deploy));
+  const fill = filling(projectName, templateFiles(template, deploy));
   try {
     // Not recursive: where the system refuses with ENOENT, as /proc does, Node would try for ever.
     if (!existsSync(folder)) mkdirSync(folder);
@@ -43,14 +44,15 @@ export async function newProject(given: string | undefined, options: NewOptions)
     if (error instanceof Failure || errorCode(error) === "") throw error;
     throw new Failure(`cannot write into ${folder} (${errorCode(error)}): choose a folder that you may write to`);
   }
-  const enter = name === "." ? "" : `cd ${name} && `;
+  const enter = name === "." ? "" : `cd ${quoted(name)} && `;
   const next = [fill.dev && enter + fill.dev, fill.test, fill.build]
     .filter(Boolean)
     .map((command) => `  ${command}\n`)
     .join("");
-  process.stdout.write(
-    `Made ${name === "." ? "a server here" : `${name}/`} from the template ${template.name}.\n${next}`,
-  );
+  const what = name === "." ? "a server here" : `${name}/`;
+  // Where it is not what the folder is called.
+  const as = basename(folder).toLowerCase() === projectName ? "" : `, named ${projectName}`;
+  process.stdout.write(`Made ${what} from the template ${template.name}${as}.\n${next}`);
 }
 
 function listTemplates(): void {
@@ -66,25 +68,9 @@ interface Target {
 /** Where it goes and what it is called; fails when it can't. */
 export function checkTarget(name: string, force: boolean): Target {
   const folder = resolve(name);
-  const projectName = name === "." ? basename(folder) : name;
-  checkName(projectName, name === ".");
+  const projectName = projectNameOf(name === "." ? basename(folder) : name, name === ".");
   checkFolder(folder, name, force);
   return { folder, projectName };
-}
-
-/** One folder name that is also fit to be a package's name: so nothing lands outside of the current folder. */
-function checkName(name: string, isHere: boolean): void {
-  const reserved = ["node_modules", "favicon.ico"].includes(name.toLowerCase());
-  if (/^[a-z0-9][a-z0-9._-]{0,99}$/i.test(name) && !reserved) return;
-  if (isHere) {
-    throw new Failure(
-      `this folder's name, '${name}', cannot be a project's name: use letters, digits, '-', '_' and '.' only`,
-    );
-  }
-  const why = reserved ? "is reserved" : "is no good as a project's name";
-  throw new UsageError(
-    `'${name}' ${why}: use letters, digits, '-', '_' and '.', beginning with a letter or digit, or '.' for this folder`,
-  );
 }
 
 function checkFolder(folder: string, name: string, force: boolean): void {

@@ -4,6 +4,7 @@
 import { handover, inheritedFd, type Stoppable } from "../net/handover.ts";
 import { type Listener, type ListenOptions, listenFd } from "../net/mod.ts";
 import { shareSockets } from "../net/socket_file.ts";
+import { announceOnce } from "../runtime/log.ts";
 import { defaultHostname, type ListenAddress } from "./address.ts";
 import type { Inspect } from "./dev/inspect-flags.ts";
 import type { Drained, RunningApp } from "./ending.ts";
@@ -69,9 +70,14 @@ async function start(message: ToChild & { type: "load" }, inherited: Inherited):
   let ready = false;
   const { addresses } = inherited;
   let lines: readonly string[] | undefined;
+  const announced = new Set(message.announced);
+  announceOnce(announced);
   const onReady = (shown?: readonly string[], app?: RunningApp) => {
     const { drainTimeout } = app ?? {};
-    if (!ready) tell({ type: "ready", shown, lines, addresses: shown && addresses, drainTimeout });
+    if (ready) return;
+    tell({ type: "ready", shown, lines, addresses: shown && addresses, drainTimeout, announced: [...announced] });
+    // What is told from now on (a certificate was read again) is news each time.
+    announceOnce(undefined);
     ready = true;
   };
   inherited.servePrograms(() => onReady());

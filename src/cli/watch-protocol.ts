@@ -32,6 +32,8 @@ export type ToChild =
       readonly flags: Level;
       readonly args: readonly string[];
       readonly mode: RunMode;
+      /** What the versions before have announced. */
+      readonly announced: readonly string[];
     }
   | { readonly type: "closeInspector" | "openInspector" }
   | { readonly type: "hangup" }
@@ -49,6 +51,8 @@ export type ToParent =
       readonly lines?: readonly string[];
       readonly addresses?: readonly ListenAddress[];
       readonly drainTimeout?: number;
+      /** What this version has announced on its own standard error, with what was before. */
+      readonly announced: readonly string[];
     }
   | { readonly type: "want"; readonly address: ListenAddress }
   | { readonly type: "inspectorClosed" }

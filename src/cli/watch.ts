@@ -70,6 +70,8 @@ class Supervisor {
   #starting: Child | undefined;
   #built: Bundle | undefined;
   #shown: string | undefined;
+  /** What versions have announced, once. */
+  #announced: readonly string[] = [];
   #busy = false;
   #again = false;
   #ending = false;
@@ -187,6 +189,7 @@ class Supervisor {
       flags: this.#flags,
       args: this.#args,
       mode: this.#mode,
+      announced: this.#announced,
     };
     const child = new Child(this.#open, load, (address) => {
       void this.#openWanted(address).then((opened) => (opened ? this.restart() : undefined));
@@ -210,6 +213,7 @@ class Supervisor {
     const first = this.#built === undefined;
     this.#serving = child;
     this.#built = built;
+    this.#announced = ready.announced;
     // A version that is stuck in a loop does not answer: nobody waits for it for long.
     await Promise.race([before?.drain(), new Promise((resolve) => setTimeout(resolve, answerMs).unref())]);
     if (addresses !== undefined) this.#closeAllBut(addresses);

@@ -8,6 +8,7 @@
 import { type Handle, SENT, type Sink, type Transport } from "../../ffi/poller.ts";
 import type { LightBody } from "../fetch/mod.ts";
 import { EarlyInput } from "../http/early-input.ts";
+import type { TrailerFields } from "../http/extras.ts";
 import { type BodyOwner, IncomingBody } from "../http/incoming-body.ts";
 import { outgoingBuffer } from "../http/outgoing.ts";
 import { freed } from "../net/lent.ts";
@@ -50,6 +51,8 @@ export interface Caller {
   /** The response's last byte has come, or never will. */
   over(connection: Carrier): void;
   timedOut(which: "header" | "body"): void;
+  /** Behind a body that leaves in chunks. */
+  readonly trailers?: TrailerFields | undefined;
   /** A 103 has come, before the response (RFC 8297); without this method nobody wants to know. */
   hinted?(parser: ResponseParser, bytes: Uint8Array, start: number): void;
   /** The server changes to the protocol that was asked for; without this method none was. */
@@ -159,7 +162,7 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
       out.set(body, end);
       end += body.length;
     } else if (body !== null) {
-      this.#upload = new Upload(this, end, body, framing);
+      this.#upload = new Upload(this, end, body, framing, false, call.trailers);
       return;
     }
     this.#runtime.setDeadline(this.handle, deadline(now, call.headerTimeout));
@@ -173,7 +176,7 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
     const bytes = Buffer.from(head, "latin1");
     const result = poller.send(this.handle, bytes, 0, bytes.length);
     if (result < 0) return this.#lose(errnoError(poller.constants, -result, "sending a request"));
-    if (body !== null) this.#upload = new Upload(this, 0, body, framing, result !== SENT);
+    if (body !== null) this.#upload = new Upload(this, 0, body, framing, result !== SENT, this.#call?.trailers);
     else this.uploaded();
   }
 
@@ -290,6 +293,7 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
       }
     }
     const whole = !(body instanceof IncomingBody) || body.complete;
+    if (whole) this.#body?.ended();
     // Bytes behind the last one of a response are an answer to nothing: what else is wrong there nobody can know.
     if (whole && at < end) this.#keepAlive = false;
     call.answered(this, parser, bytes, start, body);
@@ -303,6 +307,7 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
     const at = body.feed(bytes, start, end);
     if (at < 0) return this.#malformed("a chunk of its body has no valid size or end");
     if (body.complete) {
+      body.ended();
       if (at < end) this.#keepAlive = false;
       this.#completed();
     } else if (this.#dropping && body.received > MAX_DROPPED) this.close();

@@ -5,6 +5,7 @@
 import type { Handle, Transport } from "../../ffi/poller.ts";
 import type { LightBody } from "../fetch/mod.ts";
 import { BodyOutput, type OutputOwner } from "../http/body-output.ts";
+import type { TrailerFields } from "../http/extras.ts";
 import { StreamPump } from "../http/stream-pump.ts";
 
 /** The connection that it leaves on. */
@@ -27,12 +28,20 @@ export class Upload implements OutputOwner {
   #pump: StreamPump | undefined;
 
   /** `outgoing[0, head)` leaves first. `framing` is the body's length, or CHUNKED. `full`: the socket is. */
-  constructor(carrier: Carrier, head: number, body: NonNullable<LightBody>, framing: number, full = false) {
+  constructor(
+    carrier: Carrier,
+    head: number,
+    body: NonNullable<LightBody>,
+    framing: number,
+    full = false,
+    trailers?: TrailerFields,
+  ) {
     this.host = carrier.host;
     this.handle = carrier.handle;
     this.#carrier = carrier;
     carrier.uploading();
-    const sent = full ? this.drained().then(() => this.#send(head, body, framing)) : this.#send(head, body, framing);
+    const send = () => this.#send(head, body, framing, trailers);
+    const sent = full ? this.drained().then(send) : send();
     sent.then(
       () => {
         if (!this.#closed) this.#ended(() => carrier.uploaded());
@@ -48,13 +57,13 @@ export class Upload implements OutputOwner {
     return this.#pump?.waiting === true;
   }
 
-  async #send(head: number, body: NonNullable<LightBody>, framing: number): Promise<void> {
+  async #send(head: number, body: NonNullable<LightBody>, framing: number, trailers?: TrailerFields): Promise<void> {
     const output = new BodyOutput(this);
     if (typeof body === "string") return output.headAndText(head, body);
     if (body instanceof Uint8Array) return output.headAndBytes(head, body);
     if (body instanceof Blob) return output.headAndBlob(head, body);
     this.#reader = body.getReader();
-    this.#pump = new StreamPump(output, this.#reader, framing);
+    this.#pump = new StreamPump(output, this.#reader, framing, trailers);
     await this.#pump.run(head, undefined);
   }
 

@@ -193,7 +193,9 @@ export class Exchange implements IncomingRequest, Upgradable {
     this.owner?.hinted(extras);
   }
   trailers(fields: TrailerFields): void {
-    (this.extras ??= new Extras()).trailers = fields;
+    const extras = (this.extras ??= new Extras());
+    extras.trailers = fields;
+    extras.of = undefined;
     // Told when it is waited for, and only if it is.
     if (fields instanceof Promise) fields.catch(() => {});
   }

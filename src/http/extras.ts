@@ -11,6 +11,13 @@ export class Extras {
   /** Fields of each 103 that has not left yet: name, value, name, value. */
   hints: (readonly string[])[] = [];
   trailers: TrailerFields | undefined;
+  /** Whose they are; undefined for whichever response comes. */
+  of: Response | undefined;
+}
+
+/** Those of a response: what a proxy passes on belongs to its upstream's answer, not to one that is sent in its place. */
+export function trailersOf(extras: Extras | undefined, response: Response): TrailerFields | undefined {
+  return extras?.of === undefined || extras.of === response ? extras?.trailers : undefined;
 }
 
 /** RFC 9110, 6.5.1: what frames or routes a message, or says how it is to be read, comes too late behind it. */
@@ -32,7 +39,7 @@ const NOT_BEHIND = new Set([
 /** Of one connection, and not of a 103's message. */
 const NOT_HINTS = new Set(["connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"]); // biome-ignore format: one line
 /** All of them, with their names: they are in one frame of HTTP/2. */
-const MOST = 12 * 1024;
+export const MOST = 12 * 1024;
 
 export function hintFields(init: HeadersInit): readonly string[] {
   return fieldsOf(init, NOT_HINTS, "early hints");

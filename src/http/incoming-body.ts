@@ -133,6 +133,11 @@ export class IncomingBody {
     this.#asked?.resolve(trailers);
   }
 
+  /** The same, without waiting: undefined while they may still come. */
+  get knownTrailers(): readonly string[] | undefined {
+    return this.#trailers;
+  }
+
   /** The fields behind it, when they have come. */
   trailers(): Promise<readonly string[]> {
     if (this.#trailers !== undefined) return Promise.resolve(this.#trailers);

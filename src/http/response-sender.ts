@@ -18,7 +18,7 @@ import { type FileSource, fileBehind } from "../runtime/file-source.ts";
 import { BLOB_PART, BodyOutput, fileTooShort, sizeOf } from "./body-output.ts";
 import type { HttpConnection } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
-import type { TrailerFields } from "./extras.ts";
+import { type TrailerFields, trailersOf } from "./extras.ts";
 import { CHUNKED, UNFRAMED, writeHead } from "./response-head.ts";
 import { announcedLength, lightResponse } from "./sendable.ts";
 import { isBodiless, persistence, writeSimple } from "./simple-response.ts";
@@ -66,7 +66,7 @@ export class ResponseSender {
     }
     if (responseStatus(response) === 101) return this.#switch(response);
     const head = this.#exchange.method === "HEAD";
-    const { trailers } = this.#exchange.extras ?? {};
+    const trailers = trailersOf(this.#exchange.extras, response);
     if (!head && trailers === undefined && !(responseBody(response) instanceof ReadableStream)) {
       const { host } = this.#connection;
       const persists = this.#connection.decidePersistence(false);
@@ -126,7 +126,7 @@ export class ResponseSender {
     if (asksToClose(fields)) connection.keepAlive = false;
     markBodyUsed(response);
     // They can only come behind chunks (RFC 9112, 7.1.2).
-    const trailers = none || connection.minor === 0 ? undefined : this.#exchange.extras?.trailers;
+    const trailers = none || connection.minor === 0 ? undefined : trailersOf(this.#exchange.extras, response);
     const whole = trailers === undefined ? undefined : streamOf;
     const stream = body instanceof ReadableStream ? body : whole?.(body);
     let file = stream === undefined ? undefined : fileBehind(stream);

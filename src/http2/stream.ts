@@ -16,7 +16,7 @@ import { type Clock, type ClockHost, ConnectionClocks } from "../http/connection
 import { HTTP_2 } from "../http/ended-request.ts";
 import { bodyTimedOut, bodyTooLarge, notAnswered, notRead } from "../http/endings.ts";
 import type { Exchange, ExchangeOwner } from "../http/exchange.ts";
-import { type Extras, type TrailerFields, trailerFields } from "../http/extras.ts";
+import { type Extras, type TrailerFields, trailerFields, trailersOf } from "../http/extras.ts";
 import { type BodyOwner, IncomingBody } from "../http/incoming-body.ts";
 import type { RequestLimits } from "../http/limits.ts";
 import { dropResponse, lightResponse } from "../http/sendable.ts";
@@ -302,7 +302,7 @@ export class Http2Stream extends ConnectionClocks implements BodyOwner, BodyHost
     const head: ResponseHead = { status, type: responseContentType(response), fields, length };
     const body = new ResponseBody(this, length);
     this.response = body;
-    const trailers = none ? undefined : this.exchange.extras?.trailers;
+    const trailers = none ? undefined : trailersOf(this.exchange.extras, response);
     if (trailers !== undefined) this.trailers = "waiting";
     if (none) {
       if (source instanceof ReadableStream) source.cancel().catch(() => {});

@@ -23,6 +23,7 @@ import { addForwarded } from "./forwarded.ts";
 import { watchHealth } from "./health.ts";
 import type { UpstreamState } from "./mod.ts";
 import type { ProxySettings } from "./options.ts";
+import { announcement, answerTrailers, isThere, requestTrailers, takesTrailers } from "./trailers.ts";
 import { Tunnel } from "./tunnel.ts";
 import { Balance, Upstream } from "./upstream.ts";
 import {
@@ -109,7 +110,10 @@ export class ProxyEngine {
     const passed = responseFields(result.fields, status, `1.1 ${this.#settings.name}`);
     // What the length would be to GET only the upstream knows: where it says nothing, nothing is said.
     const silent = method === "HEAD" && fieldValue(passed, "content-length") === undefined;
-    return passedOn(status, statusText, passed, silent ? new ReadableStream() : result.body);
+    const response = passedOn(status, statusText, passed, silent ? new ReadableStream() : result.body);
+    if (exchange !== undefined && result.chunks !== undefined)
+      answerTrailers(exchange, response, result.fields, result.chunks);
+    return response;
   }
 
   // ---- the request
@@ -132,22 +136,29 @@ export class ProxyEngine {
       kept.push("sec-websocket-key", process.getBuiltinModule("node:crypto").randomBytes(16).toString("base64"));
     }
     let lines = upgrades ? "connection: upgrade\r\nupgrade: websocket\r\n" : "";
+    // What this proxy does not drop either, who is before it takes.
+    if (!upgrades && takesTrailers(fields)) lines = "connection: te\r\nte: trailers\r\n";
     for (let i = 0; i < kept.length; i += 2) lines += `${kept[i]}: ${kept[i + 1].replace(CONTROLS, " ")}\r\n`;
 
     let body: LightBody | undefined;
     let framing = CHUNKED;
     const incoming = exchange?.body;
+    // HTTP/2 has both a length and trailers, HTTP/1.1 has the one or the other.
+    const announced = version === "2" && fieldValue(fields, "trailer") !== undefined;
     if (incoming === undefined ? request.body === null : !exchange?.hasBody()) body = null;
     // It has come with its head, or soon after: one send, and no stream.
-    else if (incoming?.complete && unchangedIncomingOf(request) !== null && !request.bodyUsed)
+    else if (isThere(incoming) && unchangedIncomingOf(request) !== null && !request.bodyUsed)
       body = await request.bytes();
-    else {
+    else if (!announced) {
       const length = fieldValue(fields, "content-length");
       if (length !== undefined && /^\d{1,15}$/.test(length)) framing = Number(length);
     }
     if (body === null) framing = 0;
     else if (body instanceof Uint8Array) framing = body.length;
     const whole = body;
+    const trailers =
+      incoming !== undefined && framing === CHUNKED ? () => requestTrailers(fields, incoming) : undefined;
+    if (trailers !== undefined) lines += announcement(fields);
     return {
       method,
       head: ({ address: { target } }) => {
@@ -157,6 +168,7 @@ export class ProxyEngine {
       framing,
       framingLine: framingLine(framing, whole === null && BODILESS.has(method)),
       takeBody: () => (whole === undefined ? takeBody(request) : whole),
+      trailers,
       signal: request.signal,
       hinted: info === undefined ? undefined : (hints) => passHints(info, hints),
       tunnel: upgrades ? () => new Tunnel(tunnelTimeout) : undefined,

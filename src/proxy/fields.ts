@@ -15,10 +15,10 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ]);
 /** Ours to say to an upstream. `Expect` is answered by the server, as the body is read. */
 const OURS_TO_SAY: ReadonlySet<string> = new Set(["host", "content-length", "expect", "via", "forwarded"]);
-const FORWARDED = /^(?:forwarded|x[-_]forwarded[-_].*|x[-_]real[-_]ip)$/;
+export const FORWARDED = /^(?:forwarded|x[-_]forwarded[-_].*|x[-_]real[-_]ip)$/;
 
 /** Names that Connection gives away, in lower case; undefined where it names none. */
-function namedIn(fields: readonly string[]): ReadonlySet<string> | undefined {
+export function namedIn(fields: readonly string[]): ReadonlySet<string> | undefined {
   let named: Set<string> | undefined;
   for (let i = 0; i < fields.length; i += 2) {
     if (fields[i] !== "connection") continue;
@@ -33,7 +33,7 @@ function namedIn(fields: readonly string[]): ReadonlySet<string> | undefined {
 }
 
 /** "Proxy-Authorization" and the like are for the first proxy; "Proxy" becomes HTTP_PROXY in a CGI (CVE-2016-5385). */
-function isForProxy(name: string): boolean {
+export function isForProxy(name: string): boolean {
   return name.startsWith("proxy") && (name.length === 5 || name[5] === "-");
 }
 

@@ -30,6 +30,7 @@ async function check(upstream: Upstream, path: string, { name, healthTimeout }: 
     framingLine: "",
     takeBody: () => null,
     signal: AbortSignal.timeout(Math.min(healthTimeout, 2 ** 31 - 1)),
+    trailers: undefined,
     tunnel: undefined,
   };
   const answer = await new UpstreamCall(upstream, outgoing).start(false);

@@ -5,6 +5,8 @@ import { ReceivedBody } from "../client/received-body.ts";
 import type { ResponseParser } from "../client/response-parser.ts";
 import { HeadFields, type LightBody, type NetworkBody } from "../fetch/mod.ts";
 import { latin1 } from "../http/exchange.ts";
+import type { TrailerFields } from "../http/extras.ts";
+import type { IncomingBody } from "../http/incoming-body.ts";
 import { TimedOut } from "../runtime/errors.ts";
 import type { Failing } from "./counters.ts";
 import type { Tunnel } from "./tunnel.ts";
@@ -20,6 +22,8 @@ export interface Outgoing {
   readonly framingLine: string;
   /** Called once there is a connection: from then on the body is used up. */
   takeBody(): LightBody;
+  /** Behind a body in chunks. */
+  readonly trailers: TrailerFields | undefined;
   readonly signal: AbortSignal | null;
   /** Told of each 103. */
   readonly hinted?: ((fields: string[]) => void) | undefined;
@@ -35,6 +39,8 @@ export interface Answer {
   readonly fields: string[];
   readonly headSize: number;
   readonly body: null | Uint8Array | NetworkBody;
+  /** Where trailers have come behind it, or may yet. */
+  readonly chunks: IncomingBody | undefined;
   readonly tunnel: Tunnel | undefined;
 }
 
@@ -68,6 +74,7 @@ export class UpstreamCall implements Caller, Seeker {
   /** Of an event stream there is none: that it is silent is no fault. */
   bodyTimeout: number;
   readonly signal: AbortSignal | null;
+  readonly trailers: TrailerFields | undefined;
   readonly switched:
     | ((connection: ClientConnection, parser: ResponseParser, bytes: Uint8Array, start: number) => Switched)
     | undefined;
@@ -91,6 +98,7 @@ export class UpstreamCall implements Caller, Seeker {
     this.headerTimeout = headerTimeout;
     this.bodyTimeout = bodyTimeout;
     this.signal = outgoing.signal;
+    this.trailers = outgoing.trailers;
     const { tunnel } = outgoing;
     this.switched = tunnel === undefined ? undefined : (...came) => this.#switch(tunnel(), ...came);
   }
@@ -144,6 +152,7 @@ export class UpstreamCall implements Caller, Seeker {
       fields,
       headSize: head.length,
       body: streamed ? new ReceivedBody(received, connection, null) : received,
+      chunks: streamed && parser.chunked && received.knownTrailers?.length !== 0 ? received : undefined,
       tunnel: undefined,
     });
   }
@@ -158,7 +167,7 @@ export class UpstreamCall implements Caller, Seeker {
     const head = latin1(bytes, start, parser.end - 4);
     const fields = new HeadFields(head, parser.fieldsStart - start).toList();
     tunnel.opened(connection);
-    this.#settle({ status: 101, statusText: "", fields, headSize: head.length, body: null, tunnel });
+    this.#settle({ status: 101, statusText: "", fields, headSize: head.length, body: null, chunks: undefined, tunnel });
     return tunnel.upstreamSide;
   }
 

@@ -53,8 +53,17 @@ export function logEvent(level: LogLevel, message: string, fields?: LogFields): 
 
 /** "Listening on …": what scripts wait for. */
 export function announce(line: string): void {
-  if (announces) write({ level: "info", message: line, announcement: true });
+  if (!announces || alreadySaid?.has(line)) return;
+  alreadySaid?.add(line);
+  write({ level: "info", message: line, announcement: true });
 }
+
+/** A version of this program before has announced these, to whom this one speaks too: they are not said again, until `undefined`. */
+export function announceOnce(said: Set<string> | undefined): void {
+  alreadySaid = said;
+}
+
+let alreadySaid: Set<string> | undefined;
 
 /** Another thread says so already. */
 export function announceNothing(): void {

@@ -173,11 +173,21 @@ test("a program that surely will not serve is warned about; one that may is not"
     "export default 42;": /will not serve: its default export is 42/,
     'export default "hello";': /will not serve: its default export is "hello"/,
     "export function handler() { return 1; }": /will not serve: it has no default export and listens on nothing/,
+    "export default {};": /will not serve: its default export has neither fetch nor connect \(it is empty\)/,
+    "const app = {\n  port: 1,\n  async handler() { return { fetch: 1 }; },\n}; export default app;":
+      /its default export has neither fetch nor connect \(it has port, handler\)/,
     "const a = 1 + 1;": /will not serve: it exports nothing and listens on nothing/,
   };
   const fine = [
     `export default { fetch() { return new Response(); } };`,
     `const app = 1; export default (globalThis as any).app ?? app;`,
+    `const app: any = {}; app.fetch = () => new Response(); export default app;`,
+    `const app: any = {\n  port: 1,\n}; Object.assign(app, { fetch() {} }); export default app;`,
+    `const rest = { fetch() {} }; export default {\n  port: 1,\n  ...rest,\n};`,
+    `const name = "fetch"; export default {\n  port: 1,\n  [name]() {},\n};`,
+    `const connect = () => {}; export default {\n  port: 1,\n  connect,\n};`,
+    `export default {\n  async "fetch"() {\n    return new Response(\`\n  a: b\n\`);\n  },\n};`,
+    `const x = {\n  get fetch() { return () => new Response(); },\n}; export { x as default };`,
     `Deno.serve(() => new Response());`,
     `import { createServer } from "node:http"; createServer().listen(0); export const a = 1;`,
     `module.exports = { fetch() {} };`,
@@ -195,6 +205,7 @@ test("a program that surely will not serve is warned about; one that may is not"
   // How it is said, once each: every executable is 120 MB to write.
   for (const [source, says] of [
     ["export default 42;", /^warning: program\.ts will not serve: its default export is 42[^\n]*\n$/],
+    ["export default {};", /^warning: program\.ts will not serve: its default export has neither fetch[^\n]*\n$/],
     ["setInterval(() => console.log(1), 1000);", /^$/],
   ] as const) {
     writeFileSync(join(folder, "program.ts"), source);

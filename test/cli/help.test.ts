@@ -57,6 +57,11 @@ for (const [verb, names] of Object.entries(flags)) {
   });
 }
 
+test("upgrade has no options, and its usage shows none", async () => {
+  assert.match((await slipway("upgrade", "--help")).stdout, /^Usage: slipway upgrade\n/);
+  assert.match((await slipway("help")).stdout, /^ {2}upgrade {3,}say how/m);
+});
+
 test("version is one line", async () => {
   for (const args of [["version"], ["--version"], ["-V"]]) {
     const { code, stdout, stderr } = await slipway(...args);

@@ -30,12 +30,34 @@ test(". in a folder that is not empty says what is in the way", async () => {
   assert.equal(readdirSync(full), ["notes.txt"]);
 });
 
-test(". in a folder whose name is no project's name", async () => {
-  const odd = join(folder, "my shop");
+test("a folder may be called as people call folders; the project has a name that packages may have", async () => {
+  for (const [given, name] of [
+    ["my shop", "my-shop"],
+    ["Lädchen & Söhne", "ladchen-sohne"],
+    ["Weiß's 2. Café!", "weiss-s-2.-cafe"],
+  ]) {
+    const { code, stdout, stderr } = await make([given]);
+    assert.is(code, 0, stderr);
+    const read = (file: string) => readFileSync(join(folder, given, file), "utf8");
+    assert.is(JSON.parse(read("package.json")).name, name);
+    assert.ok(existsSync(join(folder, given, `deploy/${name}.service`)));
+    assert.match(stdout, new RegExp(`^Made .*/ from the template http, named ${name.replace(".", "\\.")}\\.\n`));
+    // The line to copy is one that a shell takes.
+    const enter = /^ {2}(cd .*?) && slipway run/m.exec(stdout)?.[1];
+    const there = await run(["sh", "-c", `${enter} && pwd`], { cwd: folder });
+    assert.is(there.stdout, `${join(folder, given)}\n`);
+  }
+  const odd = join(folder, "Mein Büro");
+  mkdirSync(odd);
+  assert.match((await make(["."], odd)).stdout, /^Made a server here from the template http, named mein-buro\.\n/);
+});
+
+test(". in a folder whose name leaves nothing of a name says what to do", async () => {
+  const odd = join(folder, "日本");
   mkdirSync(odd);
   const { code, stderr } = await make(["."], odd);
   assert.is(code, 1);
-  assert.match(stderr, /this folder's name, 'my shop', cannot be a project's name/);
+  assert.match(stderr, /this folder's name, '日本', gives a package no name: rename it, .*: slipway new shop\n$/);
 });
 
 test("an empty folder may exist already", async () => {
@@ -174,7 +196,7 @@ testWith("script")("at a terminal three questions, until the answers will do", a
   const asked = await typed(
     [],
     [
-      [/Name of the new folder: /, "bad name\r"],
+      [/Name of the new folder: /, "../bad\r"],
       [/is no good as a project's name/, "asked\r"],
       [/Template, by name or number/, "nope\r"],
       [/there is no template 'nope'/, "3\r"],

@@ -5,6 +5,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { freePort } from "../../scripts/soak/port.ts";
 import { endProcesses, fromSource, type Server, start, startServer, temporaryFolder } from "../support/process.ts";
 
 let projects = 0;
@@ -277,6 +278,19 @@ test("the port may move in the file", async () => {
   const answer = await fetch(`http://127.0.0.2:${port}/`).then((response) => response.text());
   assert.is(answer, "at 127.0.0.2");
   await server.stop();
+});
+
+test("where the admin port is is said once, not at each save", async () => {
+  const { file, save } = project("one");
+  const port = await freePort();
+  const server = await watch(file, "--port", "0", "--admin", `127.0.0.1:${port}`);
+  for (const version of ["two", "three"]) {
+    save(version);
+    await becomes(server, version, "one", "two");
+  }
+  await server.saw(/restarted[\s\S]*restarted/);
+  await server.stop();
+  assert.is(server.stderr().match(/Admin port on/g)?.length, 1, server.stderr());
 });
 
 test("a Unix socket stays through restarts, and its file goes with the parent", async () => {

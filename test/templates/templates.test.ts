@@ -146,6 +146,20 @@ for (const template of Object.keys(templates)) {
     assert.ok(read("README.md").split("\n").length <= 45, "a screen");
     assert.match(read("README.md"), /^slipway test$/m);
   });
+  tests("its pages' tables stand in columns", () => {
+    for (const page of ["README.md", "deploy/README.md"].filter((name) => existsSync(join(home, "shop", name))))
+      for (const [table] of read(page).matchAll(/(?:^\|.*\n)+/gm))
+        assert.is(
+          new Set(
+            table
+              .trimEnd()
+              .split("\n")
+              .map((row) => row.length),
+          ).size,
+          1,
+          `${page}:\n${table}`,
+        );
+  });
   tests("types check with nothing installed", async () => {
     const { code, stdout } = await run([join(bin, "tsc"), "--noEmit"], { cwd: join(home, "shop") });
     assert.is(stdout, "");

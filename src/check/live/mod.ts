@@ -15,6 +15,8 @@ export interface CheckServerOptions {
   quick?: boolean;
   /** The report as JSON. */
   json?: boolean;
+  /** Every attack, not only those that failed or are to be looked at. */
+  verbose?: boolean;
   /** The server's process: it is sent SIGTERM at the end, and lost requests are counted. It ends the server. */
   pid?: number | string;
   /** What is asked for, instead of the URL's path: for Unix sockets. */
@@ -107,6 +109,7 @@ async function check(
     quick,
     results,
     peers: peerTable(),
+    verbose: options.verbose === true,
     color: options.out === undefined && mayColor(process.stdout.isTTY === true),
   };
   out(options.json ? toJson(shown) : render(shown));

@@ -1,4 +1,4 @@
-/** Points and grades, and how they are shown: at a glance first, every attack below. */
+/** Points and grades, and how they are shown: a line a family and what needs a look; of all attacks where that is asked for. */
 import { type Family, families, type Verdict } from "./attack.ts";
 import type { PeerTable } from "./peers.ts";
 import type { Result } from "./run.ts";
@@ -47,29 +47,31 @@ export interface Shown {
   readonly results: readonly Result[];
   readonly peers: PeerTable;
   readonly color: boolean;
+  /** Those that passed as well: some 700 lines. */
+  readonly verbose: boolean;
 }
 
 const WORDS: Readonly<Record<Verdict, string>> = { pass: "PASS", warn: "WARN", fail: "FAIL", skip: "skip" };
 const COLORS: Readonly<Record<Verdict, string>> = { pass: "32", warn: "33", fail: "31;1", skip: "2" };
 
-/** The whole report, as text. */
+/** The report as text. */
 export function render(shown: Shown): string {
   const paint = (code: string, text: string): string => (shown.color ? `\x1b[${code}m${text}\x1b[0m` : text);
-  return [
-    ...glance(shown, paint),
-    "",
-    ...table(shown, paint),
-    "",
-    ...details(shown, paint),
-    "",
-    verdictLine(shown, paint),
-    "",
-  ].join("\n");
+  const lines = [...overview(shown, paint), ""];
+  if (shown.verbose) {
+    lines.push(...troubles(shown, paint), ...table(shown, paint), "", paint("1", "In detail"));
+    lines.push(...details(shown, paint), "", verdictLine(shown, paint));
+  } else {
+    const bad = shown.results.filter(({ outcome }) => outcome.verdict === "fail" || outcome.verdict === "warn");
+    if (bad.length > 0) lines.push(...details({ ...shown, results: bad }, paint).slice(1), "");
+    lines.push(verdictLine(shown, paint), "      --verbose shows every attack, and what others do with it.");
+  }
+  return [...lines, ""].join("\n");
 }
 
 type Paint = (code: string, text: string) => string;
 
-function glance({ target, results, quick, seconds }: Shown, paint: Paint): string[] {
+function overview({ target, results, quick, seconds }: Shown, paint: Paint): string[] {
   const lines = [paint("1", `Scorecard of ${target}${quick ? " (quick)" : ""}, ${Math.round(seconds)} s`), ""];
   for (const { family, grade, points, of, fails, warns } of score(results)) {
     const worst: Verdict = fails > 0 ? "fail" : warns > 0 ? "warn" : "pass";
@@ -79,14 +81,18 @@ function glance({ target, results, quick, seconds }: Shown, paint: Paint): strin
       `  ${paint(COLORS[worst], grade)}  ${families[family].padEnd(22)} ${bar.padEnd(20)}  ${points} of ${of}${troubles}`,
     );
   }
-  for (const verdict of ["fail", "warn"] as const) {
-    const some = results.filter(({ outcome }) => outcome.verdict === verdict);
-    if (some.length > 0) lines.push("");
-    for (const { attack, outcome } of some) {
-      lines.push(`  ${paint(COLORS[verdict], WORDS[verdict])}  ${attack.name}: ${outcome.came}`);
-    }
-  }
   return lines;
+}
+
+/** What failed and what is to be looked at, above all the others. */
+function troubles({ results }: Shown, paint: Paint): string[] {
+  return (["fail", "warn"] as const).flatMap((verdict) => {
+    const some = results.filter(({ outcome }) => outcome.verdict === verdict);
+    const lines = some.map(
+      ({ attack, outcome }) => `  ${paint(COLORS[verdict], WORDS[verdict])}  ${attack.name}: ${outcome.came}`,
+    );
+    return lines.length > 0 ? [...lines, ""] : [];
+  });
 }
 
 /** One line an attack: this server beside the peers. */
@@ -111,7 +117,7 @@ function table({ results, peers }: Shown, paint: Paint): string[] {
 
 /** What was sent, wanted and seen, here and by the peers. */
 function details({ results, peers }: Shown, paint: Paint): string[] {
-  const lines = [paint("1", "In detail")];
+  const lines: string[] = [];
   for (const { name, mine } of byFamily(results)) {
     lines.push("", paint("1", name));
     for (const { attack, outcome } of mine) {

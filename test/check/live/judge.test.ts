@@ -138,7 +138,7 @@ test("the scorecard: grades, what failed first, then everything with the peers b
       { name: "Third", version: "", missing: "not measured here", results: {} },
     ],
   } as const;
-  const shown = { target: "http://localhost/", seconds: 3, quick: false, results, peers, color: false };
+  const shown = { target: "http://localhost/", seconds: 3, quick: false, results, peers, color: false, verbose: true };
   const text = render(shown);
   assert.ok(text.indexOf("FAIL  Content-Length beside") < text.indexOf("Every attack"), text);
   assert.match(text, /Other 1\.2, Third not measured here: measured by .* on 2026-01-02/);
@@ -148,6 +148,13 @@ test("the scorecard: grades, what failed first, then everything with the peers b
     text,
     /FAIL {2}1 passed, 1 failed, 1 to look at, 1 skipped\. Of the same attacks defaults fail: Other 1\./,
   );
+  const short = render({ ...shown, verbose: false });
+  assert.match(short, /^ {2}A {2}Slow clients .* 1 of 1$/m, "a line a family");
+  assert.match(short, /^ {2}FAIL {2}Content-Length beside .*\n {8}sent .*\n {8}want .*\n {8}came /m);
+  assert.match(short, /^ {2}WARN /m);
+  assert.not.match(short, /PASS {2}a connection|skip {2}|In detail|Every attack,/);
+  assert.match(short, /^FAIL {2}1 passed, 1 failed.*\n {6}--verbose shows every attack/m);
+  assert.is(toJson({ ...shown, verbose: false }), toJson(shown));
   const json = JSON.parse(toJson(shown));
   assert.is(json.failed, true);
   assert.is(json.attacks[0].peers.Other.came, "still open");

@@ -112,10 +112,14 @@ function dechunk(bytes: Buffer, at: number): { body: Buffer; end: number } | und
     if (!/^[0-9a-f]+$/.test(line)) throw new Error(`malformed chunk size: ${JSON.stringify(line)}`);
     const size = Number.parseInt(line, 16);
     const data = lineEnd + 2;
+    if (size === 0) {
+      // The trailer section, if there is one, is of whom it may concern.
+      const end = bytes.indexOf("\r\n\r\n", lineEnd, "latin1");
+      return end < 0 ? undefined : { body: Buffer.concat(chunks), end: end + 4 };
+    }
     if (data + size + 2 > bytes.length) return undefined;
     if (bytes.toString("latin1", data + size, data + size + 2) !== "\r\n") throw new Error("no CRLF behind a chunk");
     at = data + size + 2;
-    if (size === 0) return { body: Buffer.concat(chunks), end: at };
     chunks.push(bytes.subarray(data, data + size));
   }
 }
