@@ -42,10 +42,30 @@ const EPOLL_CTL_MOD = 3;
 
 /** Without a fault it only counts. */
 export function singleFault(fault: Fault | undefined): Injected {
-  const real = system();
+  const counts = new Map<Call, number>();
+  /** Counts a call; what it is to fail with, if it is. */
+  const draw = (call: Call): Kind | undefined => {
+    const number = counts.get(call) ?? 0;
+    counts.set(call, number + 1);
+    if (fault?.call !== call || number < fault.at || number >= fault.at + fault.times) return undefined;
+    injected.hits++;
+    return fault.kind;
+  };
+  const ring = faultyRing((call) => draw(call) as RingKind | undefined);
+  const injected: Injected = { system: injecting(system(), draw), ring, counts, hits: 0 };
+  return injected;
+}
+
+/**
+ * `real`, each of whose calls fails as `draw` says when it is asked, or not at all. `later`: arms descriptors anew, when
+ * the call has returned.
+ */
+export function injecting(
+  real: System,
+  draw: (call: SystemCall, args: readonly unknown[]) => Kind | undefined,
+  later: (task: () => void) => void = setImmediate,
+): System {
   const { errno } = real.constants;
-  const ring = faultyRing((call) => (hit(call) ? (fault?.kind as RingKind) : undefined));
-  const injected: Injected = { system: { ...real }, ring, counts: new Map(), hits: 0 };
   const registered = new Map<number, readonly [epfd: number, events: number, low: number, high: number]>();
   const rearm = (fd: number): void => {
     const registration = registered.get(fd);
@@ -53,15 +73,6 @@ export function singleFault(fault: Fault | undefined): Injected {
     const [epfd, events, low, high] = registration;
     real.epollControl(epfd, EPOLL_CTL_MOD, fd, events, low, high);
   };
-
-  /** Counts a call; whether it is to fail. */
-  function hit(call: Call): boolean {
-    const number = injected.counts.get(call) ?? 0;
-    injected.counts.set(call, number + 1);
-    if (fault?.call !== call || number < fault.at || number >= fault.at + fault.times) return false;
-    injected.hits++;
-    return true;
-  }
 
   const run = (call: SystemCall, args: readonly unknown[]): number => {
     const method = real[call] as unknown as (...args: readonly unknown[]) => number;
@@ -81,7 +92,7 @@ export function singleFault(fault: Fault | undefined): Injected {
     // The connection is gone, whichever way one looks.
     if (call === "shutdown") real.shutdown(fd, real.constants.SHUT_RDWR);
     if (call === "connect" && kind === "EINTR") return Math.min(run(call, args), -errno.EINTR);
-    if (kind === "EAGAIN") setImmediate(rearm, fd);
+    if (kind === "EAGAIN") later(() => rearm(fd));
     return -errno[kind as ErrnoName];
   };
 
@@ -93,7 +104,7 @@ export function singleFault(fault: Fault | undefined): Injected {
       const [epfd, events, count, timeoutMs] = args as number[];
       return real.epollWait(epfd, events, less(count), timeoutMs);
     }
-    setImmediate(rearm, fd);
+    later(() => rearm(fd));
     if (call === "send") {
       const bytes = args[1] as Uint8Array;
       return real.send(fd, bytes.subarray(0, less(bytes.length)));
@@ -109,24 +120,24 @@ export function singleFault(fault: Fault | undefined): Injected {
     throw new Error(`${call} has no count to cut short`);
   };
 
-  const wrapped = injected.system as unknown as Record<SystemCall, Method>;
-  for (const call of systemCalls()) {
-    wrapped[call] = ((...args: readonly unknown[]) =>
-      hit(call) && fault !== undefined ? failed(call, fault.kind, args) : run(call, args)) as Method;
+  const faulty = { ...real } as unknown as Record<SystemCall, Method>;
+  for (const call of systemCalls(real)) {
+    faulty[call] = ((...args: readonly unknown[]) => {
+      const kind = draw(call, args);
+      return kind === undefined ? run(call, args) : failed(call, kind, args);
+    }) as Method;
   }
-  return injected;
+  return faulty as unknown as System;
 }
 
 /** The methods that the real system has. */
-function systemCalls(): SystemCall[] {
-  return Object.keys(system()).filter(
-    (key): key is SystemCall => !["constants", "allocate", "pollerCalls"].includes(key),
-  );
+function systemCalls(real: System): SystemCall[] {
+  return Object.keys(real).filter((key): key is SystemCall => !["constants", "allocate", "pollerCalls"].includes(key));
 }
 
 /** Those, and what is asked of io_uring. */
 export function calls(): Call[] {
-  return [...systemCalls(), ...RING_CALLS];
+  return [...systemCalls(system()), ...RING_CALLS];
 }
 
 /** Calls that a backend need not make. */
