@@ -26,7 +26,8 @@ export const differs: Readonly<Record<string, string>> = {
   "UnixAddr.path": 'an abstract socket is written "@name"',
   resolveDns: "by c-ares, which asks the name servers of the system; errors that are not NotFound are Node's",
   "ServeOptions.signal": "ends at once, as there; one that is aborted already throws its reason, where Deno never ends",
-  "ServeOptions.automaticCompression": "zstd and Brotli too, as `compress`",
+  "ServeOptions.automaticCompression":
+    "Deno's rules (from 64 bytes on, Brotli or gzip, DENO_SERVE_AUTOMATIC_COMPRESSION); all of `text/*`; `compress` has others",
   "ServeHandlerInfo.remoteAddr":
     "may be asked for when the request has ended, too; `info` has more (docs/1-handler.md)",
   "CreateHttpClientOptions.http2MaxHeaderListSize": "it changes nothing: `maxHeaderBytes` bounds what is read",

@@ -4,7 +4,9 @@
  */
 
 import type { Handle } from "../../ffi/poller.ts";
+import type { Addr } from "../net/address.ts";
 import { type ConnectOptions, dial } from "../net/connect.ts";
+import { type Keeper, keepers } from "../net/kept.ts";
 import { NotSupported, TimedOut } from "../runtime/errors.ts";
 import { type Runtime, runtime } from "../runtime/turn.ts";
 import type { ClientIdentity } from "../tls/client-context.ts";
@@ -45,6 +47,10 @@ export class Pool {
   readonly http1Only = new Set<string>();
   readonly #hosts = new Map<string, HostPool>();
   closed = false;
+  /** A server of this process ends: what is kept for it goes. Another server's, on the same port, is dialled again. */
+  readonly #serverEnds: Keeper = (addr) => {
+    for (const host of this.#hosts.values()) if (host.leadsTo(addr)) host.closeIdle();
+  };
 
   constructor({ settings, allowHost, way, identity, alpn = ALPN }: HttpClientSettings) {
     this.settings = settings;
@@ -57,12 +63,16 @@ export class Pool {
   host(target: Target): HostPool {
     const { origin } = target;
     let host = this.#hosts.get(origin);
-    if (host === undefined) this.#hosts.set(origin, (host = new HostPool(this, target)));
+    if (host === undefined) {
+      this.#hosts.set(origin, (host = new HostPool(this, target)));
+      keepers.add(this.#serverEnds);
+    }
     return host;
   }
 
   forget({ origin }: HostPool): void {
     this.#hosts.delete(origin);
+    if (this.#hosts.size === 0) keepers.delete(this.#serverEnds);
   }
 
   /** Idle connections go, and those at work when they are done. */
@@ -99,6 +109,12 @@ export class HostPool implements ConnectionPool, Http2Pool {
     this.#hostname = hostname;
     this.#port = port;
     this.#secure = secure;
+  }
+
+  leadsTo(addr: Addr): boolean {
+    const way = this.#pool.way ?? { port: this.#port };
+    if ("path" in way) return "path" in addr && addr.path === way.path;
+    return "port" in addr && addr.port === way.port;
   }
 
   /** Calls `connected`, at once if one is idle, or `refused`. `fresh`: none that was used before. */

@@ -15,7 +15,10 @@ export interface DenoServeOptions<A extends Addr = Addr> extends ServeOptions<A>
   transport?: "tcp" | "unix";
   /** Deno's name for `backlog`. */
   tcpBacklog?: number;
-  /** Deno's name for `compress`. */
+  /**
+   * As `compress`, by Deno's rules: from 64 bytes on, in Brotli or gzip. The variable DENO_SERVE_AUTOMATIC_COMPRESSION says
+   * what holds where it is left out.
+   */
   automaticCompression?: boolean;
   /** Closes the server and every connection at once, as `close` does; for an end that waits there is `shutdown`. */
   signal?: AbortSignal;
@@ -77,13 +80,15 @@ export function serve(
   if (options.transport === ("vsock" as string) || "cid" in options) {
     throw new NotSupported("Deno.serve over vsock is not supported by Slipway: use a port or a path");
   }
-  const { backlog = options.tcpBacklog, compress = options.automaticCompression, onListen = () => {} } = options;
+  const { automaticCompression = wantsCompression() } = options;
+  const { backlog = options.tcpBacklog, compress = automaticCompression, onListen = () => {} } = options;
   options.signal?.throwIfAborted();
   const server = serveHttp(
     {
       ...options,
       backlog,
       compress,
+      compressionRules: options.compress === undefined ? DENOS_RULES : undefined,
       onListen,
       onError: inDenosWords(options.onError),
       signal: undefined,
@@ -93,6 +98,15 @@ export function serve(
   if (options.signal !== undefined) closeAtAbort(server, options.signal);
   if (options.onListen === undefined) announceAddress(server.addr, server.secure);
   return server;
+}
+
+/** What Deno compresses: programs that ask for its option have measured with it. */
+const DENOS_RULES = { smallest: 64, codings: ["br", "gzip"] } as const;
+
+/** As Deno reads its variable: set is on, but for 0 and false. */
+function wantsCompression(): boolean {
+  const value = process.env.DENO_SERVE_AUTOMATIC_COMPRESSION?.toLowerCase();
+  return value !== undefined && value !== "0" && value !== "false";
 }
 
 /**

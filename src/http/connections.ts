@@ -5,6 +5,7 @@
 import type { Handle, Sink, Transport } from "../../ffi/poller.ts";
 import { decodeAddress, SOCKADDR_MAX, showAddress } from "../net/address.ts";
 import { Admission } from "../net/admission.ts";
+import { serverEnds } from "../net/kept.ts";
 import { lingerClose } from "../net/linger.ts";
 import type { Addr, Listener } from "../net/mod.ts";
 import { ProxyGate, type ProxyGateOwner } from "../net/proxy-gate.ts";
@@ -210,6 +211,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
         else if (idle) this.#graceUntil(handle, this.limits.drainIdle);
       }
       this.#upgraded?.drain();
+      serverEnds(this.listener.addr);
       this.#runtime.schedule();
     }
     if (this.listener.takeWaiting()) this.#endListening();

@@ -16,7 +16,7 @@ import { type ProxyOptions, readProxyOptions } from "../net/trust.ts";
 import { type LimitOptions, readLimits } from "../options/limits.ts";
 import { announce, logError } from "../runtime/log.ts";
 import { type ClientAuth, serverContext, TlsContext, type TlsIdentity, type TlsOptions } from "../tls/context.ts";
-import { compressing } from "./compression/mod.ts";
+import { type CompressionRules, compressing } from "./compression/mod.ts";
 import type { HttpCounters } from "./counters.ts";
 import type { DrainResult } from "./drain.ts";
 import type { ErrorHandler } from "./failure.ts";
@@ -52,6 +52,8 @@ export interface ServeOptions<A extends Addr = Addr> extends LimitOptions, Proxy
   h2c?: boolean;
   /** Compresses answers for clients that can read them so (docs/compression.md). @default {false} */
   compress?: boolean;
+  /** How, where it is the program that asked for it. @internal */
+  compressionRules?: CompressionRules;
   /** PEM: the certificate, and those between it and its root. With it, and `key`, connections speak TLS 1.2 or 1.3. */
   cert?: string | Uint8Array;
   /** PEM: the certificate's private key. */
@@ -185,7 +187,9 @@ export function serve(options: ServeOptions<never>, handler: Handler<never>): Ht
   const trust = readProxyOptions(chosenProxies(options), "serve");
   const tls = tlsOf(options);
   const h2c = priorKnowledge(options);
-  const served = compresses(options) ? compressing(handler as Handler) : (handler as Handler);
+  const served = compresses(options)
+    ? compressing(handler as Handler, handover.serveDefaults?.compress ? undefined : options.compressionRules)
+    : (handler as Handler);
   const listener = options.listener ?? listen(listenOptions(options));
   const server = new HttpServer<never>(
     new HttpService(listener, tls?.hsts === undefined ? served : withHsts(served, tls.hsts), {

@@ -6,6 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { clientCounters, OUTCOMES } from "../../src/client/counters.ts";
 import { createHttpClient, type HttpClient } from "../../src/client/http-client.ts";
+import { serve } from "../../src/http/mod.ts";
 import { listen } from "../../src/net/mod.ts";
 import { errors } from "../../src/runtime/errors.ts";
 import { temporaryFolder } from "../support/process.ts";
@@ -25,6 +26,39 @@ reuse("one connection for calls that follow each other, one each for those at on
   await Promise.all(Array.from({ length: 4 }, async () => (await fetch(server.base)).text()));
   assert.is(server.sockets.length, 4);
   server.close();
+});
+
+// Each would be waited for to its end.
+const patient = { drainIdle: "10m", drainTimeout: "none", onListen() {} } as const;
+
+reuse("a server of this process that shuts down does not wait for what is kept for it", async () => {
+  const path = join(temporaryFolder(), "kept.sock");
+  using own = createHttpClient({ proxy: { transport: "unix", path } });
+  const onPort = serve({ ...patient, port: 0 }, () => new Response("port"));
+  const onPath = serve({ ...patient, path }, () => new Response("path"));
+  const url = `http://localhost:${onPort.addr.port}/`;
+  for (let i = 0; i < 3; i++) assert.is(await (await fetch(url)).text(), "port");
+  assert.is(await (await fetch("http://localhost/", withClient(own))).text(), "path");
+  await Promise.all([onPort.shutdown(), onPath.shutdown()]);
+});
+
+reuse("nor does it cut what is asked, and another server's on the same port is dialled again", async () => {
+  const server = serve({ ...patient, hostname: "127.0.0.1", port: 0 }, async () => {
+    await asked.promise;
+    return new Response("late");
+  });
+  const asked = Promise.withResolvers<void>();
+  const { port } = server.addr;
+  const other = serve({ ...patient, hostname: "127.0.0.2", port }, () => new Response("other"));
+  assert.is(await (await fetch(`http://127.0.0.2:${port}/`)).text(), "other");
+  const call = fetch(`http://127.0.0.1:${port}/`);
+  await until(() => server.connections === 1);
+  const ended = server.shutdown();
+  asked.resolve();
+  assert.is(await (await call).text(), "late");
+  await ended;
+  assert.is(await (await fetch(`http://127.0.0.2:${port}/`)).text(), "other");
+  await other.shutdown();
 });
 
 reuse("a body that is read later frees its connection, if all of it has come", async () => {

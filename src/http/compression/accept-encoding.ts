@@ -17,17 +17,23 @@ const BY_STAR: readonly Coding[] = ["gzip", "br", "zstd"];
 /** Browsers say one of a few things. */
 const KEPT = 64;
 const LONGEST = 256;
-const known = new Map<string, Choice>();
+/** By what a server encodes in: there are two such lists. */
+const known = new Map<readonly Coding[], Map<string, Choice>>();
 
-export function choose(header: string | null): Choice {
+export function choose(header: string | null, codings: readonly Coding[] = CODINGS): Choice {
   // "Any coding is acceptable" to who says nothing; but those are mostly programs that can't decode any.
   if (header === null || header === "") return AS_IT_IS;
-  const found = known.get(header);
+  let choices = known.get(codings);
+  if (choices === undefined) {
+    choices = new Map();
+    known.set(codings, choices);
+  }
+  const found = choices.get(header);
   if (found !== undefined) return found;
-  const choice = read(header);
+  const choice = read(header, codings);
   if (header.length > LONGEST) return choice;
-  if (known.size >= KEPT) known.clear();
-  known.set(header, choice);
+  if (choices.size >= KEPT) choices.clear();
+  choices.set(header, choice);
   return choice;
 }
 
@@ -42,18 +48,20 @@ export function codingsFor(header: string | null): Coding[] {
   return accepted.sort((a, b) => weight(b) - weight(a));
 }
 
-function read(header: string): Choice {
+function read(header: string, codings: readonly Coding[]): Choice {
   const weights = weightsIn(header);
   const star = weights.get("*");
   const identity = weights.get("identity");
   let coding: Coding | undefined;
   let best = 0;
-  for (const one of CODINGS) {
+  for (const one of codings) {
     const weight = weights.get(one) ?? (one === "gzip" ? weights.get("x-gzip") : undefined) ?? 0;
     if (weight > best) [coding, best] = [one, weight];
   }
   if (star !== undefined && star > best) {
-    const any = BY_STAR.find((one) => !weights.has(one) && !(one === "gzip" && weights.has("x-gzip")));
+    const any = BY_STAR.find(
+      (one) => codings.includes(one) && !weights.has(one) && !(one === "gzip" && weights.has("x-gzip")),
+    );
     if (any !== undefined) [coding, best] = [any, star];
   }
   const must = coding !== undefined && (identity ?? star) === 0;

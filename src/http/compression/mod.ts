@@ -19,7 +19,7 @@ import {
 import { fileBehind } from "../../runtime/file-source.ts";
 import { lightResponse } from "../sendable.ts";
 import type { Handler } from "../service.ts";
-import { type Coding, choose } from "./accept-encoding.ts";
+import { CODINGS, type Coding, choose } from "./accept-encoding.ts";
 import { compressionCounters } from "./counters.ts";
 import { encodedStream } from "./encoded-stream.ts";
 import { encodeNow, reserve } from "./encoders.ts";
@@ -29,16 +29,26 @@ import { describe, encodedFields, hasWholeContent, SMALLEST, shrinks, variedFiel
 /** Whole bodies up to here are compressed at once; larger ones would hold up everybody, and go through a stream. */
 const AT_ONCE = 32 * 1024;
 
-export function compressing(handler: Handler): Handler {
+/** What is compressed, and how. */
+export interface CompressionRules {
+  /** Of bodies whose length is known, those from here on. */
+  readonly smallest: number;
+  /** What is liked better first. */
+  readonly codings: readonly Coding[];
+}
+
+const OURS: CompressionRules = { smallest: SMALLEST, codings: CODINGS };
+
+export function compressing(handler: Handler, rules: CompressionRules = OURS): Handler {
   return (request, info) => {
     const answer: unknown = handler(request, info);
-    if (isLightResponse(answer)) return compressed(request, answer);
+    if (isLightResponse(answer)) return compressed(request, answer, rules);
     // Whatever else it is, also what is no Response at all: the server has a word for it.
-    return Promise.resolve(answer as Response).then((response) => compressed(request, response));
+    return Promise.resolve(answer as Response).then((response) => compressed(request, response, rules));
   };
 }
 
-function compressed(request: Request, answer: Response): Response {
+function compressed(request: Request, answer: Response, rules: CompressionRules): Response {
   let response: Response;
   try {
     response = lightResponse(answer);
@@ -57,8 +67,8 @@ function compressed(request: Request, answer: Response): Response {
   const described = describe(responseContentType(response), fields);
   if (described?.type == null) return response;
   const length = body === null ? described.length : sizeOf(body, described.length);
-  const small = length >= 0 && length < SMALLEST;
-  const { coding, must } = choose(acceptEncoding(request));
+  const small = length >= 0 && length < rules.smallest;
+  const { coding, must } = choose(acceptEncoding(request), rules.codings);
   if (!must && (small || !shrinks(described.type))) return response;
   if (body === null && length < 0) return response;
   if (coding === undefined) return varied(response);

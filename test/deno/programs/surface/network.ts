@@ -104,6 +104,35 @@ check("serve, automaticCompression", async () => {
   }
   return said;
 });
+check("serve, automaticCompression: from which size on, and in what", async () => {
+  const said = [];
+  for (const size of [63, 64, 1000]) {
+    const handler = () => new Response("a".repeat(size), { headers: { "content-type": "text/plain" } });
+    await using server = Deno.serve({ ...quiet, automaticCompression: true }, handler);
+    for (const accepted of ["gzip, deflate, br, zstd", "gzip", "zstd", "gzip;q=1, br;q=0.5"]) {
+      const response = await fetch(`http://127.0.0.1:${server.addr.port}/`, {
+        headers: { "accept-encoding": accepted },
+      });
+      said.push(size, accepted, response.headers.get("content-encoding"), (await response.text()).length);
+    }
+  }
+  return said;
+});
+check("serve, DENO_SERVE_AUTOMATIC_COMPRESSION", async () => {
+  const handler = () => new Response("a".repeat(100), { headers: { "content-type": "text/plain" } });
+  const said = [];
+  for (const value of ["1", "true", "0", "False", ""]) {
+    Deno.env.set("DENO_SERVE_AUTOMATIC_COMPRESSION", value);
+    for (const automaticCompression of [undefined, true, false]) {
+      await using server = Deno.serve({ ...quiet, automaticCompression }, handler);
+      const response = await fetch(`http://127.0.0.1:${server.addr.port}/`, { headers: { "accept-encoding": "gzip" } });
+      await response.text();
+      said.push(value, automaticCompression, response.headers.get("content-encoding"));
+    }
+  }
+  Deno.env.delete("DENO_SERVE_AUTOMATIC_COMPRESSION");
+  return said;
+});
 check("serve, reusePort", async () => {
   await using one = Deno.serve({ ...quiet, reusePort: true }, () => new Response("one"));
   await using two = Deno.serve({ ...quiet, reusePort: true, port: one.addr.port }, () => new Response("two"));
