@@ -230,7 +230,14 @@ function dataOf(path: string, type: string): unknown {
 export function hostImport(url: string): Promise<object> {
   const { constants, runInThisContext } = process.getBuiltinModule("node:vm");
   const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
-  return runInThisContext("url => import(url)", { importModuleDynamically })(url);
+  const { emitWarning } = process;
+  // That this is experimental is no news for the program's users.
+  process.emitWarning = () => {};
+  try {
+    return runInThisContext("url => import(url)", { importModuleDynamically })(url);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }
 
 /**

@@ -103,14 +103,17 @@ lateImports.bundle = async (file, known) => {
   }
 };
 
-workerPrograms.bundle = async (file) => {
+workerPrograms.bundle = bundleWorker;
+
+/** The program of a web worker that only the running program has named. */
+export async function bundleWorker(file: string): Promise<Bundle> {
   lateBuilds++;
   try {
     return await bundleOne(file, { workers: new Set() });
   } finally {
     if (--lateBuilds === 0) await stopEsbuild();
   }
-};
+}
 
 /**
  * Joins `entry` and everything that it imports into one program, and each of its web workers into one of their own;

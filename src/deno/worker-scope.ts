@@ -23,7 +23,8 @@ export function installScope({ url, name, port }: { url: string; name: string; p
     if (closing) return;
     closing = true;
     port.removeAllListeners("message");
-    setImmediate(() => process.exit());
+    // What runs now goes on to its end, and nothing else begins.
+    queueMicrotask(() => process.exit());
   };
   // The last: Node's own, "global", which hides the class's.
   for (const absent of [...ABSENT, Symbol.toStringTag]) Reflect.deleteProperty(globalThis, absent);

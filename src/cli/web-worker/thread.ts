@@ -28,6 +28,9 @@ const OWN = 1;
 /** More descriptors than these are not cleaned up behind a thread that was ended by force. */
 const MOST_DESCRIPTORS = 1 << 20;
 
+/** From where we gave the program a message, or called its listener. */
+const OURS = /\n {4}at [^\n]*(?:src\/cli\/web-worker\/|src\/deno\/(?:global-events|worker))[\s\S]*/;
+
 const exit = process.exit.bind(process);
 
 /** `part` gives a part of the executable. */
@@ -113,7 +116,7 @@ class WebThread {
   fail(error: unknown, origin: string): void {
     const promise = origin === "unhandledRejection" ? "(in promise) " : "";
     const { name, port, url } = this.#data;
-    tell(`Uncaught (in worker "${name}") ${promise}${stackOf(error)}\n`);
+    tell(`Uncaught (in worker "${name}") ${promise}${stackOf(error).replace(OURS, "")}\n`);
     hasFailed();
     const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     const message = `Uncaught ${promise}${said}`;
