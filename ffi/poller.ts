@@ -238,9 +238,8 @@ function asked(): string | undefined {
   }
 }
 
-/** Opens the best poller that works here; `SLIPWAY_POLLER` names one to insist on. */
-export function openPoller(): OpenedPoller {
-  const wanted = asked();
+/** Opens the best poller that works here; `SLIPWAY_POLLER`, or the caller, names one to insist on. */
+export function openPoller(wanted: string | undefined = asked()): OpenedPoller {
   const here = backendsHere();
   const candidates = wanted ? here.filter((backend) => backend.name === wanted) : here;
   if (candidates.length === 0) {

@@ -9,6 +9,8 @@ import { type BuildOptions, build, type Plugin } from "esbuild";
 const ENTRIES = [
   "src/admin/mod.ts",
   "src/cli/healthcheck.ts",
+  "src/cli/web-worker/host.ts",
+  "src/cli/web-worker/thread.ts",
   "src/client/h2.ts",
   "src/proxy/engine.ts",
   "src/static/serve.ts",

@@ -27,6 +27,8 @@ const differs: Readonly<Record<string, string>> = {
   prompt: "the default is shown in brackets, where Deno has it in the line already",
   onunload: "also when a signal has drained the server, of which Deno does not tell",
   sessionStorage: "Node's: in memory, for this process",
+  Worker:
+    "of files, `data:` and `blob:`; `deno.permissions` change nothing, as none do; one whose name no bundler can read starts when it has been bundled, and in an executable has to be included",
   WebSocket: "Node's: the settings of our client, and `Deno.createHttpClient`, are not for it",
 };
 

@@ -3,6 +3,7 @@
  * would share them, so every file that mentions one gets an import of its own: appended, since imports are hoisted
  * anyway and what stands above keeps its lines and columns. CommonJS gets a declaration instead.
  */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, relative, resolve, sep } from "node:path";
 import type { Loader, Plugin } from "esbuild";
@@ -10,6 +11,7 @@ import { IMPORT, withComputedImports } from "./computed-imports.ts";
 import { inPackage, moduleId } from "./ids.ts";
 import { jsxMark } from "./jsx.ts";
 import { isModule, needsModuleMark } from "./module-kind.ts";
+import { workersIn } from "./worker-programs.ts";
 
 const META = "slipway-meta";
 
@@ -29,6 +31,8 @@ const loaders: Record<string, Loader> = {
 export interface Seen {
   /** True when a file of the project imports what only the running program knows. */
   computed: boolean;
+  /** Files that workers are made of, absolute. */
+  readonly workers: Set<string>;
   /** True when compiler options say how JSX is to be read. */
   readonly jsxKnown: boolean;
 }
@@ -52,6 +56,10 @@ export function importMeta(base: string, entry: string | undefined, seen: Seen, 
         const isGiven = given !== undefined && path === entry;
         const source = isGiven ? given : await readFile(path, "utf8");
         const own = !inPackage(path);
+        for (const name of workersIn(source)) {
+          const worker = name === "" ? path : resolve(dirname(path), decodeURIComponent(name.replace(/[?#].*$/s, "")));
+          if (existsSync(worker)) seen.workers.add(worker);
+        }
         // A package is what its package.json says; a project's own file may disagree with the project's.
         const mark = own && needsModuleMark(path, source) ? "\nexport {};" : "";
         const computed = own && isModule(path, source) ? await withComputedImports(source, path) : undefined;

@@ -10,6 +10,7 @@ import type { Bundle, Program } from "./mod.ts";
 import { needsModuleMark } from "./module-kind.ts";
 import { runtimeModules } from "./provided.ts";
 import { mapStacks } from "./stack.ts";
+import { workerPrograms } from "./worker-programs.ts";
 
 /** What importing a module gives. */
 type Namespace = Record<string, unknown>;
@@ -44,15 +45,18 @@ export interface LoadOptions {
   readonly map: () => string;
   /** The modules of the program that imports this one. */
   readonly modules?: Modules;
+  /** Told when the first of it has run, up to what it awaits. */
+  readonly begun?: (() => void) | undefined;
 }
 
 /** What stands in front of a program's code in the script that is evaluated. */
 export const programHead = '(function(require,__slipway){return(async()=>{"use strict";\n';
 
 /** Runs a bundle where its sources are, and gives the entry's exports. `lineOffset`: as LoadOptions has it. */
-export function loadBundle(bundle: Bundle, lineOffset?: number): Promise<Record<string, unknown>> {
-  const { root, packaged } = bundle;
-  return loadProgram(bundle, { root, map: () => bundle.map, locate: (id) => packaged[id], lineOffset });
+export function loadBundle(bundle: Bundle, lineOffset?: number, begun?: () => void): Promise<Record<string, unknown>> {
+  const { root, packaged, workers } = bundle;
+  if (workers !== undefined) workerPrograms.bundles = workers;
+  return loadProgram(bundle, { root, map: () => bundle.map, locate: (id) => packaged[id], lineOffset, begun });
 }
 
 /** Runs the program's modules and gives the entry's exports. */
@@ -94,7 +98,9 @@ export async function loadProgram(
   }
   modules.set(entryFile, async () => slipway.exports);
   installFileFetch();
-  await orStuck(script.runInThisContext()(Object.assign(load, { resolve, cache: {} }), slipway));
+  const evaluated = orStuck(script.runInThisContext()(Object.assign(load, { resolve, cache: {} }), slipway));
+  options.begun?.();
+  await evaluated;
   return slipway.commonjs ? ofCommonJs(slipway.exports) : slipway.exports;
 
   function load(specifier: string): unknown {
@@ -221,10 +227,17 @@ function dataOf(path: string, type: string): unknown {
 }
 
 /** Node's own import(), which a script that was compiled by itself has not. */
-function hostImport(url: string): Promise<object> {
+export function hostImport(url: string): Promise<object> {
   const { constants, runInThisContext } = process.getBuiltinModule("node:vm");
   const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
-  return runInThisContext("url => import(url)", { importModuleDynamically })(url);
+  const { emitWarning } = process;
+  // That this is experimental is no news for the program's users.
+  process.emitWarning = () => {};
+  try {
+    return runInThisContext("url => import(url)", { importModuleDynamically })(url);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }
 
 /**

@@ -20,6 +20,7 @@ import { withNames } from "./names.ts";
 import { type DenoConfig, denoConfig, hasTsconfig } from "./project.ts";
 import { runtimeModules } from "./provided.ts";
 import { borrowedBy, borrowing, importable, MODULES, registry, rootedMap } from "./registry.ts";
+import { type WorkerBundles, workerPrograms } from "./worker-programs.ts";
 
 export { BundleError, render } from "./errors.ts";
 export { stopEsbuild } from "./esbuild.ts";
@@ -51,6 +52,8 @@ export interface Bundle extends Program {
   readonly borrowed: readonly string[];
   /** What esbuild found odd in the project's own files, one line each. */
   readonly warnings: readonly string[];
+  /** Programs of its web workers, and of theirs; absent in one of them. */
+  readonly workers?: WorkerBundles;
 }
 
 /** How to bundle. */
@@ -69,6 +72,12 @@ export interface BundleOptions {
   readonly minify?: boolean;
   /** Paths of modules that are there already: this is a part of a program that runs. */
   readonly known?: ReadonlySet<string>;
+  /** Files that may be made workers by names which only the running program knows. */
+  readonly workerFiles?: readonly string[];
+  /** Has ids of all programs start from one directory: they go into one executable. */
+  readonly oneRoot?: boolean;
+  /** Collects the files of its web workers, for who bundles this as one of several. @internal */
+  readonly workers?: Set<string>;
 }
 
 /** What a file is by its ending, beyond what esbuild knows; `with { type: … }` overrides it. */
@@ -94,15 +103,54 @@ lateImports.bundle = async (file, known) => {
   }
 };
 
-/** Joins `entry` and everything that it imports into one program; throws a BundleError that says what is wrong where. */
+workerPrograms.bundle = bundleWorker;
+
+/** The program of a web worker that only the running program has named. */
+export async function bundleWorker(file: string): Promise<Bundle> {
+  lateBuilds++;
+  try {
+    return await bundleOne(file, { workers: new Set() });
+  } finally {
+    if (--lateBuilds === 0) await stopEsbuild();
+  }
+}
+
+/**
+ * Joins `entry` and everything that it imports into one program, and each of its web workers into one of their own;
+ * throws a BundleError that says what is wrong where.
+ */
 export async function bundle(entry: string, options: BundleOptions = {}): Promise<Bundle> {
+  const workers = new Set<string>();
+  let main = await bundleOne(entry, { ...options, workers });
+  if (/\bWorker\b/.test(main.code)) for (const file of options.workerFiles ?? []) workers.add(resolve(file));
+  if (workers.size === 0) return main;
+  const programs: Record<string, Bundle> = {};
+  // While it grows: workers make workers.
+  for (const file of workers) programs[file] = await bundleOne(file, { also: options.also ?? [], workers });
+  if (options.oneRoot) {
+    const files = [main, ...Object.values(programs)].flatMap(({ inputs }) => inputs);
+    const also = [...(options.also ?? []), ...files.filter((path) => !inPackage(path))];
+    main = await bundleOne(entry, { ...options, also, workers });
+    for (const file of workers) programs[file] = await bundleOne(file, { also, workers });
+  }
+  const all = Object.values(programs);
+  return {
+    ...main,
+    inputs: [...new Set([main, ...all].flatMap(({ inputs }) => inputs))],
+    warnings: [...new Set([main, ...all].flatMap(({ warnings }) => warnings))],
+    workers: programs,
+  };
+}
+
+async function bundleOne(entry: string, options: BundleOptions): Promise<Bundle> {
   const file = resolve(entry);
   if (options.contents === undefined) mustBeFile(file, entry);
   // esbuild prints paths relative to this directory: naming it makes the output independent of where we were called.
   const base = dirname(file);
   const config = denoConfig(base);
   const tsconfig = hasTsconfig(base, config);
-  const seen: Seen = { computed: false, jsxKnown: tsconfig || config?.compilerOptions?.jsx !== undefined };
+  const workers = options.workers ?? new Set();
+  const seen: Seen = { computed: false, workers, jsxKnown: tsconfig || config?.compilerOptions?.jsx !== undefined };
   const build = (modules: readonly string[]) =>
     esbuild(buildOptions(file, base, config, seen, tsconfig, modules, options)).catch(async (error: BuildFailure) => {
       throw Array.isArray(error.errors) ? new BundleError(await withExports(problemsOf(error.errors), base)) : error;

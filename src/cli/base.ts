@@ -4,10 +4,12 @@
  *
  * scripts/build.ts makes this file and all below it one CommonJS script: an ES module starts 1.6 times slower.
  */
+import { posix } from "node:path";
 import { BASE_SCRIPT } from "../bundle/base-script.ts";
 import { ownPayload, type Payload } from "../bundle/executable.ts";
 import { loadProgram } from "../bundle/load.ts";
 import { mapStacks } from "../bundle/stack.ts";
+import { workerPrograms } from "../bundle/worker-programs.ts";
 import { IN_THREAD } from "../parallel/in-thread.ts";
 import { PROGRAM_ROOT, provideAssets } from "../runtime/assets.ts";
 import { installTaskSignal } from "../runtime/task-signal.ts";
@@ -31,7 +33,14 @@ export async function start(shared: Readonly<Record<string, () => unknown>>): Pr
   const program = payload;
   const argv = process.argv.slice(2);
   mapStacks(BASE_SCRIPT, "slipway:", ownMap);
-  if (IN_THREAD in globalThis) return (await import("./worker.ts")).runWorker(() => load(program, {}));
+  if (IN_THREAD in globalThis) {
+    const { web } = process.getBuiltinModule("node:worker_threads").workerData as { web?: object };
+    if (web !== undefined) {
+      const part = (id: string, begun: () => void) => load(program, {}, id, begun);
+      return (await import("./web-worker/thread.ts")).runWebWorker(part);
+    }
+    return (await import("./worker.ts")).runWorker(() => load(program, {}));
+  }
   reportUncaught();
   if (payload.kind === "cli") {
     await load(payload, shared);
@@ -42,9 +51,18 @@ export async function start(shared: Readonly<Record<string, () => unknown>>): Pr
   }
 }
 
+interface ProgramMeta {
+  readonly entry: string;
+  readonly provided: string[];
+  readonly importMap?: string;
+}
+
+/** Loads the payload's program; with `worker`, that one of its web workers. */
 async function load(
   payload: Payload,
   shared: Readonly<Record<string, () => unknown>>,
+  worker?: string,
+  begun?: () => void,
 ): Promise<Record<string, unknown>> {
   const files = payload.names().filter((name) => name.startsWith(FILE));
   if (files.length > 0) {
@@ -57,11 +75,17 @@ async function load(
     });
     (await import("../bundle/embedded-fs.ts")).installEmbeddedFs();
   }
-  const { entry, provided, importMap } = payload.meta as { entry: string; provided: string[]; importMap?: string };
-  const code = payload.read("code").toString();
+  const meta = payload.meta as unknown as ProgramMeta & { readonly workers?: readonly ProgramMeta[] };
+  if (payload.kind === "program") {
+    const { workers = [] } = meta;
+    workerPrograms.sealed = Object.fromEntries(workers.map(({ entry }) => [posix.join(PROGRAM_ROOT, entry), entry]));
+  }
+  const { entry, provided, importMap } = meta.workers?.find((one) => one.entry === worker) ?? meta;
+  const part = worker === undefined ? "" : `:${worker}`;
+  const code = payload.read(`code${part}`).toString();
   return loadProgram(
     { code, entry, provided, importMap },
-    { root: PROGRAM_ROOT, sealed: true, shared, map: () => unpacked(payload.read("map")) },
+    { root: PROGRAM_ROOT, sealed: true, shared, map: () => unpacked(payload.read(`map${part}`)), begun },
   );
 }
 

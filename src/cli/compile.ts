@@ -16,7 +16,7 @@ import { BundleError } from "../bundle/errors.ts";
 import { encodePayload, openPayload, ownPayload, type PartInput } from "../bundle/executable.ts";
 import { type IncludedFile, includeFiles } from "../bundle/include.ts";
 import { LocalesError, parseLocales, withLocales } from "../bundle/locales.ts";
-import { bundle, stopEsbuild } from "../bundle/mod.ts";
+import { type Bundle, bundle, stopEsbuild } from "../bundle/mod.ts";
 import { digest, mapPart, sha256 } from "../bundle/pack.ts";
 import { portableMap } from "../bundle/registry.ts";
 import { cannotServe } from "../bundle/serves.ts";
@@ -66,7 +66,8 @@ export async function buildExecutable(entry: string, options: CompileOptions, pr
   const base = languages === undefined ? full : reduced(full, languages);
   const include = options.include ?? [];
   progress?.step(`Bundling ${basename(entry)}`);
-  const program = await bundle(entry, { also: include.map(placeOf) });
+  const workerFiles = include.filter((path) => /\.[cm]?[jt]sx?$/.test(path) && existsSync(path));
+  const program = await bundle(entry, { also: include.map(placeOf), workerFiles, oneRoot: true });
   await stopEsbuild();
   const files = included(include, program.root);
   mustNotBeOneOf([...program.inputs, ...files.map((file) => file.path)], path, options.output);
@@ -78,14 +79,27 @@ export async function buildExecutable(entry: string, options: CompileOptions, pr
   const parts: PartInput[] = [
     { name: "code", bytes: Buffer.from(program.code) },
     mapPart(program.map),
+    ...Object.values(program.workers ?? {}).flatMap(workerParts),
     ...files.map(({ name, bytes, executable }) => ({ name: `file:${name}`, bytes, executable, digest: digest(bytes) })),
   ];
-  const importMap = program.importMap && portableMap(program.importMap);
-  const meta = { entry: program.entry, provided: program.provided, slipway: version, ...(importMap && { importMap }) };
+  const workers = Object.values(program.workers ?? {}).map((worker) => metaOf(worker));
+  const meta = { ...metaOf(program), slipway: version, ...(workers.length > 0 && { workers }) };
   progress?.step(`Writing ${options.output}`);
   const payload = encodePayload(base.length, "program", meta, parts, sha256);
   writeExecutable(path, base.pieces(), [payload]);
   return { path, bytes: base.length + payload.length };
+}
+
+/** What an executable is told of a program in it. */
+function metaOf({ entry, provided, importMap }: Bundle): object {
+  return { entry, provided, ...(importMap && { importMap: portableMap(importMap) }) };
+}
+
+function workerParts({ entry, code, map }: Bundle): PartInput[] {
+  return [
+    { name: `code:${entry}`, bytes: Buffer.from(code) },
+    { ...mapPart(map), name: `map:${entry}` },
+  ];
 }
 
 /** What `bundle` has to be able to name: a folder by something in it. */

@@ -9,6 +9,7 @@
 import type { Bundle } from "../bundle/mod.ts";
 import { setFetchSettings } from "../client/settings.ts";
 import { fireLoad, hasFailed, isLoadHandled } from "../deno/global-events.ts";
+import { workerHost } from "../deno/worker.ts";
 import type { Listener } from "../net/mod.ts";
 import { type Level, type Resolved, resolve } from "../options/resolve.ts";
 import { announce, logLine } from "../runtime/log.ts";
@@ -69,6 +70,7 @@ export async function loadAndStart(
   settings: StartSettings,
 ): Promise<RunningApp | undefined> {
   const { file, program, flags, print } = settings;
+  workerHost.start = async (...args) => (await import("./web-worker/host.ts")).startThread(...args, { flags, program });
   await installGlobals();
   const levels = [flags, environmentLevel()];
   const early = resolve(levels);
@@ -121,14 +123,14 @@ export async function loadAndStart(
 }
 
 /** Our Request, Response, Headers and Deno, before the program's first line runs. */
-async function installGlobals(): Promise<void> {
+export async function installGlobals(): Promise<void> {
   const [{ install }, { installDeno }] = await Promise.all([import("../fetch/mod.ts"), import("../deno/mod.ts")]);
   install(() => import("../client/mod.ts"));
   installDeno();
 }
 
 /** What the program's WebSockets and its own requests keep to. */
-function limitRest({ settings }: Resolved): void {
+export function limitRest({ settings }: Resolved): void {
   setFetchSettings({
     connectTimeout: settings.fetchConnectTimeout,
     headerTimeout: settings.fetchHeaderTimeout,

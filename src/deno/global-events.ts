@@ -2,6 +2,8 @@
  * The events that Deno fires on the global scope: `load`, `beforeunload`, `unload`, `error`, `unhandledrejection`. There
  * is nothing of it until a program listens.
  */
+import { posix } from "node:path";
+import { PROGRAM_ROOT } from "../runtime/assets.ts";
 
 type Listener = EventListenerOrEventListenerObject;
 type Handler = (event: Event) => unknown;
@@ -186,16 +188,26 @@ export class PromiseRejectionEvent extends Event {
 }
 
 function errorEvent(error: unknown): Event {
-  const [, file = "", line, column] = /\(?((?:file:\/\/|\/)[^\n()]*?):(\d+):(\d+)\)?$/m.exec(stackText(error)) ?? [];
-  const url = process.getBuiltinModule("node:url");
+  const { fileName = "", line = 0, column = 0 } = placeOf(error);
   return new ErrorEvent("error", {
     message: `Uncaught ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`,
-    filename: file.startsWith("/") ? url.pathToFileURL(file).href : file,
-    lineno: Number(line ?? 0),
-    colno: Number(column ?? 0),
+    filename: fileName,
+    lineno: line,
+    colno: column,
     error,
     cancelable: true,
   });
+}
+
+/** Where an error was made, by the first line of its stack that names a file. */
+export function placeOf(error: unknown): { fileName?: string; line?: number; column?: number } {
+  const found = /^ +at (?:.*\()?(?!node:)([^\s()]+):(\d+):(\d+)\)?$/m.exec(stackText(error));
+  if (found === null) return {};
+  const [, file, line, column] = found;
+  const { pathToFileURL } = process.getBuiltinModule("node:url");
+  // In an executable names are the project's.
+  const fileName = /^[a-z]{2,}:/.test(file) ? file : pathToFileURL(posix.resolve(PROGRAM_ROOT, file)).href;
+  return { fileName, line: Number(line), column: Number(column) };
 }
 
 function stackText(error: unknown): string {

@@ -4,6 +4,7 @@ import * as events from "./global-events.ts";
 import { FOLLOWED } from "./program.ts";
 import * as prompts from "./prompts.ts";
 import { refusing, unsupportedGlobals } from "./unsupported.ts";
+import { Worker } from "./worker.ts";
 
 const EVENTS = ["load", "beforeunload", "unload", "error", "unhandledrejection"];
 
@@ -11,7 +12,7 @@ const EVENTS = ["load", "beforeunload", "unload", "error", "unhandledrejection"]
 export function installGlobals(): void {
   const properties: PropertyDescriptorMap = {};
   const { addEventListener, removeEventListener, dispatchEvent, PromiseRejectionEvent } = events;
-  const hidden = { addEventListener, removeEventListener, dispatchEvent, PromiseRejectionEvent };
+  const hidden = { Worker, addEventListener, removeEventListener, dispatchEvent, PromiseRejectionEvent };
   for (const [name, value] of Object.entries(hidden)) properties[name] = property(value, false);
   const { reportError } = events;
   const shown = { self: globalThis, name: "", location: undefined, ...prompts, reportError, close };

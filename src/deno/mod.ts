@@ -13,7 +13,7 @@ export function installDeno(): void {
   if ("Deno" in globalThis) return;
   installGlobals();
   const define = (value: object) => {
-    Object.defineProperty(globalThis, "Deno", { value, writable: true, enumerable: true, configurable: true });
+    Object.defineProperty(globalThis, "Deno", { value, writable: false, enumerable: true, configurable: true });
     return value;
   };
   // Most handlers never look at it: it is made when the first one does.

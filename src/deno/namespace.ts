@@ -23,6 +23,9 @@ import { temporary } from "./temporary.ts";
 import { unsupported, unsupportedMembers, unsupportedUnstable } from "./unsupported.ts";
 import { watchFs } from "./watch.ts";
 
+/** What this thread's has not: a web worker has no main module. */
+export const absentMembers = new Set<string>();
+
 /** A fresh namespace. */
 export function makeNamespace(): object {
   const namespace = {
@@ -109,6 +112,7 @@ export function makeNamespace(): object {
   for (const [name, instead] of Object.entries(unsupportedUnstable)) {
     lazy(namespace, name, () => unsupported(name, instead), false);
   }
+  for (const name of absentMembers) Reflect.deleteProperty(namespace, name);
   return namespace;
 }
 

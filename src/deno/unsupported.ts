@@ -35,7 +35,6 @@ export const unsupportedUnstable: Readonly<Record<string, string>> = {
 
 /** What Deno has on the global scope. What programs only look for, to do without it, is absent: docs/deno.md. */
 export const unsupportedGlobals: Readonly<Record<string, string>> = {
-  Worker: "use node:worker_threads (its code as text in a compiled program), or --parallel for more threads that serve",
   EventSource: "use npm's eventsource, or fetch and read the stream",
   caches: "use a Map with a bound, or a store of its own",
   localStorage: "nothing is kept between runs; use node:sqlite or a file, or sessionStorage for what may be lost",

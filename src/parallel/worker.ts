@@ -8,6 +8,7 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { Sink } from "../../ffi/poller.ts";
 import { runtime } from "../runtime/turn.ts";
+import { noteSockets, sayEnded } from "./ending-thread.ts";
 import { Feeds, type Line } from "./feeds.ts";
 import { Holdings, noteHoldings } from "./holdings.ts";
 import type { Answer, Call, ToMain, ToWorker, WorkerData } from "./messages.ts";
@@ -43,7 +44,7 @@ export class WorkerSide implements Line {
     this.#port.on("message", (message: ToWorker) => this.told(message));
     // The program, not we, keeps the thread alive.
     this.#port.unref();
-    this.#sayEnded();
+    sayEnded(this.shared.control, ENDED);
     this.#passExit();
   }
 
@@ -110,19 +111,6 @@ export class WorkerSide implements Line {
       return this.leave(Number(process.exitCode ?? 0));
     };
   }
-
-  /** Once every listener for "exit" has run, among them the one that closes the watch, nothing of ours is left. */
-  #sayEnded(): void {
-    const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
-    process.emit = ((...args: unknown[]) => {
-      const heard = emit(...args);
-      if (args[0] === "exit") {
-        this.shared.set(ENDED, 1);
-        Atomics.notify(this.shared.control, ENDED);
-      }
-      return heard;
-    }) as typeof process.emit;
-  }
 }
 
 /**
@@ -137,19 +125,7 @@ function ownRuntime(
   const owned = new Owners(owners);
   noteHoldings(new Holdings(holdings), (fd, own) => owned.set(fd, own ? number : 0));
   const rt = runtime();
-  const open = rt.open.bind(rt);
-  const close = rt.close.bind(rt);
-  rt.open = (fd, sink) => {
-    const handle = open(fd, sink);
-    if (handle >= 0) owned.set(fd, number);
-    return handle;
-  };
-  rt.close = (handle) => {
-    // Before, as in `noteHoldings`: a poller may let the kernel close it.
-    if (rt.poller.sink(handle) !== undefined) owned.set(rt.poller.fd(handle), 0);
-    close(handle);
-    closed();
-  };
+  noteSockets(rt, owned, number, closed);
   // Those that had bytes to deliver yet.
   rt.left.add(closed);
   const handle = rt.open(wake, wakeSink(woken));

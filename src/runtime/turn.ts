@@ -269,9 +269,12 @@ export class Runtime {
 
 let current: Runtime | undefined;
 
+/** How a thread that others may end makes its runtime (src/cli/web-worker). */
+export const making: { runtime?: () => Runtime } = {};
+
 /** The runtime of this thread, with the best poller that works here; opened when first asked for. */
 export function runtime(): Runtime {
-  return (current ??= new Runtime());
+  return (current ??= making.runtime?.() ?? new Runtime());
 }
 
 /** Whether anything in this thread has used the network, be it closed again by now. */

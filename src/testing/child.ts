@@ -3,7 +3,10 @@ import { closeSync, readFileSync, writeSync } from "node:fs";
 import { posix } from "node:path";
 import { pathToFileURL } from "node:url";
 import { loadBundle } from "../bundle/load.ts";
+import { workerPrograms } from "../bundle/worker-programs.ts";
 import { endsByHand, fireBeforeUnload, fireLoad, fireUnload, isHandled } from "../deno/global-events.ts";
+import { workerHost } from "../deno/worker.ts";
+import type { Level } from "../options/resolve.ts";
 import type { BenchEvent } from "./bench/protocol.ts";
 import { BenchFile } from "./bench/run.ts";
 import { runNodeTests, usesNodeTest } from "./node-test.ts";
@@ -65,6 +68,11 @@ async function installGlobals(file: TestFile | BenchFile): Promise<void> {
   const [{ install }, { installDeno }] = await Promise.all([import("../fetch/mod.ts"), import("../deno/mod.ts")]);
   install(() => import("../client/mod.ts"));
   installDeno();
+  const flags: Level = { source: "flag", values: {}, from: {}, doubts: {} };
+  // Those whose names no bundler could read: it is loaded for the first.
+  workerPrograms.bundle = async (name) => (await import("../bundle/mod.ts")).bundleWorker(name);
+  workerHost.start = async (...args) =>
+    (await import("../cli/web-worker/host.ts")).startThread(...args, { flags, program: "slipway" });
   // The other of the two registers nothing, as in Deno.
   const { Deno } = globalThis as unknown as { Deno: { test: object; bench: object } };
   if (file instanceof TestFile) Deno.test = file.denoTest();

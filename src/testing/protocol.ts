@@ -10,7 +10,7 @@
  * Events are written with writeSync: what was told before an endless loop began is with the kernel. The marker with an
  * event's number in both outputs says which output came before it.
  */
-import type { Program } from "../bundle/mod.ts";
+import type { Bundle, Program } from "../bundle/mod.ts";
 import type { CoveredFunction } from "./coverage/collect.ts";
 
 export const EVENTS_FD = 3;
@@ -19,7 +19,7 @@ export const JOB_FD = 4;
 /** What a child is to run. */
 export interface Job {
   readonly kind: "test" | "bench";
-  readonly bundle: Program & { readonly root: string; readonly packaged: Readonly<Record<string, string>> };
+  readonly bundle: Program & Pick<Bundle, "root" | "packaged" | "workers">;
   readonly entry: string;
   readonly args: readonly string[];
   readonly options: RunOptions;

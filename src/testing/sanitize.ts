@@ -59,6 +59,8 @@ const asyncTypes: Readonly<Record<string, readonly ["op" | "resource", string]>>
   MESSAGEPORT: ["resource", `A message port ${open} Call its close().`],
 };
 
+const webWorker = /\bsrc\/deno\/worker\.ts/;
+
 /** Of ours, by the file that opened it. */
 const sockets: readonly (readonly [RegExp, string])[] = [
   [/\bsrc\/net\/listener\.ts/, `A listener ${open} Close it by calling listener.close(), or shut its server down.`],
@@ -157,7 +159,8 @@ function init(id: number, type: string, _trigger: number, resource: object): voi
   const stack = stackAbove(init);
   // What Node does for itself, or we do, is nobody's leak.
   if (authorFrames(stack).length === 0) return;
-  const [kind, says] = known;
+  // A web worker's, whose thread is started turns later.
+  const [kind, says] = type === "MESSAGEPORT" && webWorker.test(stack) ? asyncTypes.WORKER : known;
   begun.set(`async ${id}`, { order: order++, kind, says, stack });
 }
 

@@ -86,9 +86,13 @@ export class Session {
     const { args, run, onlyBuild, built } = this.#options;
     let job: Job;
     try {
-      const { code, map, entry, provided, root, packaged } = built?.get(file) ?? (await buildTest(file, run.coverage));
+      const {
+        inputs: _,
+        warnings: __,
+        borrowed: ___,
+        ...made
+      } = built?.get(file) ?? (await buildTest(file, run.coverage));
       const failFast = run.failFast === undefined ? undefined : run.failFast - this.#failures();
-      const made = { code, map, entry, provided, root, packaged };
       job = { kind: "test", bundle: made, entry: file, args, options: { ...run, failFast } };
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
