@@ -6,8 +6,9 @@ import { darwin } from "./constants/darwin.ts";
 import { freebsd } from "./constants/freebsd.ts";
 import { linux } from "./constants/linux.ts";
 import { openbsd } from "./constants/openbsd.ts";
+import { windows } from "./constants/windows.ts";
 
-export type SystemName = "linux" | "darwin" | "freebsd" | "openbsd";
+export type SystemName = "linux" | "darwin" | "freebsd" | "openbsd" | "windows";
 
 export interface Constants {
   readonly system: SystemName;
@@ -22,6 +23,8 @@ export interface Constants {
   readonly SOCK_CLOEXEC: number;
   readonly SOL_SOCKET: number;
   readonly SO_REUSEADDR: number;
+  /** Windows: what a listener sets there instead, where SO_REUSEADDR lets anybody take its port. */
+  readonly SO_EXCLUSIVEADDRUSE?: number;
   readonly SO_REUSEPORT: number;
   readonly SO_ERROR: number;
   readonly SO_BROADCAST: number;
@@ -102,13 +105,19 @@ export type ErrnoName =
   | "EINPROGRESS"
   | "ECANCELED";
 
-const tables: Readonly<Partial<Record<NodeJS.Platform, Constants>>> = { linux, darwin, freebsd, openbsd };
+const tables: Readonly<Partial<Record<NodeJS.Platform, Constants>>> = {
+  linux,
+  darwin,
+  freebsd,
+  openbsd,
+  win32: windows,
+};
 
 /** The table of the system we run on; throws one clear sentence where there is none yet. */
 export function constantsHere(): Constants {
   const table = tables[process.platform];
   if (table !== undefined) return table;
   throw new Error(
-    `not supported on this OS: ${process.platform} has no network poller in Slipway yet; run it on Linux, macOS, FreeBSD or OpenBSD`,
+    `not supported on this OS: ${process.platform} has no network poller in Slipway yet; run it on Linux, Windows, macOS, FreeBSD or OpenBSD`,
   );
 }

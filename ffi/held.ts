@@ -2,7 +2,9 @@
  * What a completion kernel delivered though its owner had paused, by handle, in order: bytes, and how the
  * connection ended. Only who is sent something while he does not listen has an entry.
  */
+import type { HandleTable } from "./handles.ts";
 import type { Handle } from "./poller.ts";
+import { OPEN, RECEIVING } from "./socket-poller.ts";
 
 interface Entry {
   readonly bytes: Uint8Array[];
@@ -32,6 +34,39 @@ export class Held {
     }
     this.#entries.delete(handle);
     return entry.end;
+  }
+
+  /** How many bytes are held. */
+  length(handle: Handle): number {
+    let length = 0;
+    for (const bytes of this.#entries.get(handle)?.bytes ?? []) length += bytes.length;
+    return length;
+  }
+
+  /**
+   * Tells the handle's sink of it, piece by piece, until there is another or a pause; `held`, a bit of the state, stands
+   * as long as something is left. False when nothing more is to be done for the handle.
+   */
+  deliver(table: HandleTable, handle: Handle, held: number): boolean {
+    // The table's arrays are read anew after each call of a sink, which may open handles, and so replace them.
+    const generation = table.generations[handle];
+    for (;;) {
+      if (table.generations[handle] !== generation || (table.state[handle] & OPEN) === 0) return false;
+      if ((table.state[handle] & RECEIVING) === 0) return true;
+      const sink = table.sinks[handle];
+      const next = this.next(handle);
+      if (next === undefined) break;
+      if (this.isEmpty(handle)) table.state[handle] &= ~held;
+      if (next instanceof Uint8Array) sink?.received(handle, next, 0, next.length);
+      else {
+        table.state[handle] &= ~RECEIVING;
+        if (next === 0) sink?.ended(handle);
+        else sink?.failed(handle, next);
+        return false;
+      }
+    }
+    table.state[handle] &= ~held;
+    return true;
   }
 
   isEmpty(handle: Handle): boolean {

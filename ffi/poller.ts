@@ -29,6 +29,8 @@
 import type { BsdConstants } from "./constants/bsd.ts";
 import { type Constants, constantsHere, type SystemName } from "./constants.ts";
 import { openEpoll } from "./epoll.ts";
+import { IocpPoller } from "./iocp.ts";
+import { iocpCalls } from "./iocp-calls.ts";
 import { openKqueue } from "./kqueue.ts";
 import { bsdSystem } from "./libc-bsd.ts";
 import { linuxSystem } from "./libc-linux.ts";
@@ -36,6 +38,8 @@ import { ReadinessPoller } from "./readiness.ts";
 import type { System } from "./system.ts";
 import { UringPoller } from "./uring.ts";
 import { uringCalls } from "./uring-calls.ts";
+import type { Watch } from "./watch.ts";
+import { winsock } from "./winsock.ts";
 
 export type Handle = number;
 
@@ -74,7 +78,7 @@ export interface Poller {
   readonly name: string;
   readonly constants: Constants;
   readonly system: System;
-  /** The descriptor that is readable while the kernel has something for `poll(0)`: for the host's loop to watch. */
+  /** The descriptor that is readable while the kernel has something for `poll(0)`; -1 on Windows, which has none. */
   readonly descriptor: number;
   /** Handles open now. */
   readonly openCount: number;
@@ -102,6 +106,8 @@ export interface Poller {
    */
   close(handle: Handle, atOnce?: boolean): void;
   poll(timeoutMs: number): number;
+  /** Has the host's loop call `ready`, which must not throw, as long as there is something for `poll(0)`. */
+  watch(ready: () => void): Watch;
   /**
    * Names a descriptor that ends `wait` when it is readable; -1 for none. It must not be one that becomes readable because
    * `descriptor` does. Returns 0 or a negated errno.
@@ -197,6 +203,7 @@ const backends: Readonly<Record<SystemName, readonly Backend[]>> = {
   darwin: [kqueueOf("darwin")],
   freebsd: [kqueueOf("freebsd")],
   openbsd: [kqueueOf("openbsd")],
+  windows: [{ name: "iocp", open: () => new IocpPoller(winsock(), iocpCalls()) }],
 };
 
 interface Backend {

@@ -9,7 +9,6 @@
  * that has been answered and closed by then, as a client of one request is, never costs that call, nor an event.
  */
 import type { Handle, Sink } from "./poller.ts";
-import { SENT } from "./send-result.ts";
 import {
   ACCEPTING,
   BLOCKED,
@@ -177,21 +176,6 @@ export class ReadinessPoller extends SocketPoller {
   }
   pause(handle: Handle): void {
     this.table.state[handle] &= ~READING;
-  }
-
-  sendOutgoing(handle: Handle, start: number, end: number): number {
-    if (this.table.state[handle] & BLOCKED) return this.keep(handle, this.outgoing, start, end);
-    while (start < end) {
-      const n = this.system.sendAt(this.table.fds[handle], this.outgoingMemory.address + start, end - start);
-      if (n < 0) {
-        const wait = this.sendFailed(handle, n);
-        if (wait < 0) return wait;
-        if (wait === 0) continue;
-        return this.keep(handle, this.outgoing, start, end);
-      }
-      start += n;
-    }
-    return SENT;
   }
 
   /** Edges come by themselves. */

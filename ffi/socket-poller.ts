@@ -9,6 +9,7 @@ import type { Handle, Poller, Sink } from "./poller.ts";
 import { SENDING, SENT } from "./send-result.ts";
 import type { KernelMemory, System } from "./system.ts";
 import { Unsent } from "./unsent.ts";
+import { type Watch, watch } from "./watch.ts";
 
 /*
  * Bits of a handle's `state`, 0 for a free one. Those from 1 << 12 on are the subclass's.
@@ -91,7 +92,6 @@ export abstract class SocketPoller implements Poller {
   abstract accept(listener: Handle): void;
   abstract receiveDatagrams(handle: Handle): void;
   abstract pause(handle: Handle): void;
-  abstract sendOutgoing(handle: Handle, start: number, end: number): number;
 
   /** The handle waits to be writable: when it is, `flush` or `finishConnect` is due. */
   protected abstract wantsRoom(handle: Handle): void;
@@ -110,6 +110,10 @@ export abstract class SocketPoller implements Poller {
   }
   get stalled(): number {
     return this.#stalled.length / 2;
+  }
+
+  watch(ready: () => void): Watch {
+    return watch(this.descriptor, ready);
   }
 
   retry(): void {
@@ -154,6 +158,21 @@ export abstract class SocketPoller implements Poller {
         if (wait < 0) return wait;
         if (wait === 0) continue;
         return this.keep(handle, bytes, start, end);
+      }
+      start += n;
+    }
+    return SENT;
+  }
+
+  sendOutgoing(handle: Handle, start: number, end: number): number {
+    if (this.table.state[handle] & BLOCKED) return this.keep(handle, this.outgoing, start, end);
+    while (start < end) {
+      const n = this.system.sendAt(this.table.fds[handle], this.outgoingAddress + start, end - start);
+      if (n < 0) {
+        const wait = this.sendFailed(handle, n);
+        if (wait < 0) return wait;
+        if (wait === 0) continue;
+        return this.keep(handle, this.outgoing, start, end);
       }
       start += n;
     }

@@ -5,6 +5,7 @@
  *
  * Larger messages are sent at once, by a call of their own.
  */
+import { resets } from "./linger.ts";
 import type { Handle } from "./poller.ts";
 import { SENT } from "./send-result.ts";
 import { BLOCKED, SCRATCH } from "./socket-poller.ts";
@@ -62,7 +63,7 @@ export abstract class UringSending extends UringLoop {
     this.#leftBehind = time.address;
   }
 
-  sendOutgoing(handle: Handle, start: number, end: number): number {
+  override sendOutgoing(handle: Handle, start: number, end: number): number {
     const length = end - start;
     const { arena, ring } = this;
     const { state } = this.table;
@@ -146,7 +147,7 @@ export abstract class UringSending extends UringLoop {
     const { EAGAIN, EINTR, ECANCELED } = this.constants.errno;
     const passes = result >= 0 || result === -EAGAIN || result === -EINTR || result === -ECANCELED;
     const { state } = this.table;
-    const reset = (state[handle] & CLOSING) !== 0 && this.resets(handle);
+    const reset = (state[handle] & CLOSING) !== 0 && resets(this.system, this.table.fds[handle]);
     if (!reset && (passes || this.waits(result))) {
       const sent = Math.max(0, result);
       const start = arena.startOf(number) + sent;
@@ -238,13 +239,5 @@ export abstract class UringSending extends UringLoop {
     this.cancel(handle, LEFT_BEHIND);
     this.leaving--;
     this.onLeaving(-1);
-  }
-
-  /** SO_LINGER of 0 s: the owner wants a reset, and nothing delivered. */
-  protected resets(handle: Handle): boolean {
-    const linger = new Int32Array(2);
-    const { SOL_SOCKET, SO_LINGER } = this.constants;
-    const asked = this.system.getsockopt(this.table.fds[handle], SOL_SOCKET, SO_LINGER, linger);
-    return asked >= 0 && linger[0] !== 0 && linger[1] === 0;
   }
 }

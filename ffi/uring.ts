@@ -13,6 +13,7 @@
  */
 import { openEpoll } from "./epoll.ts";
 import { Held } from "./held.ts";
+import { resets } from "./linger.ts";
 import type { Handle, Sink } from "./poller.ts";
 import { HANGUP as HANGUP_EVENT, READABLE, type ReadinessBackend } from "./readiness.ts";
 import {
@@ -166,7 +167,9 @@ export class UringPoller extends UringSending {
     if (table.generations[handle] !== generation || table.state[handle] & CLOSING) return;
     const now = table.state[handle];
     if (now & RECEIVING) {
-      if (now & HELD) this.#deliverHeld(handle);
+      if (now & HELD) {
+        if (this.#held.deliver(table, handle, HELD)) this.#goOn(handle);
+      }
       // What is under way comes before what is read by a call.
       else if ((now & (BULK | MORE | RECV_ASKED)) === (BULK | MORE)) this.receiveAll(handle, generation);
       else this.#goOn(handle);
@@ -192,7 +195,7 @@ export class UringPoller extends UringSending {
     this.closing++;
     state[handle] = (before & ~(OPEN | READING | CONNECTING)) | CLOSING;
     if (before & HELD) this.#held.drop(handle);
-    if (before & LATE && this.resets(handle)) state[handle] &= ~LATE;
+    if (before & LATE && resets(this.system, this.table.fds[handle])) state[handle] &= ~LATE;
     if (state[handle] & LATE) return this.leaveBehind(handle);
     if (before & BLOCKED) this.unsent.delete(handle);
     if (before & STREAM && !atOnce && this.stalled === 0) this.#askClose(handle);
@@ -315,30 +318,6 @@ export class UringPoller extends UringSending {
     if ((now & LASTS) === 0) return;
     state[handle] &= ~LASTS;
     if (now & RECV_ASKED) this.cancel(handle, RECV);
-  }
-
-  /** What came during a pause, piece by piece, until there is another. */
-  #deliverHeld(handle: Handle): void {
-    // Its arrays are read anew after each call of a sink, which may open handles, and so replace them.
-    const { table } = this;
-    const generation = table.generations[handle];
-    for (;;) {
-      if (table.generations[handle] !== generation || table.state[handle] & CLOSING) return;
-      if ((table.state[handle] & RECEIVING) === 0) return this.#goOn(handle);
-      const sink = table.sinks[handle];
-      const next = this.#held.next(handle);
-      if (next === undefined) break;
-      if (this.#held.isEmpty(handle)) table.state[handle] &= ~HELD;
-      if (next instanceof Uint8Array) sink?.received(handle, next, 0, next.length);
-      else {
-        table.state[handle] &= ~RECEIVING;
-        if (next === 0) sink?.ended(handle);
-        else sink?.failed(handle, next);
-        return;
-      }
-    }
-    table.state[handle] &= ~HELD;
-    this.#goOn(handle);
   }
 
   #feedStarved(): void {

@@ -27,6 +27,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { uvuSummary } from "./uvu-summary.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const atOnce = Number(process.env.SLIPWAY_TEST_JOBS ?? 2);
@@ -261,31 +262,14 @@ function run(check: Check): Promise<Outcome> {
   });
 }
 
-/** What a finished check amounts to. Whatever cannot be accounted for is a failure, never a silent pass. */
+/** What a finished check amounts to. */
 function count(check: Check, output: string, problem: string): Omit<Outcome, "seconds" | "output"> {
   if (check.summary === "exit code") {
     return problem === ""
       ? { passed: 1, failed: 0, skipped: 0, problem }
       : { passed: 0, failed: 1, skipped: 0, problem };
   }
-  const text = output.replace(/\x1b\[[0-9;]*m/g, "");
-  const sum = (label: string) =>
-    [...text.matchAll(new RegExp(`^  ${label}:\\s+(\\d+)$`, "gm"))].reduce((all, match) => all + Number(match[1]), 0);
-  const tests = sum("Total");
-  const passed = sum("Passed");
-  const skipped = sum("Skipped");
-  let failed = tests - passed;
-  if (failed === 0 && problem !== "") failed = 1;
-  if (failed === 0 && tests + skipped === 0) {
-    failed = 1;
-    problem = "no test ran (does the file end with test.run()?)";
-  }
-  const reasons = [...text.matchAll(/^SKIP /gm)].length;
-  if (failed === 0 && reasons < skipped) {
-    failed = 1;
-    problem = `${skipped} skipped but only ${reasons} said why: use skip(test, name, reason) of test/support/skip.ts`;
-  }
-  return { passed, failed, skipped, problem };
+  return uvuSummary(output, problem);
 }
 
 function killGroup(child: ChildProcess): void {

@@ -134,14 +134,24 @@ function listenTcp(options: TcpListenOptions): TcpListener {
 
   const fd = system.socket(v6 ? constants.AF_INET6 : constants.AF_INET, constants.SOCK_STREAM, 0);
   if (fd < 0) throw errnoError(constants, -fd, where, cureFor(constants, -fd, hostname, port));
-  const { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT, IPPROTO_TCP, TCP_NODELAY, IPPROTO_IPV6, IPV6_V6ONLY } = constants;
+  const {
+    SOL_SOCKET,
+    SO_REUSEADDR,
+    SO_EXCLUSIVEADDRUSE = SO_REUSEADDR,
+    SO_REUSEPORT,
+    IPPROTO_TCP,
+    TCP_NODELAY,
+    IPPROTO_IPV6,
+    IPV6_V6ONLY,
+  } = constants;
   const check = (result: number): void => {
     if (result >= 0) return;
     system.close(fd);
     throw errnoError(constants, -result, where, cureFor(constants, -result, hostname, port));
   };
-  // Connections of a former life in TIME_WAIT must not keep a restarted server off its port (man 7 socket).
-  check(setInt(system, fd, SOL_SOCKET, SO_REUSEADDR, 1));
+  // Connections of a former life in TIME_WAIT must not keep a restarted server off its port (man 7 socket). On Windows they
+  // never do, and SO_REUSEADDR would let other programs listen on it as well.
+  check(setInt(system, fd, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1));
   if (options.reusePort) check(setInt(system, fd, SOL_SOCKET, SO_REUSEPORT, 1));
   if (v6) check(setInt(system, fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0));
   // Accepted sockets inherit it on Linux: no call a connection. Without it a second small write waits for the ACK of

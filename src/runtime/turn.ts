@@ -8,7 +8,7 @@
  * the turn waits with the poller, and leaves when the host's loop has something (`poller-wait.ts`).
  */
 import { type Handle, openPoller, type Poller, type Sink } from "../../ffi/poller.ts";
-import { type Watch, watch } from "../../ffi/watch.ts";
+import type { Watch } from "../../ffi/watch.ts";
 import { monotonicNow } from "./clock.ts";
 import { Deadlines } from "./deadlines.ts";
 import { logError } from "./log.ts";
@@ -83,7 +83,7 @@ export class Runtime {
       }
       if (poller.sink(handle) === sink) this.close(handle);
     };
-    this.#watch = watch(poller.descriptor, this.#woken);
+    this.#watch = poller.watch(this.#woken);
     this.#pollerWait = new PollerWait(poller, this.#watch, waitAfter);
   }
 

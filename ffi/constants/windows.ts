@@ -1,0 +1,93 @@
+/**
+ * Windows on x86-64 and arm64: winsock2.h, ws2ipdef.h, mswsock.h, afunix.h. An errno is the number that WSAGetLastError
+ * gives, or a code of winerror.h; names are those that the calls on other systems fail with. What Windows has not got is
+ * -1 (`ABSENT`): `winsock.ts` refuses it without asking.
+ */
+import type { Constants } from "../constants.ts";
+
+export const ABSENT = -1;
+
+export const windows: Constants = {
+  system: "windows",
+  AF_UNIX: 1,
+  AF_INET: 2,
+  AF_INET6: 23,
+  SOCK_STREAM: 1,
+  SOCK_DGRAM: 2,
+  SOCK_NONBLOCK: 0,
+  SOCK_CLOEXEC: 0,
+  SOL_SOCKET: 0xffff,
+  SO_REUSEADDR: 4,
+  SO_EXCLUSIVEADDRUSE: ~4,
+  SO_REUSEPORT: ABSENT,
+  SO_ERROR: 0x1007,
+  SO_BROADCAST: 0x20,
+  SO_KEEPALIVE: 8,
+  SO_LINGER: 0x80,
+  SO_TYPE: 0x1008,
+  SO_ACCEPTCONN: 2,
+  SO_ATTACH_FILTER: ABSENT,
+  MSG_NOSIGNAL: 0,
+  MSG_DONTWAIT: 0,
+  MSG_MORE: 0,
+  SHUT_RD: 0,
+  SHUT_WR: 1,
+  SHUT_RDWR: 2,
+  RLIMIT_NOFILE: ABSENT,
+  O_NONBLOCK: 0,
+  F_DUPFD_CLOEXEC: ABSENT,
+  IPPROTO_IP: 0,
+  IPPROTO_IPV6: 41,
+  IPPROTO_TCP: 6,
+  IPV6_V6ONLY: 27,
+  TCP_NODELAY: 1,
+  TCP_DEFER_ACCEPT: ABSENT,
+  IP_MULTICAST_TTL: 10,
+  IP_MULTICAST_LOOP: 11,
+  IP_ADD_MEMBERSHIP: 12,
+  IP_DROP_MEMBERSHIP: 13,
+  IPV6_MULTICAST_LOOP: 11,
+  IPV6_ADD_MEMBERSHIP: 12,
+  IPV6_DROP_MEMBERSHIP: 13,
+  UNIX_PATH_MAX: 108,
+  sockaddrHasLength: false,
+  addrinfoAddressAt: 32,
+  errno: {
+    ENOENT: 2, // ERROR_FILE_NOT_FOUND
+    ENFILE: 4, // ERROR_TOO_MANY_OPEN_FILES
+    EPERM: 5, // ERROR_ACCESS_DENIED
+    ENOMEM: 8, // ERROR_NOT_ENOUGH_MEMORY, WSA_NOT_ENOUGH_MEMORY
+    EEXIST: 183, // ERROR_ALREADY_EXISTS
+    ENOTDIR: 267, // ERROR_DIRECTORY
+    ECANCELED: 995, // ERROR_OPERATION_ABORTED, WSA_OPERATION_ABORTED
+    EINTR: 10004,
+    EBADF: 10009,
+    EACCES: 10013,
+    EINVAL: 10022,
+    EMFILE: 10024,
+    EAGAIN: 10035, // WSAEWOULDBLOCK
+    EINPROGRESS: 10036,
+    EALREADY: 10037,
+    ENOTSOCK: 10038,
+    EDESTADDRREQ: 10039,
+    EMSGSIZE: 10040,
+    EPROTO: 10041, // WSAEPROTOTYPE: the nearest, and nothing that we call gives it
+    ENOPROTOOPT: 10042,
+    EOPNOTSUPP: 10045,
+    EAFNOSUPPORT: 10047,
+    EADDRINUSE: 10048,
+    EADDRNOTAVAIL: 10049,
+    ENETDOWN: 10050,
+    ENETUNREACH: 10051,
+    ECONNABORTED: 10053,
+    ECONNRESET: 10054,
+    ENOBUFS: 10055,
+    EISCONN: 10056,
+    ENOTCONN: 10057,
+    EPIPE: 10058, // WSAESHUTDOWN
+    ETIMEDOUT: 10060,
+    ECONNREFUSED: 10061,
+    ENAMETOOLONG: 10063,
+    EHOSTUNREACH: 10065,
+  },
+};
