@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { build, type Plugin } from "esbuild";
 import manifest from "../package.json" with { type: "json" };
 import { encodePayload, type PartInput } from "../src/bundle/executable.ts";
-import { makeBase } from "../src/bundle/make-base.ts";
+import { type BaseKit, makeBase } from "../src/bundle/make-base.ts";
 import { bundle, stopEsbuild } from "../src/bundle/mod.ts";
 import { digest, pack, sha256 } from "../src/bundle/pack.ts";
 import { PARSER_PART } from "../src/bundle/parser.ts";
@@ -24,8 +24,15 @@ const require = createRequire(import.meta.url);
 /** Beside the results: what they were made of. */
 const STAMP = join(dist, "inputs.sha256");
 
-async function buildAll(): Promise<void> {
-  mkdirSync(dist, { recursive: true });
+/** What executables are made of, the same for every system but for esbuild's program. */
+export interface Ingredients {
+  readonly kit: BaseKit;
+  /** The command line, for behind a base. */
+  readonly meta: Readonly<Record<string, unknown>>;
+  readonly parts: readonly PartInput[];
+}
+
+export async function ingredients(): Promise<Ingredients> {
   // The command line shares the base's modules instead of carrying its own.
   const used = new Set<string>();
   const cli = await bundle(join(repository, "src/cli/main.ts"), {
@@ -36,26 +43,30 @@ async function buildAll(): Promise<void> {
   const parser = await packagePart(PARSER_PART, "@babel/parser", "parse");
   const marked = await packagePart(MARKED_PART, "marked", "lexer");
   await stopEsbuild();
-  const base = makeBase(kit, dist);
-  writeExecutable(join(dist, "base"), [base]);
-
   const parts: PartInput[] = [
     { name: "code", bytes: Buffer.from(cli.code) },
     { name: "map", bytes: pack(cli.map) },
-    esbuildPart(),
     parser,
     marked,
     ...folder("templates"),
     ...folder("docs").filter(({ name }) => /^file:docs\/[^/]+\.md$/.test(name)),
     { name: "file:THIRD_PARTY_LICENSES", bytes: Buffer.from(licenses()) },
   ];
-  const meta = { entry: cli.entry, provided: cli.provided, slipway: manifest.version };
-  writeExecutable(join(dist, "slipway"), [base], [encodePayload(base.length, "cli", meta, parts, sha256)]);
+  return { kit, meta: { entry: cli.entry, provided: cli.provided, slipway: manifest.version }, parts };
+}
+
+async function buildAll(): Promise<void> {
+  mkdirSync(dist, { recursive: true });
+  const { kit, meta, parts } = await ingredients();
+  const base = makeBase(kit, dist);
+  writeExecutable(join(dist, "base"), [base]);
+  const bytes = readFileSync(require.resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`));
+  const all = [...parts, esbuildPart(bytes)];
+  writeExecutable(join(dist, "slipway"), [base], [encodePayload(base.length, "cli", meta, all, sha256)]);
 }
 
 /** Not compressed: unpacking took 40 of the 110 ms that `slipway run` needs to its first response. */
-function esbuildPart(): PartInput {
-  const bytes = readFileSync(require.resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`));
+export function esbuildPart(bytes: Uint8Array): PartInput {
   return { name: "esbuild", bytes, digest: digest(bytes) };
 }
 
@@ -116,11 +127,21 @@ function inputs(): string {
   return hash.digest("hex");
 }
 
-if (import.meta.main) {
+/** Builds what is not there yet, or of other sources; gives the digest of what it was made of. */
+export async function fresh(): Promise<string> {
+  if (!isFresh()) await make();
+  return readFileSync(STAMP, "utf8");
+}
+
+async function make(): Promise<void> {
   rmSync(STAMP, { force: true });
   const made = inputs();
   await buildAll();
   writeFileSync(STAMP, made);
+}
+
+if (import.meta.main) {
+  await make();
   for (const name of ["base", "slipway"]) {
     console.log(`dist/${name}  ${(statSync(join(dist, name)).size / 1e6).toFixed(1)} MB`);
   }

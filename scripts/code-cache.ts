@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { Script } from "node:vm";
-import { BASE_SCRIPT } from "../src/bundle/base-script.ts";
+import { BASE_SCRIPT, CODE_CACHE } from "../src/bundle/base-script.ts";
 
 const getBuiltinModule = process.getBuiltinModule;
 const sea = {
@@ -48,5 +48,5 @@ for (const requests of [
     socket.on("close", () => resolve());
   });
 }
-writeFileSync("code cache", script.createCachedData());
+writeFileSync(CODE_CACHE, script.createCachedData());
 process.exit();

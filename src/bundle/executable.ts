@@ -1,15 +1,16 @@
 /**
  * The layout of an executable: our base (a Node single executable, never changed), then a payload, then a trailer.
  *
- *     base … | part | part | … | index (JSON) | trailer, 72 bytes
+ *     base … | part | part | … | index (JSON) | trailer, 72 bytes | a signature, in Mach-O and PE files
  *
- *     trailer: magic 16 · version u32 · index length u32 · base length u64 · file length u64 · SHA-256 of payload and index
+ *     trailer: magic 16 · version u32 · index length u32 · base length u64 · its own end u64 · SHA-256 of payload and index
  *
- * A program finds its payload from the file's end and reads only the parts that it needs: two reads at start, whatever
+ * A program finds its payload from the file's end, or where its signature begins (content-end.ts), and reads only the parts that it needs: two reads at start, whatever
  * the file's size. Lengths are checked at every start, which tells a file that was cut short; the digest is for
  * `slipway version --verbose` and tests, as hashing at start would cost 4 ms in loading node:crypto alone.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { contentEnd } from "./content-end.ts";
 
 const MAGIC = "slipway payload\n";
 export const TRAILER_LENGTH = 72;
@@ -41,13 +42,17 @@ export interface PartInput {
   readonly executable?: boolean;
 }
 
-/** Payload, index and trailer, to stand after a base of `baseLength` bytes; `sha256` is asked once. */
+/**
+ * Payload, index and trailer, to stand after a base of `baseLength` bytes; `sha256` is asked once. They end at a multiple
+ * of `alignment` in the file, if the base did: what comes behind, a signature, may want that.
+ */
 export function encodePayload(
   baseLength: number,
   kind: PayloadKind,
   meta: Readonly<Record<string, unknown>>,
   inputs: readonly PartInput[],
   sha256: (bytes: Uint8Array) => Uint8Array,
+  alignment = 1,
 ): Buffer {
   const parts: Record<string, Part> = {};
   let offset = 0;
@@ -57,7 +62,9 @@ export function encodePayload(
     offset += bytes.byteLength;
   }
   const index = Buffer.from(JSON.stringify({ kind, meta, parts } satisfies Index));
-  const body = Buffer.concat([...inputs.map(({ bytes }) => bytes), index]);
+  const over = (baseLength + offset + index.length + TRAILER_LENGTH) % alignment;
+  const padding = Buffer.alloc(over === 0 ? 0 : alignment - over);
+  const body = Buffer.concat([...inputs.map(({ bytes }) => bytes), padding, index]);
   const trailer = Buffer.alloc(TRAILER_LENGTH);
   trailer.write(MAGIC, 0, "latin1");
   trailer.writeUInt32LE(VERSION, 16);
@@ -143,19 +150,26 @@ export function openPayload(path: string): Payload | undefined {
   try {
     const { size } = fstatSync(fd);
     if (size < TRAILER_LENGTH) throw damaged(path, "too short");
-    const trailer = readAt(fd, size - TRAILER_LENGTH, TRAILER_LENGTH, path);
-    if (trailer.toString("latin1", 0, 16) !== MAGIC) {
-      // A base ends where its last program header's segment does; what has more bytes and no trailer has lost its end.
-      if (elfEnd(fd, path) < size) throw damaged(path, "its end is missing");
-      closeSync(fd);
-      return undefined;
+    let end = size;
+    let trailer = readAt(fd, size - TRAILER_LENGTH, TRAILER_LENGTH, path);
+    if (!isTrailer(trailer)) {
+      const content = contentEnd((position, length) => readAt(fd, position, length, path), size);
+      end = content.end;
+      if (end + content.signed > size) throw damaged(path, "bytes are missing");
+      if (content.signed > 0 && end >= TRAILER_LENGTH) trailer = readAt(fd, end - TRAILER_LENGTH, TRAILER_LENGTH, path);
+      if (!isTrailer(trailer)) {
+        // A base ends where its content does, at the next multiple of 16 at most; what has more and no trailer has lost its end.
+        if (content.signed === 0 && end + 16 <= size) throw damaged(path, "its end is missing");
+        closeSync(fd);
+        return undefined;
+      }
     }
     const version = trailer.readUInt32LE(16);
     if (version !== VERSION) throw damaged(path, `its layout is version ${version}, this runtime reads ${VERSION}`);
     const indexLength = trailer.readUInt32LE(20);
     const baseLength = Number(trailer.readBigUInt64LE(24));
-    const indexOffset = size - TRAILER_LENGTH - indexLength;
-    if (Number(trailer.readBigUInt64LE(32)) !== size || indexOffset < baseLength)
+    const indexOffset = end - TRAILER_LENGTH - indexLength;
+    if (Number(trailer.readBigUInt64LE(32)) !== end || indexOffset < baseLength)
       throw damaged(path, "bytes are missing");
     const index = parseIndex(readAt(fd, indexOffset, indexLength, path), indexOffset - baseLength);
     if (index === undefined) throw damaged(path, "its index is unreadable");
@@ -166,13 +180,20 @@ export function openPayload(path: string): Payload | undefined {
   }
 }
 
+function isTrailer(bytes: Buffer): boolean {
+  return bytes.toString("latin1", 0, MAGIC.length) === MAGIC;
+}
+
 /** True when the file ends as an executable of ours does: cheap enough to ask of every file in a folder. */
 export function hasPayload(path: string): boolean {
   const fd = openSync(path, "r");
   try {
     const { size } = fstatSync(fd);
     if (size < TRAILER_LENGTH) return false;
-    return readAt(fd, size - TRAILER_LENGTH, MAGIC.length, path).toString("latin1") === MAGIC;
+    const trailerBefore = (end: number) => isTrailer(readAt(fd, end - TRAILER_LENGTH, MAGIC.length, path));
+    if (trailerBefore(size)) return true;
+    const { end, signed } = contentEnd((position, length) => readAt(fd, position, length, path), size);
+    return signed > 0 && end >= TRAILER_LENGTH && end + signed <= size && trailerBefore(end);
   } finally {
     closeSync(fd);
   }
@@ -215,18 +236,6 @@ function parseIndex(bytes: Buffer, payloadLength: number): Index | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Where the last loaded segment of an ELF file ends; 0 for other formats. */
-function elfEnd(fd: number, path: string): number {
-  const header = readAt(fd, 0, 64, path);
-  if (header.readUInt32BE(0) !== 0x7f454c46) return 0;
-  const table = readAt(fd, Number(header.readBigUInt64LE(32)), header.readUInt16LE(54) * header.readUInt16LE(56), path);
-  let end = 0;
-  for (let at = 0; at < table.length; at += header.readUInt16LE(54)) {
-    end = Math.max(end, Number(table.readBigUInt64LE(at + 8) + table.readBigUInt64LE(at + 32)));
-  }
-  return end;
 }
 
 function readAt(fd: number, position: number, length: number, path: string): Buffer {

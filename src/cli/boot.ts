@@ -3,7 +3,7 @@
  * everything below it) is an asset beside a cache of its compiled functions, made by scripts/code-cache.ts as it
  * served. That saves about a quarter of the time between exec and the first response which is ours to save.
  */
-import { BASE_SCRIPT, codeCache } from "../bundle/base-script.ts";
+import { BASE_SCRIPT, CODE_CACHE, codeCache } from "../bundle/base-script.ts";
 
 type Exports = Record<string, unknown>;
 
@@ -44,7 +44,7 @@ function unpacked(name: string): string {
 
 // What make-base.ts put there is V8's, and nothing for the processes that a program forks.
 process.execArgv = [];
-const cache = codeCache(sea.getRawAsset("code cache") as ArrayBuffer);
+const cache = codeCache(sea.getRawAsset(CODE_CACHE) as ArrayBuffer);
 const runtime = evaluate(BASE_SCRIPT, text(BASE_SCRIPT), cache) as unknown as {
   start(): Promise<void>;
   readonly shared: typeof shared;
