@@ -61,10 +61,10 @@ export function singleFault(fault: Fault | undefined): Injected {
  * the call has returned.
  */
 export function injecting(
-  real: System,
+  real: LinuxSystem,
   draw: (call: SystemCall, args: readonly unknown[]) => Kind | undefined,
   later: (task: () => void) => void = setImmediate,
-): System {
+): LinuxSystem {
   const { errno } = real.constants;
   const registered = new Map<number, readonly [epfd: number, events: number, low: number, high: number]>();
   const rearm = (fd: number): void => {
@@ -127,11 +127,11 @@ export function injecting(
       return kind === undefined ? run(call, args) : failed(call, kind, args);
     }) as Method;
   }
-  return faulty as unknown as System;
+  return faulty as unknown as LinuxSystem;
 }
 
 /** The methods that the real system has. */
-function systemCalls(real: System): SystemCall[] {
+function systemCalls(real: LinuxSystem): SystemCall[] {
   return Object.keys(real).filter((key): key is SystemCall => !["constants", "allocate", "pollerCalls"].includes(key));
 }
 
