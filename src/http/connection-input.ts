@@ -2,13 +2,27 @@
  * What a connection's client has sent too early: part of a head, or requests behind one that is being answered. It is
  * kept, and served as soon as that can be.
  */
+import { turnStats } from "../runtime/stall-clock.ts";
+import type { TurnShares, Waiting } from "../runtime/turn-shares.ts";
 import { type ClockHost, ConnectionClocks } from "./connection-clocks.ts";
 import { EarlyInput } from "./early-input.ts";
 
-export abstract class ConnectionInput extends ConnectionClocks {
-  abstract override readonly host: ClockHost;
+/** Requests of one connection that a turn serves, however long it has lasted. */
+export const FREE_REQUESTS = 32;
+
+export interface InputHost extends ClockHost {
+  readonly shares: TurnShares;
+}
+
+export abstract class ConnectionInput extends ConnectionClocks implements Waiting {
+  abstract override readonly host: InputHost;
   #input: EarlyInput | undefined;
   #looping = false;
+  /** It has had its share of a turn: what waits is served in a later one. */
+  protected yielded = false;
+  /** Times that requests were served, in turn `#turn`. */
+  #served = 0;
+  #turn = -1;
 
   /** No further request may be looked at now. */
   abstract get busy(): boolean;
@@ -18,6 +32,8 @@ export abstract class ConnectionInput extends ConnectionClocks {
 
   /** Serves requests from `bytes[start, end)`, returns the index behind what was used. */
   protected abstract serve(bytes: Uint8Array, start: number, end: number): number;
+  /** It goes on where it has yielded. */
+  protected abstract resume(): void;
   /** Nothing waits to be served, and nobody is being answered. */
   protected abstract emptied(): void;
   /** The client has ended in the middle of a head. */
@@ -33,6 +49,32 @@ export abstract class ConnectionInput extends ConnectionClocks {
     if (this.#input === undefined) this.#input = new EarlyInput(bytes, start, end);
     else this.#input.add(bytes, start, end);
     if (this.busy && this.waiting > this.host.limits.maxPipelinedBytes) this.host.poller.pause(this.handle);
+  }
+
+  /** Everybody else comes first: whoever sends much at once, or one request behind the other, has a share of each turn. */
+  yieldTurn(): void {
+    if (this.yielded) return;
+    this.yielded = true;
+    this.host.shares.add(this);
+  }
+
+  goOn(): void {
+    this.yielded = false;
+    if (this.closed) return;
+    try {
+      this.resume();
+    } catch (error) {
+      // Ours: nobody else is above us here.
+      this.host.poller.onSinkError(this.handle, error);
+    }
+  }
+
+  #hadItsShare(): boolean {
+    if (this.#turn !== turnStats.turns) {
+      this.#turn = turnStats.turns;
+      this.#served = 0;
+    }
+    return ++this.#served > FREE_REQUESTS && this.host.shares.spent;
   }
 
   /** Part of a head has come, and nothing before it waits. `fresh`: it is the connection's first. */
@@ -61,6 +103,7 @@ export abstract class ConnectionInput extends ConnectionClocks {
     let begins = input.untried;
     while (!this.busy && input.size > 0) {
       if (!input.worthTrying()) break;
+      if (this.#hadItsShare()) return this.yieldTurn();
       const before = input.start;
       this.#looping = true;
       const at = this.serve(input.bytes, before, input.end);

@@ -5,8 +5,8 @@
 import type { Handle } from "../../ffi/poller.ts";
 import { errnoError } from "../runtime/errno.ts";
 import { workSettled } from "../runtime/stall-clock.ts";
-import type { Clock, ClockHost } from "./connection-clocks.ts";
-import { ConnectionInput } from "./connection-input.ts";
+import type { Clock } from "./connection-clocks.ts";
+import { ConnectionInput, type InputHost } from "./connection-input.ts";
 import type { HttpCounters, LimitName } from "./counters.ts";
 import { bodyTimedOut, bodyTooLarge, clientGone, notAnswered, notRead } from "./endings.ts";
 import type { Exchange, ExchangeOwner } from "./exchange.ts";
@@ -19,7 +19,7 @@ import { dropResponse } from "./sendable.ts";
 import type { Successor } from "./upgrade.ts";
 
 /** What a connection asks of its server. */
-export interface ConnectionHost extends ClockHost {
+export interface ConnectionHost extends InputHost {
   readonly counters: HttpCounters;
   /** The server wants to end: no connection persists. */
   readonly draining: boolean;
@@ -105,7 +105,7 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
   }
   /** No further request may be looked at now. */
   get busy(): boolean {
-    return this.#closed || this.exchange !== undefined || this.body !== undefined || this.#blocked;
+    return this.#closed || this.exchange !== undefined || this.body !== undefined || this.#blocked || this.yielded;
   }
   get expectsContinue(): boolean {
     return this.#expectContinue;
@@ -251,7 +251,7 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
     const { exchange, body } = this;
     if (body !== undefined && !body.complete) this.#cutShort(body);
     if (exchange === undefined) {
-      if (this.#blocked) return;
+      if (this.#blocked || this.yielded) return;
       return this.host.abandon(this);
     }
     exchange.abort(clientGone());
@@ -488,6 +488,9 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
 
   protected serve(bytes: Uint8Array, start: number, end: number): number {
     return this.host.serve(this.handle, this, bytes, start, end);
+  }
+  protected resume(): void {
+    if (!this.busy) this.#next();
   }
   protected emptied(): void {
     if (this.#peerEnded) this.host.finish(this, true);

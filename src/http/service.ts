@@ -14,6 +14,7 @@ import { runInRequest, tracksRequests } from "../runtime/request-context.ts";
 import { callBegan, callEnded, isHeld } from "../runtime/stall-clock.ts";
 import { Admit } from "./admit.ts";
 import { type ConnectionHost, HttpConnection } from "./connection.ts";
+import { FREE_REQUESTS } from "./connection-input.ts";
 import { type ConnectionSettings, Connections } from "./connections.ts";
 import { noteRefusedHead, noteRequest } from "./ended-request.ts";
 import { clientGone } from "./endings.ts";
@@ -59,6 +60,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   readonly #parser: HeadParser;
   readonly #out: Outgoing;
   readonly #takesNothing: boolean;
+  /** `serve` has left requests for a later turn. */
+  #yields = false;
   readonly #http2: Protocol | undefined;
   readonly #priorKnowledge: boolean;
   readonly #hsts: string | undefined;
@@ -110,6 +113,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     // Part of a head, or bytes behind a request that is still being answered.
     const kept = this.#activate(handle);
     kept.keep(bytes, at, end);
+    if (this.#yields) kept.yieldTurn();
     if (!kept.busy) kept.waitForHead(this.rows.fresh[handle] === 1 && !this.ending);
   }
 
@@ -167,7 +171,17 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     const needless = this.#takesNothing && !watched && !tracksRequests();
     let at = start;
     let written = 0;
+    let served = 0;
+    this.#yields = false;
     while (at < end) {
+      if (++served > FREE_REQUESTS) {
+        served = 0;
+        if (this.shares.spent) {
+          this.#yields = true;
+          connection?.yieldTurn();
+          break;
+        }
+      }
       if (written + ROOM > this.#out.length) {
         // A client that does not read its answers is served no further.
         if (!this.#send(handle, written)) return !this.rows.has(handle) ? end : at;

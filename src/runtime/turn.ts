@@ -60,7 +60,7 @@ export class Runtime {
     this.deadlines = new Deadlines(this.#now, (handle) => this.#expired(handle));
     this.shares = new TurnShares(
       () => this.schedule(),
-      () => this.now,
+      () => this.#now,
     );
     poller.onPending = () => {
       // A wait begins with what is pending; what lacks memory or descriptors is for a turn to see.
