@@ -18,6 +18,8 @@ type Make = (real: Call) => Call;
 
 /** Linux's own. */
 const L = { O_NONBLOCK: 0x800, F_DUPFD_CLOEXEC: 1030, SOCK_NONBLOCK: 0x800, SOCK_CLOEXEC: 0x80000, SIOCOUTQ: 0x5411 };
+/** The same on all. */
+const MSG_OOB = 1;
 /** Not in libc of a system that has kqueue, or not on this one. */
 const ABSENT = ["epoll_create1", "epoll_ctl", "epoll_wait", "eventfd", "preadv2", "memfd_create", "_ZN4node19GetCurrentEventLoopEPN2v87IsolateE"]; // biome-ignore format: a list
 
@@ -56,9 +58,9 @@ export function foreignKoffi(system: "darwin" | "freebsd"): typeof Koffi {
   };
   const messageFlags = (flags: number): number | undefined => {
     const { MSG_DONTWAIT, MSG_NOSIGNAL } = H;
-    if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) !== 0) return undefined;
+    if ((flags & ~(MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL)) !== 0) return undefined;
     // Ours is never to be ended by a signal that another system would not have sent.
-    return (flags & MSG_DONTWAIT ? 0x40 : 0) | 0x4000;
+    return (flags & MSG_OOB) | (flags & MSG_DONTWAIT ? 0x40 : 0) | 0x4000;
   };
   const opened = (fd: number, silently = false): number => {
     silent.delete(fd);
