@@ -56,7 +56,7 @@ export function openKqueue(sys: BsdSystem): ReadinessBackend {
   };
   /** With no room for events the first change that is refused ends the list, and is what the call says. */
   const change = (slot: number, count: number): number => {
-    const failed = sys.kevent(kq, changeMemory.address + slot * keventBytes, count, 0, 0, 0);
+    const failed = sys.keventChange(kq, changeMemory.address + slot * keventBytes, count);
     // kevent(2): interrupted, it has made all changes.
     return failed === -errno.EINTR ? 0 : failed;
   };
@@ -100,7 +100,7 @@ export function openKqueue(sys: BsdSystem): ReadinessBackend {
       return change(0, 1);
     },
     poll(timeoutMs) {
-      const n = sys.kevent(kq, 0, 0, memory.address, BATCH, timeoutMs);
+      const n = sys.keventWait(kq, memory.address, BATCH, timeoutMs);
       if (n < 0) {
         if (n === -errno.EINTR) return 0;
         throw new Error(`kevent failed with errno ${-n}`);

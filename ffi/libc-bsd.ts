@@ -63,13 +63,14 @@ function bind(c: Library, constants: BsdConstants): BsdSystem {
       if (kq >= 0) fcntl(kq, F_SETFD, "int", FD_CLOEXEC);
       return kq;
     },
-    kevent(kq, changes, changeCount, events, eventCount, timeoutMs) {
+    keventChange: (kq, changes, count) => checked(kevent(kq, changes, count, 0, 0, 0)),
+    keventWait(kq, events, count, timeoutMs) {
       if (timeoutMs > 0) {
         const seconds = Math.floor(timeoutMs / 1000);
         timespec[0] = seconds;
         timespec[2] = (timeoutMs - seconds * 1000) * 1e6;
       } else timespec[0] = timespec[2] = 0;
-      return checked(kevent(kq, changes, changeCount, events, eventCount, timeoutMs < 0 ? 0 : timeout.address));
+      return checked(kevent(kq, 0, 0, events, count, timeoutMs < 0 ? 0 : timeout.address));
     },
   };
 }

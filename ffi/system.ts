@@ -90,13 +90,8 @@ export interface BsdSystem extends System {
   readonly constants: BsdConstants;
   /** kqueue(2), close-on-exec. */
   kqueue(): number;
-  /** kevent(2): `changes` and `events` are addresses of structs; with no room for events a refused change is what it returns. */
-  kevent(
-    kq: number,
-    changes: number,
-    changeCount: number,
-    events: number,
-    eventCount: number,
-    timeoutMs: number,
-  ): number;
+  /** kevent(2) with no room for events: `count` structs at the address `changes`. A refused one is what it returns. */
+  keventChange(kq: number, changes: number, count: number): number;
+  /** kevent(2) without changes: how many structs it has written to the address `events`. */
+  keventWait(kq: number, events: number, count: number, timeoutMs: number): number;
 }

@@ -296,7 +296,7 @@ export abstract class Connections implements Drainable, ServerState, ProxyGateOw
   #open(fd: number): void {
     const handle = this.#runtime.open(fd, this.gate ?? this.sink(), this.#spoke);
     if (handle < 0) {
-      logError("a connection was refused", errnoError(this.poller.constants, -handle, "epoll_ctl"));
+      logError("a connection was refused", errnoError(this.poller.constants, -handle, "watching it"));
       return;
     }
     // After an internal error the runtime has closed the handle of a connection that we still know.

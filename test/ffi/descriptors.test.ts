@@ -1,8 +1,10 @@
 /** All our descriptors are close-on-exec and non-blocking, and no signal can end us for writing to nobody. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connect, listen, listenDatagram } from "../../src/net/mod.ts";
@@ -26,9 +28,10 @@ const flags = (fd: string | number): number =>
 test("listening, accepted, connected, datagram, epoll and eventfd: each has both flags", async () => {
   const before = new Set(list());
   const listener = listen({ port: 0, hostname: "127.0.0.1" });
-  const unix = listen({ transport: "unix", path: `@slipway-flags-${process.pid}` });
+  const folder = mkdtempSync(join(tmpdir(), "slipway-flags-"));
+  const unix = listen({ transport: "unix", path: join(folder, "a") });
   const udp = listenDatagram({ transport: "udp", port: 0 });
-  const dgram = listenDatagram({ transport: "unixpacket", path: `@slipway-flags-d-${process.pid}` });
+  const dgram = listenDatagram({ transport: "unixpacket", path: join(folder, "b") });
   const [client, accepted] = await Promise.all([connect({ port: listener.addr.port }), listener.accept()]);
   const [unixClient, unixAccepted] = await Promise.all([
     connect(unix.addr as { transport: "unix"; path: string }),
@@ -51,6 +54,7 @@ test("listening, accepted, connected, datagram, epoll and eventfd: each has both
   assert.equal([...seen].sort(), [...pollers, ...new Array(8).fill("socket")], "every one of ours was looked at");
   for (const end of [listener, unix, udp, dgram, client, accepted, unixClient, unixAccepted]) end.close();
   assert.is(runtime().poller.openCount, 0);
+  rmSync(folder, { recursive: true });
 });
 
 test("a process started meanwhile inherits none", async () => {
@@ -90,10 +94,11 @@ test("writing to a reset peer is an error, not SIGPIPE, even where SIGPIPE has i
       }
       conn?.close();
     }
-    const unix = listen({ transport: "unix", path: "@slipway-sigpipe-" + process.pid });
+    const unix = listen({ transport: "unix", path: "/tmp/slipway-sigpipe-" + process.pid });
     const [a, b] = await Promise.all([connect(unix.addr), unix.accept()]);
     b.close();
     outcomes.add(await a.write(new Uint8Array(10)).then(() => "sent", (error) => error.name));
+    unix.close();
     console.log(JSON.stringify([...outcomes].sort()));
   `;
   const child = spawn(process.execPath, ["--input-type=module", "-e", program], {

@@ -1,3 +1,4 @@
 import { faultsOn } from "./faults.ts";
+import { READINESS } from "./faulty-system.ts";
 
-faultsOn("epoll");
+faultsOn(READINESS);

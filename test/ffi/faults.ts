@@ -21,7 +21,7 @@ const passing: Faults = {
   send: { rate: 0.2, kinds: ["EINTR", "EINTR", "EAGAIN", "EAGAIN", "short", "short", "short"] },
   connect: { rate: 0.3, kinds: ["EINTR"] },
   close: { rate: 0.2, kinds: ["EINTR"] },
-  epollWait: { rate: 0.2, kinds: ["EINTR", "short"] },
+  wait: { rate: 0.2, kinds: ["EINTR", "short"] },
   getpeername: { rate: 0.2, kinds: ["ENOTCONN"] },
 };
 /** Out of memory: waits 100 ms a time, so rare. */
@@ -77,7 +77,7 @@ export function faultsOn(backend: Backend, refused = ""): void {
     refused === "" ? void test(name, run) : skip(test, name, refused);
   /** Those of the calls that this backend makes; what it asks of the ring has its own. */
   const ours = (faults: Faults): Faults =>
-    backend === "epoll"
+    backend !== "uring"
       ? faults
       : Object.fromEntries(Object.entries(faults).filter(([call]) => !/^receive$|^epoll/.test(call)));
   const ring = (random: () => number, rate: number, breaking: number) =>
@@ -126,7 +126,7 @@ export function faultsOn(backend: Backend, refused = ""): void {
       ours({
         receiveFrom: { rate: 0.2, kinds: ["EINTR", "EAGAIN", "ECONNREFUSED"] },
         sendTo: { rate: 0.2, kinds: ["EINTR", "EAGAIN"] },
-        epollWait: { rate: 0.2, kinds: ["EINTR", "short"] },
+        wait: { rate: 0.2, kinds: ["EINTR", "short"] },
       }),
     );
     const rings = ring(random, 0.15, 0);
@@ -202,7 +202,7 @@ export function faultsOn(backend: Backend, refused = ""): void {
         send: { rate: 0.01, kinds: ["EPIPE", "ECONNRESET"] },
         socket: { rate: 0.1, kinds: ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"] },
         connect: { rate: 0.1, kinds: ["ECONNREFUSED", "ENETUNREACH", "EADDRNOTAVAIL"] },
-        epollAdd: { rate: 0.1, kinds: ["ENOMEM"] },
+        watch: { rate: 0.1, kinds: ["ENOMEM"] },
       }),
     );
     const rings = ring(random, 0.02, 0.01);
@@ -254,7 +254,7 @@ export function faultsOn(backend: Backend, refused = ""): void {
       console.error = error;
       runtime.dispose();
     }
-    const watching = backend === "epoll" ? ["receive ECONNRESET", "epollAdd ENOMEM"] : [];
+    const watching = backend === "uring" ? [] : ["receive ECONNRESET", "watch ENOMEM"];
     for (const name of ["send EPIPE", "socket EMFILE", "connect ECONNREFUSED", ...watching]) {
       assert.ok(injected.has(name), `no ${name} in this run`);
     }

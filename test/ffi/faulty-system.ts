@@ -3,17 +3,15 @@
  * does it. Random, but from a seed.
  *
  * An injected EAGAIN, or a read cut short, would be a lie if nothing followed: a kernel that says so tells of the bytes
- * that are still there by an edge. So the descriptor is armed anew (EPOLL_CTL_MOD), which makes epoll(7) report it again.
+ * that are still there by an edge. So the descriptor is armed anew (`kernel.ts`), which makes it report them again.
  */
 import type { ErrnoName } from "../../ffi/constants.ts";
-import { openEpoll } from "../../ffi/epoll.ts";
-import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import type { Poller } from "../../ffi/poller.ts";
-import { ReadinessPoller } from "../../ffi/readiness.ts";
 import type { LinuxSystem } from "../../ffi/system.ts";
 import { UringPoller } from "../../ffi/uring.ts";
 import { uringCalls } from "../../ffi/uring-calls.ts";
 import { Runtime, replaceRuntime } from "../../src/runtime/turn.ts";
+import { type Kernel, kernel, openReadiness, Registrations, registers } from "./kernel.ts";
 import type { FaultyRing } from "./ring-faults.ts";
 
 export type Call =
@@ -25,15 +23,15 @@ export type Call =
   | "sendTo"
   | "connect"
   | "close"
-  | "epollAdd"
-  | "epollWait"
+  | "watch"
+  | "wait"
   | "getpeername";
 
 /** For each call the errnos it may give, and how often (0 to 1). "short" cuts a count, "late" does the work as well. */
 export type Faults = Partial<Record<Call, { readonly rate: number; readonly kinds: readonly (ErrnoName | "short")[] }>>;
 
 export interface Faulty {
-  readonly system: LinuxSystem;
+  readonly system: Kernel;
   /** How often each fault was injected, as "accept EMFILE". */
   readonly injected: Map<string, number>;
   /** No more faults from here on. */
@@ -59,19 +57,14 @@ export function seed(name: string): number {
 }
 
 export function faultySystem(random: () => number, faults: Faults): Faulty {
-  const real = system();
+  const real = kernel();
   const { errno } = real.constants;
   const injected = new Map<string, number>();
-  const registered = new Map<number, [epfd: number, events: number, low: number, high: number]>();
+  const registered = new Registrations(real);
   let active = true;
   const turns: Partial<Record<Call, number>> = {};
 
-  const rearm = (fd: number): void => {
-    const registration = registered.get(fd);
-    if (registration === undefined) return;
-    const [epfd, events, low, high] = registration;
-    real.epollControl(epfd, 3, fd, events, low, high);
-  };
+  const rearm = (fd: number): void => registered.rearm(fd);
   /** The fault for this call, or undefined for none. */
   const draw = (call: Call): ErrnoName | "short" | undefined => {
     const fault = faults[call];
@@ -96,54 +89,55 @@ export function faultySystem(random: () => number, faults: Faults): Faulty {
     return n;
   };
 
-  const faulty: LinuxSystem = {
+  const faulty = {
     ...real,
-    socket(domain, type, protocol) {
+    socket(domain: number, type: number, protocol: number) {
       const kind = draw("socket");
       return kind === undefined || kind === "short" ? real.socket(domain, type, protocol) : -errno[kind];
     },
-    accept(fd) {
+    accept(fd: number) {
       return moving("accept", fd, 1, () => real.accept(fd));
     },
-    receive: (fd, address, length) => moving("receive", fd, length, (n) => real.receive(fd, address, n)),
-    receiveFrom: (fd, address, length, from, fromLength) =>
+    receive: (fd: number, address: number, length: number) =>
+      moving("receive", fd, length, (n) => real.receive(fd, address, n)),
+    receiveFrom: (fd: number, address: number, length: number, from: Uint8Array, fromLength: Uint32Array) =>
       moving("receiveFrom", fd, length, () => real.receiveFrom(fd, address, length, from, fromLength)),
-    send: (fd, bytes) => moving("send", fd, bytes.length, (n) => real.send(fd, bytes.subarray(0, n))),
-    sendAt: (fd, address, length) => moving("send", fd, length, (n) => real.sendAt(fd, address, n)),
-    sendTo: (fd, bytes, to) => moving("sendTo", fd, bytes.length, () => real.sendTo(fd, bytes, to)),
-    connect(fd, address) {
+    send: (fd: number, bytes: Uint8Array) =>
+      moving("send", fd, bytes.length, (n) => real.send(fd, bytes.subarray(0, n))),
+    sendAt: (fd: number, address: number, length: number) =>
+      moving("send", fd, length, (n) => real.sendAt(fd, address, n)),
+    sendTo: (fd: number, bytes: Uint8Array, to: Uint8Array) =>
+      moving("sendTo", fd, bytes.length, () => real.sendTo(fd, bytes, to)),
+    connect(fd: number, address: Uint8Array) {
       const kind = draw("connect");
       // EINTR: the kernel goes on connecting by itself.
       if (kind === "EINTR") return Math.min(real.connect(fd, address), -errno.EINTR);
       return kind === undefined || kind === "short" ? real.connect(fd, address) : -errno[kind];
     },
-    close(fd) {
-      registered.delete(fd);
+    close(fd: number) {
+      registered.note("close", [fd]);
       const kind = draw("close");
       const result = real.close(fd);
       return kind === undefined || kind === "short" ? result : -errno[kind];
     },
-    epollControl(epfd, op, fd, events, low, high) {
-      // Not the poller's own eventfd: without it there is no poller.
-      if (op === 1 && low !== -1) {
-        const kind = draw("epollAdd");
-        if (kind !== undefined && kind !== "short") return -errno[kind];
-        registered.set(fd, [epfd, events, low, high]);
-      }
-      return real.epollControl(epfd, op, fd, events, low, high);
-    },
-    epollWait(epfd, events, count, timeoutMs) {
-      const kind = draw("epollWait");
-      if (kind === "short") return real.epollWait(epfd, events, 1, timeoutMs);
-      return kind === undefined ? real.epollWait(epfd, events, count, timeoutMs) : -errno[kind];
-    },
-    getpeername(fd, address) {
+    getpeername(fd: number, address: Uint8Array) {
       const kind = draw("getpeername");
       return kind === undefined || kind === "short" ? real.getpeername(fd, address) : -errno[kind];
     },
   };
+  // Not the poller's own wake: without it there is no poller.
+  const watch = (call: string, args: readonly unknown[], run: () => number): number => {
+    const kind = registers(real, call, args) >= 0 ? draw("watch") : undefined;
+    if (kind !== undefined && kind !== "short") return -errno[kind];
+    registered.note(call, args);
+    return run();
+  };
+  const wait = (count: number, run: (count: number) => number): number => {
+    const kind = draw("wait");
+    return kind === undefined || kind === "short" ? run(kind === "short" ? 1 : count) : -errno[kind];
+  };
   return {
-    system: faulty,
+    system: { ...faulty, ...watching(real, watch, wait) } as Kernel,
     injected,
     stop() {
       active = false;
@@ -151,18 +145,39 @@ export function faultySystem(random: () => number, faults: Faults): Faulty {
   };
 }
 
-export type Backend = "epoll" | "uring";
+/** Of the two that are driven by readiness, one is this kernel's. */
+export type Backend = "epoll" | "uring" | "kqueue";
+export const READINESS: Backend = kernel().constants.system === "linux" ? "epoll" : "kqueue";
+
+/** Each kernel's own calls, with what is to be done around them. */
+function watching(
+  real: Kernel,
+  watch: (call: string, args: readonly unknown[], run: () => number) => number,
+  wait: (count: number, run: (count: number) => number) => number,
+): Partial<Kernel> {
+  if ("kqueue" in real) {
+    return {
+      keventChange: (kq, changes, count) =>
+        watch("keventChange", [kq, changes, count], () => real.keventChange(kq, changes, count)),
+      keventWait: (kq, events, count, timeoutMs) => wait(count, (n) => real.keventWait(kq, events, n, timeoutMs)),
+    };
+  }
+  return {
+    epollControl: (...args) => watch("epollControl", args, () => real.epollControl(...args)),
+    epollWait: (epfd, events, count, timeoutMs) => wait(count, (n) => real.epollWait(epfd, events, n, timeoutMs)),
+  };
+}
 
 /** A poller of this kind on this system; what it takes to set it up and to try it is spared by the ring's faults. */
-export function openOn(other: LinuxSystem, backend: Backend, ring?: FaultyRing): Poller {
-  if (backend === "epoll") return new ReadinessPoller(other, openEpoll(other));
-  const poller = new UringPoller(other, ring?.calls ?? uringCalls());
+export function openOn(other: Kernel, backend: Backend, ring?: FaultyRing): Poller {
+  if (backend !== "uring") return openReadiness(other);
+  const poller = new UringPoller(other as LinuxSystem, ring?.calls ?? uringCalls());
   ring?.arm();
   return poller;
 }
 
 /** Puts a runtime on this system in place; the function undoes it. */
-export function runOn(other: LinuxSystem, backend: Backend = "epoll", ring?: FaultyRing) {
+export function runOn(other: Kernel, backend: Backend = READINESS, ring?: FaultyRing) {
   const runtime = new Runtime(openOn(other, backend, ring), 1);
   return { runtime, restore: replaceRuntime(runtime) };
 }

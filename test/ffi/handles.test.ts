@@ -1,13 +1,11 @@
 /** Handles have generations: what comes late for a closed one never reaches the number's, or the descriptor's, next owner. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openEpoll } from "../../ffi/epoll.ts";
-import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import type { Handle, Sink } from "../../ffi/poller.ts";
-import { ReadinessPoller } from "../../ffi/readiness.ts";
+import { kernel, openReadiness } from "./kernel.ts";
 
 const test = suite("handles");
-const sys = system();
+const sys = kernel();
 const { SOCK_STREAM } = sys.constants;
 const byte = new Uint8Array([1]);
 
@@ -37,7 +35,7 @@ function pair(): [number, number] {
 }
 
 test("two events in one batch: the first closes the second's handle, and a new connection has its number and descriptor", () => {
-  const poller = new ReadinessPoller(sys, openEpoll(sys));
+  const poller = openReadiness(sys);
   const heard: string[] = [];
   const [a, farA] = pair();
   const [b, farB] = pair();
@@ -74,7 +72,7 @@ test("two events in one batch: the first closes the second's handle, and a new c
 });
 
 test("work that was queued for a closed handle is dropped", () => {
-  const poller = new ReadinessPoller(sys, openEpoll(sys));
+  const poller = openReadiness(sys);
   const heard: string[] = [];
   const [a, farA] = pair();
   const old = poller.open(a, recorder(heard, "old"));
@@ -100,7 +98,7 @@ test("a stalled handle that was closed is not tried again for its successor", ()
     ...sys,
     send: (fd: number, bytes: Uint8Array) => (full ? -sys.constants.errno.ENOBUFS : sys.send(fd, bytes)),
   };
-  const poller = new ReadinessPoller(short, openEpoll(short));
+  const poller = openReadiness(short);
   const heard: string[] = [];
   const [a, farA] = pair();
   const old = poller.open(a, recorder(heard, "old"));
@@ -123,7 +121,7 @@ test("a stalled handle that was closed is not tried again for its successor", ()
 });
 
 test("a sink may close its own handle, or any other, in every callback", () => {
-  const poller = new ReadinessPoller(sys, openEpoll(sys));
+  const poller = openReadiness(sys);
   const heard: string[] = [];
   const close = (_what: string, handle: Handle): void => poller.close(handle);
   for (const how of ["bytes", "end", "reset"]) {
@@ -144,7 +142,7 @@ test("a sink may close its own handle, or any other, in every callback", () => {
 });
 
 test("thousands of handles: numbers are reused, the tables grow, closing twice is once", () => {
-  const poller = new ReadinessPoller(sys, openEpoll(sys));
+  const poller = openReadiness(sys);
   const heard: string[] = [];
   const sink = recorder(heard, "");
   const open: { handle: Handle; far: number }[] = [];
@@ -175,7 +173,7 @@ test("thousands of handles: numbers are reused, the tables grow, closing twice i
 });
 
 test("what a sink throws is told with its handle, and the others get their events", () => {
-  const poller = new ReadinessPoller(sys, openEpoll(sys));
+  const poller = openReadiness(sys);
   const heard: string[] = [];
   const errors: [Handle, unknown][] = [];
   poller.onSinkError = (handle, error) => void errors.push([handle, error]);

@@ -63,6 +63,9 @@ export const matrix: Readonly<Record<Call, Expected>> = {
   // A connection that can't be watched is closed; a listener, or the poller, says so.
   epollControl: { breaks: ["ENOMEM"] },
   epollWait: { passes: ["EINTR", "1 byte"] },
+  kqueue: { refuses: ["EMFILE", "ENFILE", "ENOMEM"] },
+  keventChange: { passes: ["EINTR"], breaks: ["ENOMEM"] },
+  keventWait: { passes: ["EINTR", "1 byte"] },
   // io_uring: receives, sends, polls for readiness, polls for a hang-up.
   ringReceive: {
     passes: ["EINTR", "EAGAIN", "ENOMEM", "ENOBUFS", "ECANCELED", "once"],

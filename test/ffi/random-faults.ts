@@ -18,6 +18,7 @@ const REQUESTS = 20;
 const OFTEN: readonly Call[] = ["accept", "send", "shutdown", "close", "getpeername", "unacknowledged"];
 const CALLS: Readonly<Record<Backend, readonly Call[]>> = {
   epoll: [...OFTEN, "receive", "sendAt", "epollControl", "epollWait"],
+  kqueue: [...OFTEN, "receive", "sendAt", "keventChange", "keventWait"],
   uring: [...OFTEN, "ringReceive", "ringReceive", "ringSend", "ringSend", "ringReady", "ringHangup", "enter", "enter"],
 };
 
@@ -35,7 +36,7 @@ export async function randomFaults(backend: Backend): Promise<void> {
     const kind = random.pick([...passes, ...breaks]);
     const often = passes.includes(kind) && kind !== "ENOMEM" && kind !== "ENOBUFS";
     // The poller's own registration, and the listener's, are the first two.
-    const least = call === "epollControl" ? 2 : 0;
+    const least = call === "epollControl" || call === "keventChange" ? 2 : 0;
     const at = least + random.below(Math.max(1, (usual.counts.get(call) ?? 0) * 0.8 - least));
     const fault: Fault = {
       call,

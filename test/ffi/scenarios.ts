@@ -8,7 +8,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { system as realSystem } from "../../ffi/libc.ts";
 import type { Poller } from "../../ffi/poller.ts";
-import type { LinuxSystem } from "../../ffi/system.ts";
 import { open } from "../../src/deno/fs-file.ts";
 import { encodeIp } from "../../src/net/address.ts";
 import {
@@ -25,6 +24,7 @@ import { Runtime, replaceRuntime } from "../../src/runtime/turn.ts";
 import { connect as connectHttp } from "../http/support/client.ts";
 import { start } from "../http/support/server.ts";
 import { until } from "../net/pair.ts";
+import type { Kernel } from "./kernel.ts";
 
 export interface Outcome {
   /** What failed; nothing when nobody noticed. */
@@ -38,7 +38,7 @@ export type Scenario = (on: Machine) => Promise<Outcome>;
 
 /** A system, and a poller of the kind that is tested on it. */
 export interface Machine {
-  readonly system: LinuxSystem;
+  readonly system: Kernel;
   open(): Poller;
 }
 

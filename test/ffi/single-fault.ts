@@ -4,16 +4,16 @@
  * each of its calls in turn (SQLite tests its allocations so).
  *
  * What a kernel says together with EAGAIN or a short count it keeps: an edge follows when there is more. Since an
- * injected one is a lie, the descriptor is armed anew, which makes epoll(7) report it again.
+ * injected one is a lie, the descriptor is armed anew (`kernel.ts`), which makes the kernel report it again.
  */
 import type { ErrnoName } from "../../ffi/constants.ts";
-import { linuxSystem as system } from "../../ffi/libc-linux.ts";
-import type { LinuxSystem } from "../../ffi/system.ts";
+import type { BsdSystem, LinuxSystem } from "../../ffi/system.ts";
 import type { Backend } from "./faulty-system.ts";
+import { type Kernel, kernel, onLinux, Registrations } from "./kernel.ts";
 import { type FaultyRing, faultyRing, RING_CALLS, type RingCall, type RingKind } from "./ring-faults.ts";
 
-/** Every system call that the seam has. A method added to `LinuxSystem` is one more, and `matrix.ts` must know it. */
-export type SystemCall = Exclude<keyof LinuxSystem, "constants" | "allocate" | "pollerCalls">;
+/** Every system call that the seam has. A method added to `System` is one more, and `matrix.ts` must know it. */
+export type SystemCall = Exclude<keyof LinuxSystem | keyof BsdSystem, "constants" | "allocate" | "pollerCalls">;
 export type Call = SystemCall | RingCall;
 export type Kind = ErrnoName | "1 byte" | RingKind;
 
@@ -27,7 +27,7 @@ export interface Fault {
 }
 
 export interface Injected {
-  readonly system: LinuxSystem;
+  readonly system: Kernel;
   /** io_uring's own calls, with the fault if it is one of theirs. */
   readonly ring: FaultyRing;
   /** How often each method was called. */
@@ -37,8 +37,6 @@ export interface Injected {
 }
 
 type Method = (...args: never[]) => number;
-
-const EPOLL_CTL_MOD = 3;
 
 /** Without a fault it only counts. */
 export function singleFault(fault: Fault | undefined): Injected {
@@ -52,7 +50,7 @@ export function singleFault(fault: Fault | undefined): Injected {
     return fault.kind;
   };
   const ring = faultyRing((call) => draw(call) as RingKind | undefined);
-  const injected: Injected = { system: injecting(system(), draw), ring, counts, hits: 0 };
+  const injected: Injected = { system: injecting(kernel(), draw), ring, counts, hits: 0 };
   return injected;
 }
 
@@ -61,27 +59,18 @@ export function singleFault(fault: Fault | undefined): Injected {
  * the call has returned.
  */
 export function injecting(
-  real: LinuxSystem,
+  real: Kernel,
   draw: (call: SystemCall, args: readonly unknown[]) => Kind | undefined,
   later: (task: () => void) => void = setImmediate,
-): LinuxSystem {
+): Kernel {
   const { errno } = real.constants;
-  const registered = new Map<number, readonly [epfd: number, events: number, low: number, high: number]>();
-  const rearm = (fd: number): void => {
-    const registration = registered.get(fd);
-    if (registration === undefined) return;
-    const [epfd, events, low, high] = registration;
-    real.epollControl(epfd, EPOLL_CTL_MOD, fd, events, low, high);
-  };
+  const registered = new Registrations(real);
+  const methods = real as unknown as Record<SystemCall, (...args: readonly unknown[]) => number>;
+  const rearm = (fd: number): void => registered.rearm(fd);
 
   const run = (call: SystemCall, args: readonly unknown[]): number => {
-    const method = real[call] as unknown as (...args: readonly unknown[]) => number;
-    if (call === "epollControl" && args[1] === 1) {
-      const [epfd, , fd, events, low, high] = args as number[];
-      registered.set(fd, [epfd, events, low, high]);
-    }
-    if (call === "close") registered.delete(args[0] as number);
-    return method(...args);
+    registered.note(call, args);
+    return methods[call](...args);
   };
 
   const failed = (call: SystemCall, kind: Kind, args: readonly unknown[]): number => {
@@ -89,6 +78,8 @@ export function injecting(
     if (kind === "1 byte" || kind === "half") return cut(call, kind, args);
     // The kernel has done it all the same: EINTR of connect(2) goes on by itself, close(2) has closed.
     if (call === "close") run(call, args);
+    // All changes are made (kevent(2)).
+    if (call === "keventChange" && kind === "EINTR") run(call, args);
     // The connection is gone, whichever way one looks.
     if (call === "shutdown") real.shutdown(fd, real.constants.SHUT_RDWR);
     if (call === "connect" && kind === "EINTR") return Math.min(run(call, args), -errno.EINTR);
@@ -100,9 +91,9 @@ export function injecting(
   const cut = (call: SystemCall, kind: Kind, args: readonly unknown[]): number => {
     const fd = args[0] as number;
     const less = (length: number): number => (kind === "1 byte" ? 1 : Math.max(1, length >> 1));
-    if (call === "epollWait") {
-      const [epfd, events, count, timeoutMs] = args as number[];
-      return real.epollWait(epfd, events, less(count), timeoutMs);
+    if (call === "epollWait" || call === "keventWait") {
+      const [fd, events, count, timeoutMs] = args as number[];
+      return methods[call](fd, events, less(count), timeoutMs);
     }
     later(() => rearm(fd));
     if (call === "send") {
@@ -127,21 +118,29 @@ export function injecting(
       return kind === undefined ? run(call, args) : failed(call, kind, args);
     }) as Method;
   }
-  return faulty as unknown as LinuxSystem;
+  return faulty as unknown as Kernel;
 }
 
 /** The methods that the real system has. */
-function systemCalls(real: LinuxSystem): SystemCall[] {
+function systemCalls(real: Kernel): SystemCall[] {
   return Object.keys(real).filter((key): key is SystemCall => !["constants", "allocate", "pollerCalls"].includes(key));
 }
 
 /** Those, and what is asked of io_uring. */
 export function calls(): Call[] {
-  return [...systemCalls(system()), ...RING_CALLS];
+  const own = systemCalls(kernel());
+  return onLinux ? [...own, ...RING_CALLS] : own;
 }
+
+const OF_EPOLL = ["epollCreate", "epollControl", "epollWait"] as const;
+const OF_KQUEUE = ["kqueue", "keventChange", "keventWait"] as const;
+const OF_EVENTFD = ["eventfd", "eventfdRead", "eventfdWrite"] as const;
+/** What only another kernel has. */
+export const ELSEWHERE: readonly Call[] = onLinux ? OF_KQUEUE : [...OF_EPOLL, ...OF_EVENTFD, ...RING_CALLS];
 
 /** Calls that a backend need not make. */
 export const FOREIGN: Readonly<Record<Backend, readonly Call[]>> = {
   epoll: RING_CALLS,
-  uring: ["epollCreate", "epollControl", "epollWait", "receive", "sendAt"],
+  uring: [...OF_EPOLL, "receive", "sendAt"],
+  kqueue: [],
 };

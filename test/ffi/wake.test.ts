@@ -3,15 +3,14 @@ import { readdirSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openEpoll } from "../../ffi/epoll.ts";
-import { linuxSystem as system } from "../../ffi/libc-linux.ts";
-import { ReadinessPoller } from "../../ffi/readiness.ts";
+import { skip } from "../support/skip.ts";
+import { kernel, onLinux, openReadiness } from "./kernel.ts";
 
 const test = suite("wake");
-const sys = system();
+const sys = kernel();
 
 test("makes the next poll return, and only that one", () => {
-  const poller = new ReadinessPoller(sys, openEpoll(sys));
+  const poller = openReadiness(sys);
   poller.wake();
   poller.wake();
   assert.is(poller.poll(-1), 0);
@@ -19,25 +18,28 @@ test("makes the next poll return, and only that one", () => {
   poller.dispose();
 });
 
-test("from a Worker, while this thread is parked in the kernel", async () => {
-  const before = new Set(readdirSync("/proc/self/fd"));
-  const poller = new ReadinessPoller(sys, openEpoll(sys));
-  // The worker wakes by the contract's own means: the same kernel object, reached by its descriptor's number.
-  const { readlinkSync } = await import("node:fs");
-  const eventfd = readdirSync("/proc/self/fd")
-    .filter((fd) => !before.has(fd))
-    .find((fd) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${fd}`).includes("eventfd");
-      } catch {
-        return false;
-      }
-    });
-  assert.ok(eventfd);
-  const flag = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(
-    new URL(
-      `data:text/javascript,${encodeURIComponent(`
+const fromWorker = "from a Worker, while this thread is parked in the kernel";
+if (!onLinux) skip(test, fromWorker, "test/ffi/kqueue.test.ts has the one for kqueue");
+else
+  test(fromWorker, async () => {
+    const before = new Set(readdirSync("/proc/self/fd"));
+    const poller = openReadiness(sys);
+    // The worker wakes by the contract's own means: the same kernel object, reached by its descriptor's number.
+    const { readlinkSync } = await import("node:fs");
+    const eventfd = readdirSync("/proc/self/fd")
+      .filter((fd) => !before.has(fd))
+      .find((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).includes("eventfd");
+        } catch {
+          return false;
+        }
+      });
+    assert.ok(eventfd);
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    const worker = new Worker(
+      new URL(
+        `data:text/javascript,${encodeURIComponent(`
         import { parentPort, workerData } from "node:worker_threads";
         const { linuxSystem: system } = await import(${JSON.stringify(new URL("../../ffi/libc-linux.ts", import.meta.url).href)});
         const sys = system();
@@ -46,18 +48,18 @@ test("from a Worker, while this thread is parked in the kernel", async () => {
         Atomics.wait(workerData, 0, 1, 50);
         sys.eventfdWrite(${eventfd});
       `)}`,
-    ),
-    { workerData: flag },
-  );
-  await new Promise((resolve) => worker.once("message", resolve));
-  Atomics.store(flag, 0, 1);
-  Atomics.notify(flag, 0);
-  assert.is(poller.poll(20_000), 0);
-  const woken = performance.now();
-  assert.is(poller.poll(0), 0);
-  assert.ok(performance.now() - woken < 10_000, "it did not sleep out its time");
-  await new Promise((resolve) => worker.once("exit", resolve));
-  poller.dispose();
-});
+      ),
+      { workerData: flag },
+    );
+    await new Promise((resolve) => worker.once("message", resolve));
+    Atomics.store(flag, 0, 1);
+    Atomics.notify(flag, 0);
+    assert.is(poller.poll(20_000), 0);
+    const woken = performance.now();
+    assert.is(poller.poll(0), 0);
+    assert.ok(performance.now() - woken < 10_000, "it did not sleep out its time");
+    await new Promise((resolve) => worker.once("exit", resolve));
+    poller.dispose();
+  });
 
 test.run();

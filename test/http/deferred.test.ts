@@ -1,16 +1,20 @@
 // A server is given a connection with its client's first bytes; a client that says nothing is no worse off.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import { handshakesOn, isDeferring } from "../../src/net/deferred.ts";
 import { listen } from "../../src/net/mod.ts";
 import { runOn } from "../ffi/faulty-system.ts";
+import { errno, kernel, onLinux } from "../ffi/kernel.ts";
+import { skip } from "../support/skip.ts";
 import { connect } from "./support/client.ts";
 import { eventually, start, turns } from "./support/server.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-test("who says nothing is accepted after a second, and has its time for a request from there on", async () => {
+const linux = (name: string, run: () => void | Promise<void>): void =>
+  onLinux ? void test(name, run) : skip(test, name, "only Linux has TCP_DEFER_ACCEPT");
+
+linux("who says nothing is accepted after a second, and has its time for a request from there on", async () => {
   using server = start(() => new Response("x"));
   using client = await connect(server.port);
   assert.is(handshakesOn(server.port, 0), true);
@@ -46,27 +50,32 @@ test("a drain waits for clients that have connected and said nothing yet, and an
   assert.equal(await drained, { cut: 0 });
 });
 
-test("not where clients have little time, and not for raw connections", () => {
+linux("not where clients have little time, and not for raw connections", () => {
   for (const [limits, deferring] of [
     [{}, true],
     [{ readHeaderTimeout: "none" }, true],
     [{ readHeaderTimeout: "1s" }, false],
   ] as const) {
     const listener = listen({ port: 0, hostname: "127.0.0.1" });
-    assert.is(isDeferring(system(), listener.fd), false);
+    assert.is(isDeferring(kernel(), listener.fd), false);
     using _ = start(() => new Response("x"), { listener, ...limits });
-    assert.is(isDeferring(system(), listener.fd), deferring, JSON.stringify(limits));
+    assert.is(isDeferring(kernel(), listener.fd), deferring, JSON.stringify(limits));
   }
 });
 
-test("a connection that can't be watched after its first answer is closed, and forgotten", async () => {
-  const real = system();
+// Who has not been deferred is watched before there is an answer.
+linux("a connection that can't be watched after its first answer is closed, and forgotten", async () => {
+  const real = kernel();
   let refuses = false;
-  const { restore } = runOn({
-    ...real,
-    epollControl: (...args: Parameters<typeof real.epollControl>) =>
-      refuses ? -real.constants.errno.ENOMEM : real.epollControl(...args),
-  });
+  const refusing =
+    <A extends readonly unknown[]>(call: (...args: A) => number) =>
+    (...args: A): number =>
+      refuses ? -errno("ENOMEM") : call(...args);
+  const { restore } = runOn(
+    "kqueue" in real
+      ? { ...real, keventChange: refusing(real.keventChange) }
+      : { ...real, epollControl: refusing(real.epollControl) },
+  );
   try {
     using server = start(() => new Response("x"));
     refuses = true;

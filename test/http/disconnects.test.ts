@@ -2,10 +2,10 @@
 import { readdirSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import { taskCount } from "../../src/runtime/mod.ts";
 import { runtime } from "../../src/runtime/turn.ts";
 import { runOn } from "../ffi/faulty-system.ts";
+import { kernel } from "../ffi/kernel.ts";
 import { skip } from "../support/skip.ts";
 import { overTls } from "../support/tls.ts";
 import { type Client, connect } from "./support/client.ts";
@@ -197,7 +197,7 @@ for (const [name, request, behave] of [
     skip(test, title, "nothing at all can be sent then, the handshake included");
   else
     test(title, async () => {
-      const real = system();
+      const real = kernel();
       const failing = { ...real, sendAt: () => -real.constants.errno.EPIPE };
       const { runtime: other, restore } = runOn(behave === "fail" ? failing : real);
       const states: unknown[] = [];

@@ -1,10 +1,10 @@
 // The graceful end of a server, step by step: nothing that was sent to it is lost, and it has a bound.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { linuxSystem as system } from "../../ffi/libc-linux.ts";
 import { counters } from "../../src/http/counters.ts";
 import { servers } from "../../src/http/servers.ts";
 import { runOn } from "../ffi/faulty-system.ts";
+import { kernel } from "../ffi/kernel.ts";
 import { type Client, connect } from "./support/client.ts";
 import { onlyHttp1 } from "./support/over-http2.ts";
 import { eventually, start, turns } from "./support/server.ts";
@@ -44,7 +44,7 @@ http1("for drainDelay everything is still accepted, with connection: close on ev
 });
 
 test("descriptors that lack for a moment hold up the end for a moment, though nobody is connected", async () => {
-  const real = system();
+  const real = kernel();
   let lacking = 2;
   const { EMFILE } = real.constants.errno;
   const accept = (fd: number): number => (lacking-- > 0 ? -EMFILE : real.accept(fd));

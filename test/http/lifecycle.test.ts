@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { serve } from "../../src/http/mod.ts";
 import { listen } from "../../src/net/mod.ts";
 import { runtime } from "../../src/runtime/turn.ts";
+import { onLinux } from "../ffi/kernel.ts";
 import { temporaryFolder } from "../support/process.ts";
 import { type Client, connect } from "./support/client.ts";
 import { onlyHttp1 } from "./support/over-http2.ts";
@@ -178,7 +179,7 @@ test("await using shuts down", async () => {
 
 test("a Unix socket, as a file and abstract", async () => {
   const file = join(temporaryFolder(), "socket");
-  for (const path of process.platform === "linux" ? [file, `\0slipway-test-${process.pid}`] : [file]) {
+  for (const path of onLinux ? [file, `\0slipway-test-${process.pid}`] : [file]) {
     const addresses: unknown[] = [];
     using server = start(
       (_request, info) => {

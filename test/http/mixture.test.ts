@@ -15,7 +15,7 @@ const passing: Faults = {
   receive: { rate: 0.2, kinds: ["EINTR", "EAGAIN", "short"] },
   send: { rate: 0.2, kinds: ["EINTR", "EAGAIN", "short"] },
   close: { rate: 0.2, kinds: ["EINTR"] },
-  epollWait: { rate: 0.2, kinds: ["EINTR", "short"] },
+  wait: { rate: 0.2, kinds: ["EINTR", "short"] },
 };
 /** Faults that end connections. */
 const breaking: Faults = {

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { BadResource, BrokenPipe, ConnectionReset, Interrupted } from "../../src/runtime/errors.ts";
+import { errno } from "../ffi/kernel.ts";
 import { bytes, descriptors, pair, readAll, readExactly, rejects, text, turns, until } from "./pair.ts";
 
 const reading = suite("Conn.read");
@@ -90,7 +91,11 @@ reading("after a reset gives what came before, then ConnectionReset with the pee
   const buffer = new Uint8Array(10);
   assert.is(await ends.conn.read(buffer), 4);
   assert.is(text(buffer.subarray(0, 4)), "fore");
-  await rejects(ends.conn.read(buffer), ConnectionReset, /os error 104.*127\.0\.0\.1/);
+  await rejects(
+    ends.conn.read(buffer),
+    ConnectionReset,
+    new RegExp(`os error ${errno("ECONNRESET")}.*127\\.0\\.0\\.1`),
+  );
   await rejects(ends.conn.read(buffer), ConnectionReset);
 });
 

@@ -8,6 +8,7 @@
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { LinuxSystem } from "../../../ffi/system.ts";
 import type { UringPoller } from "../../../ffi/uring.ts";
 import { skip } from "../../support/skip.ts";
 import { faultySystem, randomFrom, seed } from "../faulty-system.ts";
@@ -74,7 +75,7 @@ function one(runSeed: number, breaking: number): void {
     send: { rate: 0.1, kinds: ["EINTR", "EAGAIN", "short", "EINTR", "EAGAIN", "short", "ENOMEM", "ENOBUFS"] },
     close: { rate: 0.1, kinds: ["EINTR"] },
   });
-  const poller = newPoller(ring.calls, system);
+  const poller = newPoller(ring.calls, system as LinuxSystem);
   ring.arm();
   poller.onSinkError = (_handle, error) => {
     throw error;
