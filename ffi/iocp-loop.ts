@@ -7,14 +7,16 @@
  * has to end before the process can: so it is there only while somebody holds the poller, and an exit posts an entry that
  * ends it. The pool has four threads, and this takes one of them.
  */
+
+import { OPEN } from "./handles.ts";
 import { COUNT_AT, ENTRY_BYTES, type IocpCalls } from "./iocp-calls.ts";
 import { Operations } from "./iocp-operations.ts";
-import { OPEN, SocketPoller } from "./socket-poller.ts";
+import { SocketPoller } from "./socket-poller.ts";
 import type { KernelMemory, System } from "./system.ts";
 import type { Watch } from "./watch.ts";
 
 /*
- * Bits of a handle's state beside those of `socket-poller.ts`.
+ * Bits of a handle's state beside those of `handles.ts`.
  *   *_ASKED    such an operation is under way
  *   CLOSING    the owner has let go of it
  *   LEAVING    and its last bytes are still on their way
