@@ -43,8 +43,8 @@ const CONNECT = 3;
 const ACCEPT = 4;
 
 const MSG_PEEK = 2;
-/** Accepts under way for one listener. */
-const AHEAD = 16;
+/** Accepts under way for one listener: as many as libuv has. */
+const AHEAD = 32;
 /** What one connection may have sent in a pause before we stop looking for its end. */
 const MOST_HELD = 64 * 1024;
 
