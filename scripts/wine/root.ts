@@ -46,6 +46,8 @@ function makeSystem(): void {
   }
   if (!existsSync(join(root, "usr/bin/apt-get"))) run("debootstrap", "--variant=minbase", RELEASE, root, mirror());
   run("chroot", root, "apt-get", "install", "-y", "--no-install-recommends", "wine", "wine64");
+  // A system this small knows no names, not even its own.
+  writeFileSync(join(root, "etc/hosts"), "127.0.0.1 localhost\n::1 localhost\n");
 }
 
 /** Where this machine's apt gets Debian's main archive from. */
