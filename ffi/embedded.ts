@@ -19,6 +19,7 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
+import { join } from "node:path";
 
 const MFD_CLOEXEC = 1;
 const MFD_EXEC = 0x10;
@@ -126,7 +127,7 @@ function silently<T>(load: () => T): T | undefined {
 export function cachedFile(name: string, digest: string, bytes: Uint8Array): string {
   const tried: string[] = [];
   for (const directory of cacheDirectories()) {
-    const path = `${directory}/${name}-${digest}`;
+    const path = join(directory, `${name}-${digest}`);
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       assertPrivate(directory);
@@ -142,12 +143,19 @@ export function cachedFile(name: string, digest: string, bytes: Uint8Array): str
         renameSync(part, path);
       } catch (error) {
         rmSync(part, { force: true });
+        // Another process was faster, and Windows replaces no file that is loaded.
+        if (sameContent(path, bytes)) return path;
         throw error;
       }
       return path;
     } catch (error) {
       tried.push(`${directory} (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
     }
+  }
+  if (process.platform === "win32") {
+    throw new Error(
+      `no place for ${name}: ${tried.length === 0 ? "neither LOCALAPPDATA nor USERPROFILE is set" : `none of these can be written: ${tried.join(", ")}`}; set LOCALAPPDATA to a directory that only this user can write`,
+    );
   }
   throw new Error(
     `no place for ${name}: memory files are not available here${
@@ -158,6 +166,12 @@ export function cachedFile(name: string, digest: string, bytes: Uint8Array): str
 }
 
 function cacheDirectories(): string[] {
+  if (process.platform === "win32") {
+    // A user's profile is closed to other users; the system's own folder for temporary files, a service's TEMP, is not.
+    const { LOCALAPPDATA, USERPROFILE } = process.env;
+    const profile = USERPROFILE ? `${USERPROFILE}\\AppData\\Local` : undefined;
+    return [LOCALAPPDATA, profile].filter((one) => one?.[1] === ":").map((one) => `${one}\\slipway`);
+  }
   const { XDG_CACHE_HOME, HOME, TMPDIR } = process.env;
   const user = process.getuid?.() ?? "user";
   const directories = [];
@@ -174,7 +188,9 @@ function cacheDirectories(): string[] {
 function assertPrivate(directory: string): void {
   const stat = lstatSync(directory);
   const uid = process.getuid?.();
-  if (!stat.isDirectory() || (uid !== undefined && stat.uid !== uid) || (stat.mode & 0o022) !== 0) {
+  // The bits of a mode say nothing on Windows, where an access list does.
+  const othersWrite = process.platform !== "win32" && (stat.mode & 0o022) !== 0;
+  if (!stat.isDirectory() || (uid !== undefined && stat.uid !== uid) || othersWrite) {
     throw new Error("it exists and is not a directory that only we can write");
   }
 }

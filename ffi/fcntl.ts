@@ -4,6 +4,7 @@
  */
 import { type Constants, constantsHere } from "./constants.ts";
 import { koffi } from "./koffi.ts";
+import { setNonBlockingUninherited } from "./winsock.ts";
 
 const F_SETFD = 2;
 const F_GETFL = 3;
@@ -12,6 +13,7 @@ const FD_CLOEXEC = 1;
 
 /** Another number for the same open file, which no child inherits. Returns it, or a negated errno. */
 export function duplicate(fd: number): number {
+  if (process.platform === "win32") return -constantsHere().errno.EOPNOTSUPP;
   const fcntl = koffi.load(null).func("int fcntl(int fd, int command, ...)");
   const copy: number = fcntl(fd, constantsHere().F_DUPFD_CLOEXEC, "int", 3);
   return copy < 0 ? -koffi.errno() : copy;
@@ -19,6 +21,7 @@ export function duplicate(fd: number): number {
 
 /** Makes a descriptor non-blocking and close-on-exec. Returns 0 or a negated errno. */
 export function setNonBlockingCloexec(constants: Constants, fd: number): number {
+  if (constants.system === "windows") return setNonBlockingUninherited(fd);
   const fcntl = koffi.load(null).func("int fcntl(int fd, int command, ...)");
   const flags: number = fcntl(fd, F_GETFL);
   if (flags < 0) return -koffi.errno();

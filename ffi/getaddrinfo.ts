@@ -7,17 +7,18 @@ import { koffi } from "./koffi.ts";
 
 /** The addresses (4 or 16 bytes) of a name, in the order of the system's preference; or the system's sentence. */
 export function lookupSync(constants: Constants, name: string): Uint8Array<ArrayBuffer>[] | string {
-  const c = koffi.load(null);
+  const windows = constants.system === "windows";
+  const c = koffi.load(windows ? "ws2_32.dll" : null);
   const getaddrinfo = c.func("getaddrinfo", "int", ["str", "uintptr_t", "void *", "void *"]);
   const freeaddrinfo = c.func("freeaddrinfo", "void", ["uintptr_t"]);
-  const explain = c.func("gai_strerror", "str", ["int"]);
 
   // struct addrinfo, LP64: int flags, family, socktype, protocol; socklen_t addrlen; pointers at 24, 32 and 40.
   const hints = new Uint8Array(48);
   new DataView(hints.buffer).setInt32(8, constants.SOCK_STREAM, true);
   const result = new BigUint64Array(1);
   const error: number = getaddrinfo(name, 0, hints, result);
-  if (error !== 0) return explain(error);
+  // There gai_strerror is a macro's inline function, and no part of the library.
+  if (error !== 0) return windows ? `error ${error} of getaddrinfo` : c.func("gai_strerror", "str", ["int"])(error);
 
   const found: Uint8Array<ArrayBuffer>[] = [];
   const addressAt = constants.addrinfoAddressAt;

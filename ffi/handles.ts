@@ -7,10 +7,34 @@
  */
 import type { Handle, Sink } from "./poller.ts";
 
+/*
+ * Bits of a handle's `state`, 0 for a free one. Those from 1 << 12 on are the subclass's.
+ *   OPEN        set by open, cleared by close
+ *   ACCEPTING, RECEIVING, DATAGRAMS   what it is there for; cleared by pause, end and failure
+ *   LISTENER    it accepted at some time
+ *   CONNECTING  from connect until it is writable
+ *   MORE        the kernel may have more to read: it said so, and no call has found the bottom since
+ *   HUNG_UP     FIN, reset, error or urgent data was reported: read on until the kernel says that there is no more
+ *   BLOCKED     a send met a full buffer: `unsent` holds what is left, or sendTo, sendSome or sendFile waits for room
+ *   QUEUED      it stands in `queue`; STALLED: it waits for descriptors or memory, in `#stalled`
+ */
+export const OPEN = 1;
+export const ACCEPTING = 2;
+export const RECEIVING = 4;
+export const DATAGRAMS = 8;
+export const LISTENER = 16;
+export const CONNECTING = 32;
+export const MORE = 64;
+export const HUNG_UP = 128;
+export const BLOCKED = 256;
+export const QUEUED = 512;
+export const STALLED = 1024;
+export const READING = ACCEPTING | RECEIVING | DATAGRAMS;
+
 export class HandleTable {
   fds = new Int32Array(1024);
   generations = new Int32Array(1024);
-  /** The backend's own bits; 0 for a free handle. */
+  /** The bits above, and the backend's own; 0 for a free handle. */
   state = new Uint32Array(1024);
   readonly sinks: (Sink | undefined)[] = [];
   /** Handles in use. */

@@ -2,9 +2,8 @@
  * What a completion kernel delivered though its owner had paused, by handle, in order: bytes, and how the
  * connection ended. Only who is sent something while he does not listen has an entry.
  */
-import type { HandleTable } from "./handles.ts";
+import { type HandleTable, OPEN, RECEIVING } from "./handles.ts";
 import type { Handle } from "./poller.ts";
-import { OPEN, RECEIVING } from "./socket-poller.ts";
 
 interface Entry {
   readonly bytes: Uint8Array[];

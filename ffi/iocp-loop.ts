@@ -7,14 +7,16 @@
  * has to end before the process can: so it is there only while somebody holds the poller, and an exit posts an entry that
  * ends it. The pool has four threads, and this takes one of them.
  */
+
+import { OPEN } from "./handles.ts";
 import { COUNT_AT, ENTRY_BYTES, type IocpCalls } from "./iocp-calls.ts";
 import { Operations } from "./iocp-operations.ts";
-import { OPEN, SocketPoller } from "./socket-poller.ts";
+import { SocketPoller } from "./socket-poller.ts";
 import type { KernelMemory, System } from "./system.ts";
 import type { Watch } from "./watch.ts";
 
 /*
- * Bits of a handle's state beside those of `socket-poller.ts`.
+ * Bits of a handle's state beside those of `handles.ts`.
  *   *_ASKED    such an operation is under way
  *   CLOSING    the owner has let go of it
  *   LEAVING    and its last bytes are still on their way
@@ -31,6 +33,9 @@ const UNDER_WAY = INPUT_ASKED | SEND_ASKED | CONNECT_ASKED | ACCEPT_ASKED;
 const WORDS = 3;
 /** Completions that one poll tells of before everybody else gets a turn. */
 const BATCH = 512;
+/** How often a poll looks at the port again for what its sinks have asked for meanwhile, and has ended at once. */
+const ROUNDS = 4;
+const MANY = 16;
 /** Nobody holds the poller, and something is open: a timer that holds nothing looks so often. */
 const UNHELD_MS = 20;
 
@@ -99,9 +104,13 @@ export abstract class IocpLoop extends SocketPoller {
     this.polling = true;
     let count = 0;
     try {
-      this.#take(this.#waiting ? 0 : timeoutMs);
-      count = this.#tell() + this.workOff();
-      if (this.fresh.length > 0) this.watchFresh();
+      for (let round = 0; round < ROUNDS; round++) {
+        this.#take(round > 0 || this.#waiting ? 0 : timeoutMs);
+        const told = this.#tell();
+        count += told + this.workOff();
+        if (this.fresh.length > 0) this.watchFresh();
+        if (told < MANY) break;
+      }
     } finally {
       this.polling = false;
     }

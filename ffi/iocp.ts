@@ -5,17 +5,11 @@
  *
  * - Receiving is asked for with no bytes: so a connection that waits owns no buffer. Then it is read to the bottom.
  * - Accepts are asked for ahead of the connections. What has ended during a pause waits here, as in the backlog.
- * - There is no event for room in a send buffer but that of a send that has found some: so what found none is sent by an
- *   operation from memory of its own.
  *
  * **The life of a handle:** open → closing → free. `close` closes the socket, which cancels whatever is under way on it;
  * the handle is free at the last completion, when none of its *_ASKED bits is left.
  */
-import { Held } from "./held.ts";
-import { PENDING } from "./iocp-calls.ts";
-import { ACCEPT_ASKED, CLOSING, CONNECT_ASKED, INPUT_ASKED, IocpLoop, LEAVING, SEND_ASKED } from "./iocp-loop.ts";
-import { resets } from "./linger.ts";
-import type { Handle, Sink } from "./poller.ts";
+
 import {
   ACCEPTING,
   BLOCKED,
@@ -27,34 +21,32 @@ import {
   OPEN,
   READING,
   RECEIVING,
-  SCRATCH,
   STALLED,
-} from "./socket-poller.ts";
-import type { KernelMemory } from "./system.ts";
+} from "./handles.ts";
+import { Held } from "./held.ts";
+import { PENDING } from "./iocp-calls.ts";
+import { ACCEPT_ASKED, CLOSING, CONNECT_ASKED, INPUT_ASKED, LEAVING, SEND_ASKED } from "./iocp-loop.ts";
+import { IocpSending, LATE, SEND } from "./iocp-sending.ts";
+import { resets } from "./linger.ts";
+import type { Handle, Sink } from "./poller.ts";
+import { SCRATCH } from "./socket-poller.ts";
 
 /*
- * Bits of a handle's state beside those of `iocp-loop.ts`.
+ * A bit of a handle's state beside those of `iocp-sending.ts`.
  *   HELD   something came during a pause
- *   LATE   what `unsent` holds was taken as sent: it is ours to deliver even if the handle is closed
  */
-const HELD = 1 << 18;
-const LATE = 1 << 19;
+const HELD = 1 << 19;
 
 /** Kinds of operations. */
 const INPUT = 1;
-const SEND = 2;
 const CONNECT = 3;
 const ACCEPT = 4;
 
 const MSG_PEEK = 2;
-/** Accepts under way for one listener. */
-const AHEAD = 16;
+/** Accepts under way for one listener: as many as libuv has. */
+const AHEAD = 32;
 /** What one connection may have sent in a pause before we stop looking for its end. */
 const MOST_HELD = 64 * 1024;
-/** Of an operation that sends what found no room. */
-const PIECE = 16 * 1024;
-/** How long a closed connection may take to read what had been taken as sent: as long as a lingering one. */
-const LEFT_BEHIND_MS = 30_000;
 
 interface Listening {
   readonly family: number;
@@ -65,15 +57,10 @@ interface Listening {
   readonly accepted: number[];
 }
 
-export class IocpPoller extends IocpLoop {
+export class IocpPoller extends IocpSending {
   readonly #held = new Held();
   readonly #listening = new Map<Handle, Listening>();
-  readonly #pieces: KernelMemory[] = [];
-  readonly #freePieces: number[] = [];
-  readonly #leavingTimers = new Map<Handle, ReturnType<typeof setTimeout>>();
   readonly #one = new Int32Array(1);
-  /** Within `sendTo`: what has no room is the caller's. */
-  #sendsTo = false;
 
   open(fd: number, sink: Sink, spoke = false): Handle {
     const failed = this.calls.associate(fd, this.port);
@@ -92,12 +79,12 @@ export class IocpPoller extends IocpLoop {
     this.closing++;
     state[handle] = (before & ~(OPEN | READING | CONNECTING)) | CLOSING;
     if (before & HELD) this.#held.drop(handle);
-    if (before & LATE && !resets(this.system, this.table.fds[handle])) return this.#leave(handle);
-    this.#closeSocket(handle);
+    if (before & LATE && !resets(this.system, this.table.fds[handle])) return this.leave(handle);
+    this.closeSocket(handle);
     if (this.stalled > 0) this.retry();
   }
 
-  #closeSocket(handle: Handle): void {
+  protected closeSocket(handle: Handle): void {
     this.unsent.delete(handle);
     this.system.close(this.table.fds[handle]);
     const listening = this.#listening.get(handle);
@@ -117,13 +104,13 @@ export class IocpPoller extends IocpLoop {
     const closed = (table.state[handle] & (CLOSING | LEAVING)) === CLOSING;
     // The status of an operation is the kernel's own; winsock knows which of its errors that is.
     const error = status === 0 || closed ? 0 : this.#errorOf(handle, operation);
-    if (kind === SEND) this.#freePieces.push(operations.extras[operation]);
+    if (kind === SEND) this.givePiece(operation);
     operations.give(operation);
     const asked = kind === INPUT ? INPUT_ASKED : kind === SEND ? SEND_ASKED : CONNECT_ASKED;
     table.state[handle] &= ~asked;
     if (closed) return this.freeIfDone(handle);
     if (kind === INPUT) this.#inputEnded(handle, error);
-    else if (kind === SEND) this.#sendEnded(handle, error, bytes);
+    else if (kind === SEND) this.sendEnded(handle, error, bytes);
     else this.#connectEnded(handle, error);
   }
 
@@ -136,7 +123,7 @@ export class IocpPoller extends IocpLoop {
   protected work(handle: Handle): void {
     const { table } = this;
     const generation = table.generations[handle];
-    if (table.state[handle] & LEAVING) return this.#sendRest(handle);
+    if (table.state[handle] & LEAVING) return this.sendRest(handle);
     if (table.state[handle] & CONNECTING) {
       if (table.state[handle] & CONNECT_ASKED) return;
       this.finishConnect(handle);
@@ -380,117 +367,6 @@ export class IocpPoller extends IocpLoop {
   /** Whether or not somebody reads: the end is to be noticed. */
   #watch(handle: Handle): void {
     if ((this.table.state[handle] & (OPEN | MORE | CONNECTING)) === OPEN) this.wantsMore(handle);
-  }
-
-  // ---- sending
-
-  /** What `unsent` holds is sent by an operation: its end is the room that was waited for. */
-  protected wantsRoom(handle: Handle): void {
-    const { table, operations } = this;
-    if (table.state[handle] & SEND_ASKED) return;
-    if (table.state[handle] & CONNECTING) return;
-    if (this.#sendsTo) return this.stall(handle);
-    const rest = this.unsent.get(handle);
-    // It is kept in a moment.
-    if (rest === undefined) return this.enqueue(handle);
-    const length = Math.min(rest.length, PIECE);
-    const piece = this.#freePieces.pop() ?? this.#pieces.push(this.system.allocate(PIECE)) - 1;
-    new Uint8Array(this.#pieces[piece].buffer).set(rest.subarray(0, length));
-    const operation = operations.take(SEND, handle, piece);
-    operations.setBuffer(operation, this.#pieces[piece].address, length);
-    const result = this.calls.send(table.fds[handle], operations.addressOf(operation));
-    if (result === 0 || result === -PENDING) {
-      table.state[handle] |= SEND_ASKED;
-      return;
-    }
-    operations.give(operation);
-    this.#freePieces.push(piece);
-    // It comes to that again; what is broken for good, a plain send says.
-    if (this.waits(result)) this.stall(handle);
-    else this.enqueue(handle);
-  }
-
-  #sendEnded(handle: Handle, error: number, bytes: number): void {
-    const { table } = this;
-    this.unsent.took(handle, bytes);
-    if (table.state[handle] & LEAVING) {
-      if (error !== 0) this.#left(handle);
-      else this.#sendRest(handle);
-    } else if (error === 0) this.flush(handle);
-    else {
-      this.unsent.delete(handle);
-      table.state[handle] &= ~(BLOCKED | LATE);
-      table.sinks[handle]?.failed(handle, error);
-    }
-  }
-
-  protected override flush(handle: Handle): void {
-    const generation = this.table.generations[handle];
-    super.flush(handle);
-    if (this.table.generations[handle] !== generation) return;
-    if ((this.table.state[handle] & BLOCKED) === 0) this.table.state[handle] &= ~LATE;
-  }
-
-  /** Takes a piece when there is no room for it: whoever waits for room needs something that is on its way. */
-  override sendSome(handle: Handle, bytes: Uint8Array, start: number, end: number, more?: boolean): number {
-    const { state } = this.table;
-    const before = state[handle] & BLOCKED;
-    const n = super.sendSome(handle, bytes, start, end, more);
-    if (n !== -this.constants.errno.EAGAIN || before) return n;
-    const last = Math.min(end, start + PIECE);
-    this.unsent.add(handle, bytes, start, last);
-    state[handle] |= LATE;
-    return last - start;
-  }
-
-  override sendTo(handle: Handle, bytes: Uint8Array, to: Uint8Array): number {
-    this.#sendsTo = true;
-    try {
-      return super.sendTo(handle, bytes, to);
-    } finally {
-      this.#sendsTo = false;
-    }
-  }
-
-  // ---- closed with bytes left
-
-  #leave(handle: Handle): void {
-    this.table.state[handle] |= LEAVING;
-    this.leaving++;
-    this.onLeaving(1);
-    this.#leavingTimers.set(
-      handle,
-      setTimeout(() => this.#left(handle), LEFT_BEHIND_MS),
-    );
-    this.#sendRest(handle);
-  }
-
-  #sendRest(handle: Handle): void {
-    if (this.table.state[handle] & SEND_ASKED) return;
-    for (let rest = this.unsent.get(handle); rest !== undefined; rest = this.unsent.get(handle)) {
-      const n = this.system.send(this.table.fds[handle], rest);
-      if (n >= 0) this.unsent.took(handle, n);
-      else {
-        const wait = this.sendFailed(handle, n);
-        if (wait > 0) return;
-        if (wait < 0) break;
-      }
-    }
-    this.#left(handle);
-  }
-
-  #left(handle: Handle): void {
-    if ((this.table.state[handle] & LEAVING) === 0) return;
-    clearTimeout(this.#leavingTimers.get(handle));
-    this.#leavingTimers.delete(handle);
-    this.table.state[handle] &= ~LEAVING;
-    this.leaving--;
-    this.#closeSocket(handle);
-    this.onLeaving(-1);
-  }
-
-  protected endLeaving(): void {
-    for (const handle of [...this.#leavingTimers.keys()]) this.#left(handle);
   }
 }
 

@@ -104,8 +104,10 @@ const PARAMETER_BYTES_TYPE = 5;
 function bindTickets(ring: TicketKeyRing): TicketCallbacks {
   const c = koffi.load(null);
   const random = c.func("RAND_bytes", "int", [p, "int"]);
-  const copy = c.func("memcpy", p, [p, p, "size_t"]);
-  const compare = c.func("memcmp", "int", [p, p, "size_t"]);
+  // Windows's C library is no part of the executable.
+  const libc = process.platform === "win32" ? koffi.load("msvcrt.dll") : c;
+  const copy = libc.func("memcpy", p, [p, p, "size_t"]);
+  const compare = libc.func("memcmp", "int", [p, p, "size_t"]);
   const cipher: Pointer = c.func("EVP_aes_256_cbc", p, [])();
   const encrypt = c.func("EVP_EncryptInit_ex", "int", [p, p, p, p, p]);
   const decrypt = c.func("EVP_DecryptInit_ex", "int", [p, p, p, p, p]);

@@ -8,7 +8,7 @@
  * A connection that has spoken already is read from first, and registered at the end of the poll that accepted it: one
  * that has been answered and closed by then, as a client of one request is, never costs that call, nor an event.
  */
-import type { Handle, Sink } from "./poller.ts";
+
 import {
   ACCEPTING,
   BLOCKED,
@@ -20,12 +20,13 @@ import {
   OPEN,
   READING,
   RECEIVING,
-  SocketPoller,
-} from "./socket-poller.ts";
+} from "./handles.ts";
+import type { Handle, Sink } from "./poller.ts";
+import { SocketPoller } from "./socket-poller.ts";
 import type { System } from "./system.ts";
 
 /*
- * A bit of a handle's state beside those of `socket-poller.ts`.
+ * A bit of a handle's state beside those of `handles.ts`.
  *   UNWATCHED  it stands in `#spoke`: the kernel has not been asked for its edges yet
  */
 const UNWATCHED = 1 << 12;

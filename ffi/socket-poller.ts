@@ -4,36 +4,23 @@
  * subclass's: `wantsRoom` and `wantsMore` say that somebody waits for it.
  */
 import type { Constants } from "./constants.ts";
-import { HandleTable } from "./handles.ts";
+import {
+  ACCEPTING,
+  BLOCKED,
+  CONNECTING,
+  DATAGRAMS,
+  HandleTable,
+  HUNG_UP,
+  MORE,
+  QUEUED,
+  RECEIVING,
+  STALLED,
+} from "./handles.ts";
 import type { Handle, Poller, Sink } from "./poller.ts";
 import { SENDING, SENT } from "./send-result.ts";
 import type { KernelMemory, System } from "./system.ts";
 import { Unsent } from "./unsent.ts";
 import { type Watch, watch } from "./watch.ts";
-
-/*
- * Bits of a handle's `state`, 0 for a free one. Those from 1 << 12 on are the subclass's.
- *   OPEN        set by open, cleared by close
- *   ACCEPTING, RECEIVING, DATAGRAMS   what it is there for; cleared by pause, end and failure
- *   LISTENER    it accepted at some time
- *   CONNECTING  from connect until it is writable
- *   MORE        the kernel may have more to read: it said so, and no call has found the bottom since
- *   HUNG_UP     FIN, reset, error or urgent data was reported: read on until the kernel says that there is no more
- *   BLOCKED     a send met a full buffer: `unsent` holds what is left, or sendTo, sendSome or sendFile waits for room
- *   QUEUED      it stands in `queue`; STALLED: it waits for descriptors or memory, in `#stalled`
- */
-export const OPEN = 1;
-export const ACCEPTING = 2;
-export const RECEIVING = 4;
-export const DATAGRAMS = 8;
-export const LISTENER = 16;
-export const CONNECTING = 32;
-export const MORE = 64;
-export const HUNG_UP = 128;
-export const BLOCKED = 256;
-export const QUEUED = 512;
-export const STALLED = 1024;
-export const READING = ACCEPTING | RECEIVING | DATAGRAMS;
 
 /** One recv takes at most this; the scratch is shared by all handles of a poller. */
 export const SCRATCH = 64 * 1024;
@@ -319,13 +306,8 @@ export abstract class SocketPoller implements Poller {
     const sink = this.table.sinks[handle];
     if (sink === undefined) return;
     for (let reads = 0; reads < READS_A_TURN * 8; reads++) {
-      const n = this.system.receiveFrom(
-        this.table.fds[handle],
-        this.scratchAddress,
-        SCRATCH,
-        this.#from,
-        this.#fromLength,
-      );
+      const fd = this.table.fds[handle];
+      const n = this.system.receiveFrom(fd, this.scratchAddress, SCRATCH, this.#from, this.#fromLength);
       if (n >= 0) {
         sink.datagram(handle, this.scratch, 0, n, this.#from.subarray(0, this.#fromLength[0]));
         if (this.table.generations[handle] !== generation || (this.table.state[handle] & DATAGRAMS) === 0) return;

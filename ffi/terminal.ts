@@ -1,4 +1,5 @@
 /** A terminal's raw mode: termios(3), for any descriptor; Node has it for streams of its own. Bound when first asked for. */
+import { consoleSize, setConsoleRaw } from "./console.ts";
 import { koffi } from "./koffi.ts";
 
 /** struct termios: where the words of flags are, how long each is, and the bits that we turn. */
@@ -33,6 +34,7 @@ const before = new Map<number, Uint8Array>();
 
 /** Makes a terminal raw, or what it was before. `cbreak`: Ctrl-C and the like are signals as ever. */
 export function setRaw(fd: number, raw: boolean, cbreak: boolean): void {
+  if (process.platform === "win32") return setConsoleRaw(fd, raw, cbreak);
   const layout = layouts[process.platform];
   if (layout === undefined) throw new Error(`setRaw is not supported by Slipway on ${process.platform}`);
   const library = koffi.load(null);
@@ -72,6 +74,7 @@ function restore(set: (fd: number, when: number, settings: Uint8Array) => number
 
 /** ioctl_tty(2), TIOCGWINSZ: undefined for what is no terminal, or has no size. */
 export function windowSize(fd: number): { columns: number; rows: number } | undefined {
+  if (process.platform === "win32") return consoleSize(fd);
   // asm-generic/ioctls.h; sys/ttycom.h, _IOR('t', 104, struct winsize)
   const request = process.platform === "linux" ? 0x5413 : 0x40087468;
   const ioctl = koffi.load(null).func("int ioctl(int fd, unsigned long request, ...)");

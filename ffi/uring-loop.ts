@@ -38,7 +38,7 @@ export const BOUND_READY = 11;
 export const ATTENDED = 12;
 
 /*
- * Bits of a handle's state beside those of `socket-poller.ts`.
+ * Bits of a handle's state beside those of `handles.ts`.
  *   *_ASKED    such a request is with the kernel, or on its way there
  *   SEND_ASKED bytes of it are in the arena
  *   CLOSING    the owner has let go of it

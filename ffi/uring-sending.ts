@@ -5,10 +5,12 @@
  *
  * Larger messages are sent at once, by a call of their own.
  */
+
+import { BLOCKED } from "./handles.ts";
 import { resets } from "./linger.ts";
 import type { Handle } from "./poller.ts";
 import { SENT } from "./send-result.ts";
-import { BLOCKED, SCRATCH } from "./socket-poller.ts";
+import { SCRATCH } from "./socket-poller.ts";
 import type { LinuxSystem } from "./system.ts";
 import { Arena } from "./uring-arena.ts";
 import type { UringCalls } from "./uring-calls.ts";

@@ -12,21 +12,11 @@
  * IN_KERNEL is left.
  */
 import { openEpoll } from "./epoll.ts";
+import { ACCEPTING, BLOCKED, CONNECTING, DATAGRAMS, LISTENER, MORE, OPEN, READING, RECEIVING } from "./handles.ts";
 import { Held } from "./held.ts";
 import { resets } from "./linger.ts";
 import type { Handle, Sink } from "./poller.ts";
 import { HANGUP as HANGUP_EVENT, READABLE, type ReadinessBackend } from "./readiness.ts";
-import {
-  ACCEPTING,
-  BLOCKED,
-  CONNECTING,
-  DATAGRAMS,
-  LISTENER,
-  MORE,
-  OPEN,
-  READING,
-  RECEIVING,
-} from "./socket-poller.ts";
 import type { LinuxSystem } from "./system.ts";
 import { BUFFER_BYTES, ProvidedBuffers } from "./uring-buffers.ts";
 import type { UringCalls } from "./uring-calls.ts";

@@ -13,6 +13,7 @@ const VERSION = 0x0202;
 const INVALID_SOCKET = 0xffffffff;
 const OVERLAPPED_NO_INHERIT = 0x01 | 0x80;
 const FIONBIO = 0x8004667e;
+const HANDLE_FLAG_INHERIT = 1;
 /** A datagram that nobody takes must not break the socket that sent it, for all its other peers (SIO_UDP_CONNRESET). */
 const SIO_UDP_CONNRESET = 0x9800000c;
 /** One send takes at most this: winsock takes any length whole once there is room for a byte, and keeps its pages. */
@@ -161,6 +162,17 @@ function bind(): System {
     pollerCalls: [],
   };
   return system;
+}
+
+/** The same for a socket that somebody else made. Returns 0 or a negated errno. */
+export function setNonBlockingUninherited(fd: number): number {
+  const { errno } = windows;
+  const ioctlsocket = koffi.load("ws2_32.dll").func("ioctlsocket", "int", ["uintptr_t", "uint32_t", "void *"]);
+  const setInformation = koffi
+    .load("kernel32.dll")
+    .func("SetHandleInformation", "int", ["uintptr_t", "uint32_t", "uint32_t"]);
+  if (ioctlsocket(fd, FIONBIO, new Uint32Array([1])) < 0) return -errno.ENOTSOCK;
+  return setInformation(fd, HANDLE_FLAG_INHERIT, 0) === 0 ? -errno.EBADF : 0;
 }
 
 function shortLinger(value: Uint8Array): Uint8Array {

@@ -28,7 +28,8 @@ export function setUp(): string | undefined {
   if (process.platform !== "linux" || process.arch !== "x64") return "it runs on Linux on x86-64 alone";
   if (process.getuid?.() !== 0) return "only root may make and enter a folder with a system of its own";
   try {
-    if (!existsSync(join(root, "usr/bin/wine"))) makeSystem();
+    // Debian's `wine` is a link to a path that only those inside see.
+    if (!existsSync(join(root, "usr/bin/wine-stable"))) makeSystem();
     if (!existsSync(join(root, NODE))) fetchForWindows();
   } catch (error) {
     return (error as Error).message.split("\n")[0];
@@ -45,6 +46,8 @@ function makeSystem(): void {
   }
   if (!existsSync(join(root, "usr/bin/apt-get"))) run("debootstrap", "--variant=minbase", RELEASE, root, mirror());
   run("chroot", root, "apt-get", "install", "-y", "--no-install-recommends", "wine", "wine64");
+  // A system this small knows no names, not even its own.
+  writeFileSync(join(root, "etc/hosts"), "127.0.0.1 localhost\n::1 localhost\n");
 }
 
 /** Where this machine's apt gets Debian's main archive from. */

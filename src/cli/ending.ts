@@ -1,6 +1,6 @@
 /**
  * How a server ends: SIGTERM and SIGINT drain it (DESIGN section 6) and the exit code says whether anything was lost; a
- * second signal ends it at once.
+ * second signal ends it at once. On Windows, where nobody can be sent SIGTERM, Ctrl-Break and the end of the console do so.
  */
 import { defaultLimits } from "../options/limits.ts";
 import { logEvent } from "../runtime/log.ts";
@@ -35,7 +35,24 @@ const ending: Ending[] = [];
 /** What else is to be done: as the end begins, and when every server has ended. Must not throw. */
 export const atEnd: { began: ((withinMs: number) => void)[]; over: (() => unknown)[] } = { began: [], over: [] };
 
-let end: ((signal: "SIGINT" | "SIGTERM" | "SIGUSR2", code: number) => void) | undefined;
+type EndSignal = "SIGINT" | "SIGTERM" | "SIGBREAK" | "SIGHUP" | "SIGUSR2";
+
+/**
+ * With what each ends a process that it finds ending. On Windows SIGBREAK is Ctrl-Break, which service managers send as
+ * well, and SIGHUP says that the console closes: the system ends the process some seconds later, whatever it still does.
+ */
+const endSignals: readonly (readonly [signal: EndSignal, code: number])[] = [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ...(process.platform === "win32"
+    ? ([
+        ["SIGBREAK", 149],
+        ["SIGHUP", 129],
+      ] as const)
+    : []),
+];
+
+let end: ((signal: EndSignal, code: number) => void) | undefined;
 
 /**
  * SIGINT and SIGTERM drain the app: exit code 0, or 1 when something had to be cut. With `yields`, a program that
@@ -58,8 +75,7 @@ export function endOnSignals(app: RunningApp, program: string, yields = false): 
     finishing = true;
     void finish(program, signal);
   };
-  process.on("SIGINT", () => end?.("SIGINT", 130));
-  process.on("SIGTERM", () => end?.("SIGTERM", 143));
+  for (const [signal, code] of endSignals) process.on(signal, () => end?.(signal, code));
 }
 
 /** Another process has taken over: drains as at a signal; false when that is not ours to do. */
@@ -73,7 +89,7 @@ async function finish(program: string, signal: string): Promise<void> {
   const since = Date.now();
   const bound = Math.max(0, ...ending.map(({ app }) => app.drainTimeout ?? Number.POSITIVE_INFINITY));
   for (const begin of atEnd.began) begin(bound);
-  if (signal === "SIGINT") noticeDrain(program);
+  if (signal === "SIGINT" || signal === "SIGBREAK") noticeDrain(program);
   if (Number.isFinite(bound)) {
     setTimeout(() => {
       logEvent("error", `not finished ${seconds(since)} after ${signal}: ending now`);

@@ -94,6 +94,8 @@ function hear(): void {
   (channel as BroadcastChannel & { unref(): void }).unref();
   channel.onmessage = reload;
   if (!process.getBuiltinModule("node:worker_threads").isMainThread) return;
+  // There SIGHUP is the console's end, which ends the server: `ending.ts`. Files are read again when they have changed.
+  if (process.platform === "win32") return;
   onHangup(
     () => {
       channel.postMessage("");

@@ -10,6 +10,7 @@
  * - a socket (systemd's journal, a parent that is Node): send(2) with MSG_DONTWAIT;
  * - a pipe that we may not open (it belongs to another user): asked by epoll whether there is room first. Then one page
  *   fits without waiting (pipe(7));
+ * - on Windows a pipe is written to as Node does it, and waited for: neither is to be had there;
  * - a file: on a thread of the pool, where a slow disk holds up nobody, and which always comes back.
  */
 import { system } from "../../ffi/libc.ts";
@@ -55,6 +56,8 @@ export function openChannel(fd: number): Channel {
 function channelFor(fd: number): Channel {
   const stat = fs.fstatSync(fd);
   if (stat.isSocket()) return onSocket(fd);
+  // Windows neither opens a pipe once more nor says whether it has room: as Node writes to it, waiting for its reader.
+  if (stat.isFIFO() && process.platform === "win32") return waiting(fd);
   if (stat.isFIFO()) return onOwnDescription(fd) ?? onProbedPipe(fd);
   // A terminal that we may not open: as Node writes to it, waiting while it is stopped (Ctrl-S).
   if (stat.isCharacterDevice()) return onOwnDescription(fd) ?? waiting(fd);

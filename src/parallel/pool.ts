@@ -6,6 +6,7 @@
 import { type Listener, type ListenOptions, listen } from "../net/mod.ts";
 import type { ListenAddress } from "../options/address.ts";
 import type { Resolved } from "../options/resolve.ts";
+import { askToEnd } from "../runtime/end-signal.ts";
 import { logEvent } from "../runtime/log.ts";
 import { otherThreads, type TaskRow, taskTable } from "../runtime/task-table.ts";
 import { runtime } from "../runtime/turn.ts";
@@ -258,8 +259,7 @@ export class Pool {
       deaths: this.#deaths.length,
       withinSeconds: WINDOW_MS / 1000,
     });
-    if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
-    else process.exit(1);
+    if (!askToEnd()) process.exit(1);
   }
 
   // ---- what workers ask for
