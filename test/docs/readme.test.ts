@@ -105,6 +105,9 @@ else {
         .filter((entry) => !entry.includes("node_modules"))
         .join(delimiter),
       NODE_OPTIONS: undefined,
+      // What our own npm install brought is in npm's cache; whether it has become insecure is not the question here.
+      npm_config_prefer_offline: "true",
+      npm_config_audit: "false",
       GIT_CONFIG_COUNT: "2",
       GIT_CONFIG_KEY_0: `url.${repository}.insteadOf`,
       GIT_CONFIG_VALUE_0: address,

@@ -1,5 +1,5 @@
-// A few of each, from source.
+// One of each, from source.
 import { exits } from "./exits.ts";
 import { serve } from "./support.ts";
 
-exits("from source", serve, 3);
+exits("from source", serve, 1);

@@ -61,11 +61,44 @@ test("many are followed by the slowest of them, before the last line; a cache is
   files.f7 = `${use}test("a", () => new Promise((done) => setTimeout(done, 1500)));
     test("b", () => console.log("cache", process.env.NODE_COMPILE_CACHE)); test("c", () => assert.ok(0)); test.run();`;
   const result = await runner(repositoryOf(files), "test/");
-  assert.match(result.stdout, /The slowest of 11, 2 at a time, in \d+ s:\n +[\d.]+ s test\/f7\.test\.ts\n/);
+  assert.match(result.stdout, /The slowest of 11, which took \d+ s in \d+ s:\n +[\d.]+ s test\/f7\.test\.ts\n/);
   assert.is(lastLine(result), "12 passed, 1 failed");
   const [, cache] = /cache (\S+)$/m.exec(result.stdout) ?? [];
   assert.ok(cache?.startsWith(tmpdir()), cache);
   assert.not(existsSync(cache));
+});
+
+/** Three files, each at work for so long: how many were at once? None need idle for it: what others do here is no matter. */
+async function atOnce(ms: number, env: Record<string, string>): Promise<number> {
+  const waits = `import { readdirSync, rmSync, writeFileSync } from "node:fs"; ${use}`;
+  const count = 'readdirSync(".").filter((each) => each.startsWith("at-work-")).length';
+  const files: Record<string, string> = {};
+  for (const name of ["a", "b", "c"]) {
+    files[name] = `${waits}test("a", async () => {
+      writeFileSync("at-work-${name}", "");
+      let most = 0;
+      for (const end = Date.now() + ${ms}; Date.now() < end; await new Promise((next) => setTimeout(next, 20))) {
+        most = Math.max(most, ${count});
+      }
+      rmSync("at-work-${name}");
+      console.log("at once", most);
+      assert.ok(false, "so that all it said is shown");
+    }); test.run();`;
+  }
+  const root = repositoryOf(files);
+  const { stdout } = await run([process.execPath, join(root, "scripts/test.ts"), "test/"], {
+    cwd: root,
+    env: { SLIPWAY_TEST_IDLE: "0", ...env },
+  });
+  return Math.max(...[...stdout.matchAll(/^at once (\d)$/gm)].map(([, seen]) => Number(seen)));
+}
+
+test("two are at work, and one more while a core idles", async () => {
+  assert.is(await atOnce(3000, {}), 3);
+});
+
+test("but never beside a number that was asked for", async () => {
+  assert.is(await atOnce(600, { SLIPWAY_TEST_JOBS: "1" }), 1);
 });
 
 const broken: Record<string, [string, RegExp]> = {
