@@ -40,6 +40,6 @@ async function read(url: URL, { method = "GET", signal }: RequestInit): Promise<
     const stream = file.createReadStream(signal ? { signal } : {});
     return new Response(Readable.toWeb(stream) as unknown as ReadableStream<Uint8Array<ArrayBuffer>>);
   } catch (error) {
-    throw new TypeError(`fetch failed: ${(error as Error).message}`, { cause: error });
+    throw new TypeError("fetch failed", { cause: error });
   }
 }

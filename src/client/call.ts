@@ -9,7 +9,7 @@ import { TimedOut } from "../runtime/errors.ts";
 import type { Caller, Carrier, Received } from "./connection.ts";
 import { codingsOf, DecodedBody } from "./content-coding.ts";
 import { clientCounters } from "./counters.ts";
-import { fetchFailed } from "./errors.ts";
+import { connectFailed, fetchFailed } from "./errors.ts";
 import type { HostPool, Pool, Seeker } from "./pool.ts";
 import { ReceivedBody } from "./received-body.ts";
 import { follow, isRedirect, type Step } from "./redirect.ts";
@@ -143,7 +143,7 @@ export class Call implements Caller, Seeker {
 
   refused(error: unknown): void {
     clientCounters.ended(error instanceof TimedOut ? "timeout" : "refused");
-    this.#fail(fetchFailed(this.url, (error as Error).message, error));
+    this.#fail(connectFailed(this.url, error as Error));
   }
 
   // ---- what comes of it

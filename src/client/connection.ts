@@ -14,7 +14,17 @@ import { outgoingBuffer } from "../http/outgoing.ts";
 import { freed } from "../net/lent.ts";
 import { errnoError } from "../runtime/errno.ts";
 import type { Runtime } from "../runtime/turn.ts";
-import { closedEarly, cutShort, fetchFailed, malformed, timedOut } from "./errors.ts";
+import {
+  bodyFailed,
+  bodyMalformed,
+  bodyTimedOut,
+  closedEarly,
+  cutShort,
+  fetchFailed,
+  malformed,
+  timedOut,
+  uploadFailed,
+} from "./errors.ts";
 import { COMPLETE, INCOMPLETE, ResponseParser } from "./response-parser.ts";
 import { Upload } from "./upload.ts";
 
@@ -196,7 +206,7 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
     this.#upload = undefined;
     const call = this.#call;
     if (call === undefined) return;
-    this.#fail(fetchFailed(call.url, "the request's body failed", error), false);
+    this.#fail(uploadFailed(error), false);
   }
 
   /** The server takes no more of it. It may have said why, so what has come is still read. */
@@ -347,7 +357,7 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
     if (this.#body !== undefined) {
       call.timedOut("body");
       return this.#fail(
-        timedOut(call.url, `no byte of the response's body came for ${shown(call.bodyTimeout)}`),
+        bodyTimedOut(call.url, `no byte of the response's body came for ${shown(call.bodyTimeout)}`),
         false,
       );
     }
@@ -414,13 +424,15 @@ export class ClientConnection implements BodyOwner, Carrier, Carried {
 
   #malformed(why: string): void {
     if (this.#call === undefined) return this.close();
-    this.#fail(malformed(this.#call.url, why), false);
+    const { url } = this.#call;
+    this.#fail(this.#waiting ? malformed(url, why) : bodyMalformed(url, why), false);
   }
 
   #lose(cause: unknown): void {
     const call = this.#call;
     if (call === undefined) return this.close();
-    const error = cause instanceof TypeError ? cause : fetchFailed(call.url, (cause as Error).message, cause);
+    const failed = this.#waiting ? fetchFailed : bodyFailed;
+    const error = cause instanceof TypeError ? cause : failed(call.url, (cause as Error).message, cause);
     this.#fail(error, this.#used && !this.#touched);
   }
 

@@ -5,7 +5,7 @@
 import type { Transform } from "node:stream";
 import type { NetworkBody } from "../fetch/mod.ts";
 import { HeadFields } from "../fetch/mod.ts";
-import { fetchFailed } from "./errors.ts";
+import { bodyFailed } from "./errors.ts";
 
 type Zlib = typeof import("node:zlib");
 
@@ -146,7 +146,7 @@ class Decoding {
     });
     decoder.on("error", (error: Error) => {
       const what = `the response is not what its Content-Encoding ${this.#coding} says (${error.message})`;
-      this.#fail(fetchFailed(this.#url, what, error));
+      this.#fail(bodyFailed(this.#url, what, error));
       this.#reader.cancel(error).catch(() => {});
     });
     return decoder;

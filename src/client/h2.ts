@@ -13,7 +13,7 @@ import { type ClientHost, ClientHttp2 } from "../http2/client-connection.ts";
 import type { ClientStream, Loss, StreamOwner } from "../http2/client-stream.ts";
 import type { Runtime } from "../runtime/turn.ts";
 import type { Caller, Carried, Carrier, ClientSink } from "./connection.ts";
-import { cutShort, fetchFailed, malformed, timedOut } from "./errors.ts";
+import { bodyMalformed, bodyTimedOut, cutShort, fetchFailed, malformed, timedOut, uploadFailed } from "./errors.ts";
 import { COMPLETE, ResponseParser } from "./response-parser.ts";
 
 /** Body bytes that wait for who fetched them; more stay with the server, within the stream's window. */
@@ -218,7 +218,7 @@ class Http2Call implements Carrier, StreamOwner {
       const call = this.#call;
       if (call === undefined) return;
       this.#http2.cancel(stream);
-      this.#fail(fetchFailed(call.url, "the request's body failed", error), false, false);
+      this.#fail(uploadFailed(error), false, false);
     }
   }
 
@@ -298,7 +298,8 @@ class Http2Call implements Carrier, StreamOwner {
   }
 
   broken(why: string): void {
-    if (this.#call !== undefined) this.#fail(malformed(this.#call.url, why), false, false);
+    const url = this.#call?.url;
+    if (url !== undefined) this.#fail(this.#waiting ? malformed(url, why) : bodyMalformed(url, why), false, false);
   }
 
   expire(now: number): void {
@@ -309,7 +310,7 @@ class Http2Call implements Carrier, StreamOwner {
     let error: TypeError;
     if (this.#body !== undefined) {
       call.timedOut("body");
-      error = timedOut(call.url, `no byte of the response's body came for ${shown(call.bodyTimeout)}`);
+      error = bodyTimedOut(call.url, `no byte of the response's body came for ${shown(call.bodyTimeout)}`);
     } else if (stream?.sentAll === true) {
       call.timedOut("header");
       error = timedOut(call.url, `no response came within ${shown(call.headerTimeout)}`);

@@ -41,7 +41,7 @@ function parse(text: string): Target {
   const { hostname, host, origin, pathname, search } = url;
   const secure = url.protocol === "https:";
   const port = url.port === "" ? (secure ? 443 : 80) : Number(url.port);
-  if (BLOCKED.has(port)) throw new TypeError(`fetch failed: port ${port} is blocked by the Fetch standard: ${origin}`);
+  if (BLOCKED.has(port)) throw new TypeError(`Fetch failed: Requests to port ${port} are blocked`);
   return {
     url: url.href,
     origin,

@@ -18,6 +18,7 @@ import {
   TEXT_TYPE,
   tee,
   textStreamOf,
+  UNUSABLE,
 } from "./body.ts";
 import { parseForm } from "./form.ts";
 import { fieldsIn, fieldsOf, forwardable, Headers, headersOfHead, headersOver } from "./headers.ts";
@@ -159,7 +160,8 @@ export class Request implements globalThis.Request {
 
   /** Takes the body out of another request, which is used up by it. */
   #transfer(base: Request): void {
-    if (base.#unusable()) throw new TypeError("Request: the request's body has already been read, or it is locked.");
+    if (base.#unusable())
+      throw new TypeError("Input request's body is unusable: it has already been read, or it is locked");
     if (base.#stream !== null) {
       this.#stream = base.#stream.pipeThrough(new TransformStream());
       this.#source = this.#stream;
@@ -359,7 +361,7 @@ export class Request implements globalThis.Request {
   #take(): LightBody {
     const source = this.#body();
     if (source === null) return null;
-    if (this.#unusable()) throw new TypeError("Body is unusable: it has already been read, or it is locked.");
+    if (this.#unusable()) throw new TypeError(UNUSABLE);
     const taken = this.#stream ?? (isNetworkBody(source) ? source.openBody() : source);
     this.#used = true;
     return taken;
@@ -424,7 +426,7 @@ export class Request implements globalThis.Request {
   }
 
   textStream(): ReadableStream<string> {
-    if (this.#unusable()) throw new TypeError("Body is unusable: it has already been read, or it is locked.");
+    if (this.#unusable()) throw new TypeError(UNUSABLE);
     return textStreamOf(this.body);
   }
 

@@ -21,6 +21,7 @@ import {
   TEXT_TYPE,
   tee,
   textStreamOf,
+  UNUSABLE,
 } from "./body.ts";
 import { giveBack } from "./copies.ts";
 import { dropDecodedFields, rememberStream, UNTRUE } from "./decoded.ts";
@@ -310,7 +311,7 @@ export class Response implements globalThis.Response {
   /** The body for whoever reads it now; nobody can after that. */
   #take(): LightBody {
     if (this.#source === null) return null;
-    if (this.#unusable()) throw new TypeError("Body is unusable: it has already been read, or it is locked.");
+    if (this.#unusable()) throw new TypeError(UNUSABLE);
     const source = this.#source;
     const taken = this.#stream ?? (isNetworkBody(source) ? this.#receive(source) : source);
     this.#flags |= USED;
@@ -375,7 +376,7 @@ export class Response implements globalThis.Response {
   }
 
   textStream(): ReadableStream<string> {
-    if (this.#unusable()) throw new TypeError("Body is unusable: it has already been read, or it is locked.");
+    if (this.#unusable()) throw new TypeError(UNUSABLE);
     return textStreamOf(this.body);
   }
 

@@ -72,6 +72,7 @@ export class HeadParser {
   /** What Connection says: bits of CLOSE and KEEP_ALIVE. */
   #options = 0;
   #codings = 0;
+  #webSocket = false;
 
   constructor(limits: HeadLimits) {
     this.#limits = limits;
@@ -112,6 +113,7 @@ export class HeadParser {
     this.expectContinue = false;
     this.#options = 0;
     this.#codings = 0;
+    this.#webSocket = false;
     let count = 0;
     for (;;) {
       if (i === end) return this.#unfinished(start, end);
@@ -140,6 +142,7 @@ export class HeadParser {
       switch (nameEnd - name) {
         case 4:
         case 6:
+        case 7:
         case 10:
         case 14:
         case 17: {
@@ -163,6 +166,11 @@ export class HeadParser {
         if (!isWord(this.#bytes, value, end, "100-continue")) return this.#refuse(417, "unknown expectation");
         this.expectContinue = true;
         return COMPLETE;
+      case 7:
+        if (isWord(this.#bytes, name, nameEnd, "upgrade") && isWord(this.#bytes, value, end, "websocket")) {
+          this.#webSocket = true;
+        }
+        return COMPLETE;
       case 10:
         if (isWord(this.#bytes, name, nameEnd, "connection")) {
           this.#options |= connectionOptions(this.#bytes, value, end);
@@ -185,6 +193,10 @@ export class HeadParser {
       // RFC 9112, 6.1: either both readings are refused, or a smuggled request is served.
       if (this.contentLength >= 0) return this.#refuse(400, "both Content-Length and Transfer-Encoding");
       if (this.minor === 0) return this.#refuse(400, "Transfer-Encoding in HTTP/1.0");
+    }
+    // A proxy that has seen an upgrade takes for frames what would be a body here, or the next request.
+    if (this.#webSocket && (this.chunked || this.contentLength > 0)) {
+      return this.#refuse(400, "a WebSocket handshake with a body");
     }
     this.keepAlive = this.minor === 1 ? (this.#options & CLOSE) === 0 : this.#options === KEEP_ALIVE;
     if (this.minor === 0) this.expectContinue = false; // RFC 9110, 10.1.1

@@ -2,6 +2,8 @@
  * One request's way through: what of it is passed on, to which upstream, to which one then, and what the client gets if none
  * answers. Nothing is kept: bodies stream in both directions, as fast as the slower side takes them.
  */
+
+import { reasonOf } from "../client/errors.ts";
 import {
   HeadFields,
   incomingOf,
@@ -204,7 +206,7 @@ export class ProxyEngine {
       proxyCounters.ended(aborted ? "aborted" : result.failing);
       if (aborted) return new UpstreamFailure("aborted", result.error, SENT);
       const { name } = upstream.address;
-      const why = message(result.error);
+      const why = reasonOf(result.error);
       upstream.failed(why);
       if (failure !== undefined || this.#upstreams.length > 1)
         logEvent("warn", `proxy: ${shown(came)} to ${name}: ${why}`);
@@ -221,7 +223,7 @@ export class ProxyEngine {
     const status = failing === "timeout" ? 504 : 502;
     if (this.#upstreams.length === 1) {
       const { name } = this.#upstreams[0].address;
-      logEvent("warn", `proxy: ${request.method} ${printablePath(request)} to ${name}: ${message(error)}`);
+      logEvent("warn", `proxy: ${request.method} ${printablePath(request)} to ${name}: ${reasonOf(error)}`);
     }
     return answer(
       status,
@@ -316,12 +318,6 @@ function framingLine(framing: number, none: boolean): string {
 
 function answer(status: number, text: string): Response {
   return new Response(`${text}\n`, { status, headers: { "content-type": "text/plain;charset=UTF-8" } });
-}
-
-function message(error: unknown): string {
-  const { message: text, cause } = error as Error;
-  // The client's own sentence names its URL, which here is only the upstream's.
-  return cause instanceof Error && text.startsWith("fetch failed") ? cause.message : String(text ?? error);
 }
 
 function shown({ request }: Came): string {

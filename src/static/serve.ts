@@ -186,7 +186,7 @@ async function answer(
   ];
   if (file.modified !== undefined) fields.push(["last-modified", new Date(file.modified * 1000).toUTCString()]);
   if (vary !== undefined) fields.push(vary);
-  if (varies) fields.push(["vary", "accept-encoding"]);
+  if (varies) fields.push(["vary", "Accept-Encoding"]);
   const condition = precondition(asked, file);
   if (condition === 304) {
     file.close();

@@ -10,7 +10,7 @@ import { serve } from "../../src/http/mod.ts";
 import { listen } from "../../src/net/mod.ts";
 import { errors } from "../../src/runtime/errors.ts";
 import { temporaryFolder } from "../support/process.ts";
-import { failure, nodeServer, rawServer, saying, until } from "./support.ts";
+import { failure, nodeServer, rawServer, saying, told, until } from "./support.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";
 const HELLO = `${OK}content-length: 5\r\n\r\nhello`;
@@ -249,8 +249,8 @@ connecting("is refused where nobody listens", async () => {
   assert.instance(error, TypeError);
   assert.instance(error.cause, errors.ConnectionRefused);
   assert.match(
-    error.message,
-    /^fetch failed: Connection refused \(os error \d+\): connect to 127\.0\.0\.1:\d+; nothing listens/,
+    told(error),
+    /^fetch failed: error sending request for url \(.*\): client error \(Connect\): Connection refused \(os error \d+\): connect to 127\.0\.0\.1:\d+; nothing listens/,
   );
 });
 
@@ -292,7 +292,7 @@ connecting("goes to a Unix socket where a client says so", async () => {
   assert.match(heads[0], /^GET \/a\?b HTTP\/1\.1\r\nhost: some\.name\r\n/);
   assert.match(heads[1], /\r\nhost: other\.name\r\n/);
   const secure = await failure(fetch("https://some.name/", withClient(client)));
-  assert.match(secure.message, /the server does not speak TLS there \(it says "HTTP\/1\.1 200 OK"\)/);
+  assert.match(told(secure), /the server does not speak TLS there \(it says "HTTP\/1\.1 200 OK"\)/);
   client.close();
   server.close();
 });

@@ -13,7 +13,7 @@ import { type CreateHttpClientOptions, createHttpClient } from "../../src/client
 import { serve } from "../../src/http/mod.ts";
 import { issue } from "../support/issued.ts";
 import { repository, run, temporaryFolder } from "../support/process.ts";
-import { failure, until } from "./support.ts";
+import { failure, told, until } from "./support.ts";
 
 const root = issue({ name: "Root of the tests", ca: true });
 const leaf = issue({ name: "leaf", issuer: root, dns: ["localhost"] });
@@ -237,7 +237,7 @@ works("as often as six times in all; a stream that was begun is not, and whoever
   for (const body of ["never", new Blob(["never"]).stream()]) {
     calls = 0;
     const error = await failure(ask(server.base, client, { method: "POST", body, duplex: "half" } as RequestInit));
-    assert.match(error.message, /REFUSED_STREAM/);
+    assert.match(told(error), /REFUSED_STREAM/);
     assert.is(calls, typeof body === "string" ? 6 : 1);
   }
   calls = 0;
@@ -278,7 +278,7 @@ works("our own server drains: nothing is lost that it took", async () => {
   const outcomes = new Map<string, number>();
   const worker = async (): Promise<void> => {
     while (going) {
-      const outcome = await ask(url, client).then((response) => response.text(), String);
+      const outcome = await ask(url, client).then((response) => response.text(), told);
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       if (outcome !== "ok") return;
     }
@@ -301,8 +301,8 @@ works("each call has its own time", async () => {
   using client = trusting({ headerTimeout: 60, bodyTimeout: 60 });
   const never = failure(ask(`${server.base}/never`, client));
   const half = await ask(`${server.base}/half`, client);
-  assert.match((await never).message, /no response came within 60 ms/);
-  assert.match((await failure(half.text())).message, /no byte of the response's body came for 60 ms/);
+  assert.match(told(await never), /no response came within 60 ms/);
+  assert.match(told(await failure(half.text())), /no byte of the response's body came for 60 ms/);
   assert.is(await (await ask(server.base, client)).text(), "hello");
   assert.is(clientCounters.busy, 0);
 });
@@ -340,7 +340,7 @@ works("http1: false, and a server without HTTP/2", async () => {
   await once(server, "listening");
   using client = trusting({ http1: false });
   const url = `https://localhost:${(server.address() as net.AddressInfo).port}/`;
-  assert.match((await failure(ask(url, client))).message, /the server does not speak HTTP\/2, and http1 is false/);
+  assert.match(told(await failure(ask(url, client))), /the server does not speak HTTP\/2, and http1 is false/);
   server.close();
 });
 
@@ -438,12 +438,12 @@ works("what must be asked over HTTP/1.1 is, where it can be said twice, and so i
   assert.equal(asked.slice(2), ["1.1 GET"]);
   // Without another protocol there is nothing to be asked again.
   using only = trusting({ http1: false });
-  assert.match((await failure(ask(url, only))).message, /HTTP_1_1_REQUIRED/);
+  assert.match(told(await failure(ask(url, only))), /HTTP_1_1_REQUIRED/);
   // A stream can't be said twice.
   using fresh = trusting();
   const body = new Blob(["once"]).stream();
   const refused = await failure(ask(url, fresh, { method: "POST", body, duplex: "half" } as RequestInit));
-  assert.match(refused.message, /HTTP_1_1_REQUIRED/);
+  assert.match(told(refused), /HTTP_1_1_REQUIRED/);
   client.close();
   fresh.close();
   only.close();
@@ -566,7 +566,7 @@ for (const [name, bytes, code, says] of cases) {
     const before = clientCounters.busy + clientCounters.idle;
     const result = await hostile(bytes);
     assert.instance(result.error, TypeError);
-    assert.match(result.error.message, says);
+    assert.match(told(result.error), says);
     assert.is(result.code, code);
     assert.is(clientCounters.busy + clientCounters.idle, before);
   });
@@ -584,7 +584,7 @@ wrong("more than the window allows", async () => {
   using client = trusting();
   const response = await ask(`https://localhost:${(server.address() as net.AddressInfo).port}/`, client);
   await until(() => clientCounters.busy === 0);
-  assert.match((await failure(response.text())).message, /more than its window allows/);
+  assert.match(told(await failure(response.text())), /more than its window allows/);
   client.close();
   server.close();
 });

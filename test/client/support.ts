@@ -81,6 +81,11 @@ export async function failure(promise: Promise<unknown>): Promise<Error> {
   return assert.unreachable("it did not fail") as never;
 }
 
+/** What it says, and what its cause says. */
+export function told({ message, cause }: Error): string {
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+}
+
 /** Resolves once it holds; what is waited for has no event. Bounded. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   for (const end = Date.now() + 20_000; !(await holds()); ) {

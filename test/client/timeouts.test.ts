@@ -9,7 +9,7 @@ import type { Ip } from "../../src/net/ip.ts";
 import { optionTable } from "../../src/options/table.ts";
 import { errors } from "../../src/runtime/errors.ts";
 import { movableTime } from "../http/support/time.ts";
-import { failure, nodeServer, type RawServer, rawServer, saying, until } from "./support.ts";
+import { failure, nodeServer, type RawServer, rawServer, saying, told, until } from "./support.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";
 const time = movableTime();
@@ -57,7 +57,7 @@ for (const [name, bytes] of Object.entries({
     const error = await failsAfter(30_000, call);
     assert.instance(error, TypeError);
     assert.instance(error.cause, errors.TimedOut);
-    assert.match(error.message, /no response came within 30 s/);
+    assert.match(told(error), /no response came within 30 s/);
     assert.is(fired("header"), before + 1);
     await until(() => ended(server));
     server.close();
@@ -85,7 +85,7 @@ test("a server that takes nothing of a body in 30 s", async () => {
   for (let passed = 0; passed < 20 && clientCounters.busy > 0; passed++) await time.pass(31_000);
   const error = await failed;
   assert.instance(error.cause, errors.TimedOut);
-  assert.match(error.message, /took nothing of the request's body for 30 s/);
+  assert.match(told(error), /took nothing of the request's body for 30 s/);
   server.close();
 });
 
@@ -151,11 +151,11 @@ test("what the options say holds at once, and what a client's say for it", async
   const server = await rawServer(() => asked++);
   const call = fetch(server.base);
   await until(() => asked === 1);
-  assert.match((await failsAfter(1_000, call)).message, /within 1 s/);
+  assert.match(told(await failsAfter(1_000, call)), /within 1 s/);
   using client = createHttpClient({ headerTimeout: "2s" });
   const other = fetch(server.base, { client } as RequestInit);
   await until(() => asked === 2);
-  assert.match((await failsAfter(2_000, other)).message, /within 2 s/);
+  assert.match(told(await failsAfter(2_000, other)), /within 2 s/);
   setFetchSettings({ ...DEFAULTS, headerTimeout: Number.POSITIVE_INFINITY });
   const endless = failure(fetch(server.base));
   await until(() => asked === 3);

@@ -50,6 +50,16 @@ function table(name: string, cases: Case): void {
   group.run();
 }
 
+// What a proxy takes for frames, and a server for a body.
+table("a WebSocket handshake with a body", {
+  "of a length": [`${get("Host: x", "Connection: Upgrade", "Upgrade: websocket", "Content-Length: 5")}hello`, 400],
+  "in any order and case": [
+    `${get("Host: x", "Content-Length: 5", "upgrade: WebSocket", "Connection: Upgrade")}hello`,
+    400,
+  ],
+  chunked: [`${post("Transfer-Encoding: chunked", "Upgrade: websocket")}0\r\n\r\n`, 400],
+});
+
 table("Content-Length (RFC 9112, 6.3)", {
   "beside Transfer-Encoding": [`${post("Content-Length: 5", "Transfer-Encoding: chunked")}0\r\n\r\n`, 400],
   "behind Transfer-Encoding": [`${post("Transfer-Encoding: chunked", "Content-Length: 5")}0\r\n\r\n`, 400],

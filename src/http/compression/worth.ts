@@ -96,8 +96,8 @@ export function variedFields(fields: readonly string[] | null): string[] {
     if (/(?:^|,)\s*(?:\*|accept-encoding)\s*(?:,|$)/i.test(varied[i + 1])) return varied;
     at = i + 1;
   }
-  if (at < 0) varied.push("vary", "accept-encoding");
-  else varied[at] = varied[at].trim() === "" ? "accept-encoding" : `${varied[at]}, accept-encoding`;
+  if (at < 0) varied.push("vary", "Accept-Encoding");
+  else varied[at] = varied[at].trim() === "" ? "Accept-Encoding" : `${varied[at]}, Accept-Encoding`;
   return varied;
 }
 
