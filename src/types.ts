@@ -75,6 +75,8 @@ export interface ServerOptions extends LimitOptions {
   fetchIdleTimeout?: number | string;
   fetchMaxIdlePerHost?: number;
   fetchMaxIdle?: number;
+  /** What `caches` keep in memory. @default {"64MiB"} */
+  cacheMaxBytes?: number | string;
   /** Remembers where each task was started. @default {false} */
   traceTasks?: boolean;
   /** How long a turn of the event loop may take before it is warned about. @default {"100ms"} */

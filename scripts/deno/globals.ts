@@ -8,7 +8,6 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { runInNewContext } from "node:vm";
-import { unsupportedGlobals } from "../../src/deno/unsupported.ts";
 
 export const globalsFile = new URL("globals.txt", import.meta.url);
 
@@ -26,23 +25,23 @@ const differs: Readonly<Record<string, string>> = {
   navigator: "`userAgent` begins with Deno's, and ends with Slipway's; no `gpu`, no `userAgentData`",
   prompt: "the default is shown in brackets, where Deno has it in the line already",
   onunload: "also when a signal has drained the server, of which Deno does not tell",
-  sessionStorage: "Node's: in memory, for this process",
+  caches: "in this thread's memory, within [`cacheMaxBytes`](client.md#caches), where Deno has them on the disk",
+  localStorage:
+    "in memory, as `sessionStorage` is: gone with the process, of which a line tells once something is written",
   Worker:
     "of files, `data:` and `blob:`; `deno.permissions` change nothing, as none do; one whose name no bundler can read starts when it has been bundled, and in an executable has to be included",
   WebSocket: "Node's: the settings of our client, and `Deno.createHttpClient`, are not for it",
 };
 
-/** Beside what is refused in src/deno/unsupported.ts. Programs look whether they are there, and go another way. */
+/** Programs look whether they are there, and go another way. */
 const absent: readonly (readonly [names: RegExp, why: string])[] = [
   [/^(GPU|DOM(Matrix|Point|Quad|Rect)|Image(Data|Bitmap)|OffscreenCanvas$|createImageBitmap$)/, "graphics"],
-  [/^(Cache|CacheStorage)$/, "as `caches`"],
   [/^(FileReader|ProgressEvent)$/, "use the methods of Blob: `text()`, `bytes()`, `stream()`"],
   [/^(Lock|LockManager)$/, "`navigator.locks` is there, its classes have no names"],
   [/^(Location|NavigatorUAData|Window)$/, "a class that nobody can make anything of"],
 ];
 
 export function globalVerdict(name: string): readonly [GlobalVerdict, about: string] {
-  if (Object.hasOwn(unsupportedGlobals, name)) return ["refused", unsupportedGlobals[name]];
   if (Object.hasOwn(differs, name)) return ["differs", differs[name]];
   const why = absent.find(([names]) => names.test(name))?.[1];
   return why === undefined ? ["works", ""] : ["absent", why];

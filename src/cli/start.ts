@@ -8,6 +8,7 @@
 
 import type { Bundle } from "../bundle/mod.ts";
 import { setFetchSettings } from "../client/settings.ts";
+import { cacheSettings } from "../deno/cache.ts";
 import { fireLoad, hasFailed, isLoadHandled } from "../deno/global-events.ts";
 import { workerHost } from "../deno/worker.ts";
 import type { Listener } from "../net/mod.ts";
@@ -139,6 +140,7 @@ export function limitRest({ settings }: Resolved): void {
     maxIdlePerHost: settings.fetchMaxIdlePerHost,
     maxIdle: settings.fetchMaxIdle,
   });
+  cacheSettings.maxBytes = settings.cacheMaxBytes;
   setWebSocketSettings({
     idleTimeout: settings.wsIdleTimeout,
     messageTimeout: settings.wsMessageTimeout,

@@ -1,9 +1,11 @@
 /** What Deno has on the global scope beside `Deno`, and Node has not, or has otherwise. docs/deno.md has a row for each. */
 import manifest from "../../package.json" with { type: "json" };
+import { Cache, CacheStorage, cacheStorage } from "./cache.ts";
+import { EventSource } from "./event-source.ts";
 import * as events from "./global-events.ts";
 import { FOLLOWED } from "./program.ts";
 import * as prompts from "./prompts.ts";
-import { refusing, unsupportedGlobals } from "./unsupported.ts";
+import { localStorage, Storage, sessionStorage } from "./storage.ts";
 import { Worker } from "./worker.ts";
 
 const EVENTS = ["load", "beforeunload", "unload", "error", "unhandledrejection"];
@@ -12,7 +14,17 @@ const EVENTS = ["load", "beforeunload", "unload", "error", "unhandledrejection"]
 export function installGlobals(): void {
   const properties: PropertyDescriptorMap = {};
   const { addEventListener, removeEventListener, dispatchEvent, PromiseRejectionEvent } = events;
-  const hidden = { Worker, addEventListener, removeEventListener, dispatchEvent, PromiseRejectionEvent };
+  const hidden = {
+    Worker,
+    EventSource,
+    Cache,
+    CacheStorage,
+    Storage,
+    addEventListener,
+    removeEventListener,
+    dispatchEvent,
+    PromiseRejectionEvent,
+  };
   for (const [name, value] of Object.entries(hidden)) properties[name] = property(value, false);
   const { reportError } = events;
   const shown = { self: globalThis, name: "", location: undefined, ...prompts, reportError, close };
@@ -26,8 +38,11 @@ export function installGlobals(): void {
     };
   }
   properties["closed"] = { get: () => closing, enumerable: true, configurable: true };
-  for (const [name, instead] of Object.entries(unsupportedGlobals)) {
-    properties[name] = lazy(name, () => refusing(name, instead));
+  properties["caches"] = lazy("caches", cacheStorage);
+  // As in Deno they may be assigned to, and nothing comes of it.
+  const storages = { localStorage, sessionStorage };
+  for (const [name, get] of Object.entries(storages)) {
+    properties[name] = { get, set() {}, enumerable: true, configurable: true };
   }
   const host = Object.getOwnPropertyDescriptor(globalThis, "navigator")?.get;
   if (host !== undefined) properties["navigator"] = lazy("navigator", () => denoNavigator(host.call(globalThis)));

@@ -33,19 +33,12 @@ export const unsupportedUnstable: Readonly<Record<string, string>> = {
   UnsafeWindowSurface: "a server has no windows",
 };
 
-/** What Deno has on the global scope. What programs only look for, to do without it, is absent: docs/deno.md. */
-export const unsupportedGlobals: Readonly<Record<string, string>> = {
-  EventSource: "use npm's eventsource, or fetch and read the stream",
-  caches: "use a Map with a bound, or a store of its own",
-  localStorage: "nothing is kept between runs; use node:sqlite or a file, or sessionStorage for what may be lost",
-};
-
 /** A value that may be passed around but throws when it is called, constructed or looked into. */
 export function unsupported(name: string, instead: string): unknown {
   return refusing(`Deno.${name}`, instead);
 }
 
-export function refusing(name: string, instead: string): unknown {
+function refusing(name: string, instead: string): unknown {
   const refuse = (): never => {
     throw new NotSupported(`${name} is not supported by Slipway: ${instead}`);
   };

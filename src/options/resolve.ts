@@ -52,6 +52,7 @@ export interface Settings extends Limits {
   fetchIdleTimeout: number;
   fetchMaxIdlePerHost: number;
   fetchMaxIdle: number;
+  cacheMaxBytes: number;
   traceTasks: boolean;
   stallWarning: number;
   traceStalls: boolean;

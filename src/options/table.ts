@@ -582,6 +582,15 @@ const restTable = [
     section: "client.md#connections",
   },
   {
+    name: "cacheMaxBytes",
+    group: "fetch",
+    kind: "size",
+    default: 64 * MIB,
+    bounds: { min: 1024, max: 1024 * MIB * MIB, zero: "nothing is kept" },
+    says: "what `caches` keep, for each thread; the least recently used goes first",
+    section: "client.md#caches",
+  },
+  {
     name: "traceTasks",
     group: "tasks",
     kind: "flag",

@@ -173,6 +173,8 @@ declare module "slipway" {
     fetchIdleTimeout?: number | string;
     fetchMaxIdlePerHost?: number;
     fetchMaxIdle?: number;
+    /** What caches keep in memory ("64MiB"); the least recently used goes first. */
+    cacheMaxBytes?: number | string;
     /** Remembers where each task was started. */
     traceTasks?: boolean;
     /** How long a turn of the event loop may take before it is warned about: "100ms". */

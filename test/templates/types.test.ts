@@ -78,7 +78,7 @@ export const everything: Server = {
   admin: "127.0.0.1:9090", adminInsecure: false, logFormat: "json", accessLog: true,
   compress: true, tls: "auto", tlsCert: ["cert.pem"], tlsKey: "key.pem", tlsPfx: ["a.pfx"], tlsOcsp: "ocsp.der", tlsPassphraseFile: "passphrase", tlsTicketKeys: "env:KEYS", hsts: "180d", redirectHttp: ":80", redirectPort: 443, tlsPolicy: "modern", tlsClientAuth: "require", tlsClientCa: "ca.pem",
   proxyProtocol: false, trustProxy: ["10.0.0.0/8"], fetchConnectTimeout: "1s", fetchHeaderTimeout: 5000,
-  fetchBodyTimeout: "none", fetchIdleTimeout: "1m", fetchMaxIdlePerHost: 10, fetchMaxIdle: 100, wsIdleTimeout: "1m", wsMessageTimeout: 5000, wsCloseTimeout: "1s", wsMaxMessageBytes: "4KiB", wsMaxFrameBytes: 4096, wsMaxBufferedBytes: "none", wsCompression: "off", wsMemory: "1MiB", traceTasks: true, stallWarning: "100ms", traceStalls: false,
+  fetchBodyTimeout: "none", fetchIdleTimeout: "1m", fetchMaxIdlePerHost: 10, fetchMaxIdle: 100, cacheMaxBytes: "1MiB", wsIdleTimeout: "1m", wsMessageTimeout: 5000, wsCloseTimeout: "1s", wsMaxMessageBytes: "4KiB", wsMaxFrameBytes: 4096, wsMaxBufferedBytes: "none", wsCompression: "off", wsMemory: "1MiB", traceTasks: true, stallWarning: "100ms", traceStalls: false,
 };
 export function chat(request: Request): Response {
   const { socket, response } = upgradeWebSocket(request, { protocol: "chat", idleTimeout: 60 });
