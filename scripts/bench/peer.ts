@@ -47,10 +47,10 @@ export function withEnvironment(variables: Readonly<Record<string, string>>, com
 }
 
 /** Of localhost, and good for a hundred years: what every peer serves the questions about TLS with. */
-export const certificate: { readonly cert: string; readonly key: string } = {
-  cert: inRoot("test/support/tls/cert.pem"),
-  key: inRoot("test/support/tls/key.pem"),
-};
+export function certificate({ rsa = false }: Handlers): { readonly cert: string; readonly key: string } {
+  const prefix = rsa ? "test/support/tls/other-" : "test/support/tls/";
+  return { cert: inRoot(`${prefix}cert.pem`), key: inRoot(`${prefix}key.pem`) };
+}
 
 export function npmFile(path: string): string | null {
   const file = inRoot(`node_modules/${path}`);

@@ -28,13 +28,14 @@ function nodeTlsProgram(handlers: Handlers, directory: string): string {
     "node-tls.mjs",
     `import { readFileSync } from "node:fs";\nimport { ${create} } from "${module}";\n` +
       `${prelude(handlers)}const handler = ${handlers.node};\n` +
-      `${create}({ ${pemFiles("readFileSync")}, allowHTTP1: true }, handler).listen(Number(process.argv[2]), "127.0.0.1", 4096);\n`,
+      `${create}({ ${pemFiles("readFileSync", handlers)}, allowHTTP1: true }, handler).listen(Number(process.argv[2]), "127.0.0.1", 4096);\n`,
   );
 }
 
 /** `cert` and `key` of an object literal, by what reads files. */
-function pemFiles(read: string): string {
-  return `cert: ${read}(${JSON.stringify(certificate.cert)}), key: ${read}(${JSON.stringify(certificate.key)})`;
+function pemFiles(read: string, handlers: Handlers): string {
+  const { cert, key } = certificate(handlers);
+  return `cert: ${read}(${JSON.stringify(cert)}), key: ${read}(${JSON.stringify(key)})`;
 }
 
 const node: Peer = {
@@ -85,7 +86,7 @@ const deno: Peer = {
       directory,
       "deno.mjs",
       `${prelude(handlers)}const handler = ${handlers.fetch};\n` +
-        `Deno.serve({ port: Number(Deno.args[0]), hostname: "127.0.0.1", ${handlers.tls ? `${pemFiles("Deno.readTextFileSync")}, ` : ""}onListen() {} }, handler);\n`,
+        `Deno.serve({ port: Number(Deno.args[0]), hostname: "127.0.0.1", ${handlers.tls ? `${pemFiles("Deno.readTextFileSync", handlers)}, ` : ""}onListen() {} }, handler);\n`,
     );
     return { command: (port) => [program, "run", "-A", "--no-config", "--no-lock", file, String(port)] };
   },
@@ -111,7 +112,7 @@ const deno2: Peer = {
 function bunProgram(handlers: Handlers, directory: string, name: string, options: string, after = ""): string {
   // Its own server speaks HTTP/1.1 only; its node:http2 is what its users take.
   if (handlers.tls === "h2") return nodeTlsProgram(handlers, directory);
-  if (handlers.tls) options += `tls: { ${pemFiles("Bun.file")} }, `;
+  if (handlers.tls) options += `tls: { ${pemFiles("Bun.file", handlers)} }, `;
   options += handlers.bunOptions ?? "";
   return write(
     directory,
@@ -161,7 +162,8 @@ function goPeer(name: string, threads: number | null): Peer {
           const command = [program, go, String(port)];
           const environment: Record<string, string> = {};
           if (threads !== null) environment.GOMAXPROCS = String(threads);
-          if (handlers.tls) Object.assign(environment, { BENCH_CERT: certificate.cert, BENCH_KEY: certificate.key });
+          const { cert, key } = certificate(handlers);
+          if (handlers.tls) Object.assign(environment, { BENCH_CERT: cert, BENCH_KEY: key });
           return withEnvironment(environment, command);
         },
       };

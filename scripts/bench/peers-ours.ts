@@ -47,7 +47,8 @@ export function slipwayPeer({ name, root: from = root, environment, args = [], o
 }
 
 function tls(handlers: Handlers): string[] {
-  return handlers.tls ? ["--tls-cert", certificate.cert, "--tls-key", certificate.key] : [];
+  const { cert, key } = certificate(handlers);
+  return handlers.tls ? ["--tls-cert", cert, "--tls-key", key] : [];
 }
 
 function revision(): string {

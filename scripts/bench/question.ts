@@ -25,6 +25,8 @@ export interface Handlers {
   readonly go?: string;
   /** Served with TLS (peer.ts), and HTTP/2 where it is asked for. */
   readonly tls?: Tls;
+  /** With a key of RSA-2048 instead of P-256. */
+  readonly rsa?: boolean;
   /** More of Bun's options, as text. */
   readonly bunOptions?: string;
 }
