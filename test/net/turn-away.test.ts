@@ -58,7 +58,7 @@ linux("clients that connect while it closes are served or refused, never reset",
   }
 });
 
-test("a listener that turns away serves who is there, and its socket is closed as any other", async () => {
+linux("a listener that turns away serves who is there, and its socket is closed as any other", async () => {
   const listener = listen({ port: 0, hostname: "127.0.0.1" });
   const { port } = listener.addr;
   const server = serveConn(listener, async (conn) => {
