@@ -10,7 +10,9 @@
  *
  * What stands on the poller is tested on both of Linux's, from one list: the same files once on io_uring and once,
  * named `… [epoll]`, on epoll. Where io_uring is refused one line says why, and only epoll is tested. SLIPWAY_POLLER in
- * the environment chooses one for all.
+ * the environment chooses one for all. kqueue is a third, on the C libraries of macOS and FreeBSD that test/support/kqueue
+ * plays: what is quick of the list runs so as well, named `… [kqueue-darwin]`, and with `npm test -- --kqueue` all of it
+ * on both, and nothing else.
  *
  * A file fails as a whole when it crashes, runs out of time, or holds no test at all.
  */
@@ -19,6 +21,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { playing, SYSTEMS } from "../test/support/kqueue/systems.ts";
 import { uvuSummary } from "./uvu-summary.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -117,6 +120,16 @@ const onAnyPoller = new Set(
   ].map((name) => `test/${name}.test.ts`),
 );
 
+/** Of those, what runs on a played system in every run; the oracles' seconds are their peers'. */
+const playedAlways = (name: string): boolean =>
+  (name.startsWith("test/net/") || name.startsWith("test/ffi/")) && !/oracle|exit|many-handles|tls/.test(name);
+/** Of the list, what only Linux has: the wait in the poller's own call (ffi/host-loop.ts). */
+const onLinuxAlone = new Set(["test/runtime/poller-wait.test.ts"]);
+/** What stands on readiness alone, and on whichever kernel there is. */
+const onReadiness = new Set(
+  ["handles", "wake", "faults", "call-sites", "random-faults"].map((name) => `test/ffi/${name}.test.ts`),
+);
+
 interface Check {
   readonly name: string;
   readonly command: string;
@@ -144,7 +157,11 @@ interface Outcome {
 }
 
 // The variable is for the test of the README, whose `npm test` must not run the whole suite inside itself.
-const filters = process.argv.slice(2).concat(process.env.SLIPWAY_TEST_FILTER?.split(",") ?? []);
+const onlyPlayed = process.argv.includes("--kqueue");
+const filters = process.argv
+  .slice(2)
+  .filter((arg) => arg !== "--kqueue")
+  .concat(process.env.SLIPWAY_TEST_FILTER?.split(",") ?? []);
 const checks = forEachPoller(
   [...tools(), ...testFiles()].filter(
     (check) => filters.length === 0 || filters.some((filter) => check.name.includes(filter)),
@@ -246,7 +263,7 @@ function run(check: Check): Promise<Outcome> {
       env: {
         ...process.env,
         NODE_COMPILE_CACHE: compileCache,
-        ...(check.poller === undefined ? {} : { SLIPWAY_POLLER: check.poller }),
+        ...pollerOf(check),
         ...(check.tls ? { SLIPWAY_TEST_TLS: "1" } : {}),
         ...(check.http2 ? { SLIPWAY_TEST_H2: "1" } : {}),
         PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH ?? ""}`,
@@ -339,6 +356,12 @@ function testFiles(): Check[] {
 function forEachPoller(chosen: readonly Check[]): Check[] {
   const stands = ({ name }: Check): boolean =>
     !onAnyPoller.has(name) && onEachPoller.some((begin) => name.startsWith(begin));
+  if (onlyPlayed) {
+    const played = chosen.filter(
+      (check) => (stands(check) && !onLinuxAlone.has(check.name)) || onReadiness.has(check.name),
+    );
+    return played.flatMap((check) => SYSTEMS.flatMap((system) => onPlayed(check, system)));
+  }
   if (process.env.SLIPWAY_POLLER || !chosen.some(stands)) return [...chosen];
   const refused = uringRefused();
   if (refused !== "") console.log(`io_uring is not tested, this machine refuses it: ${refused}`);
@@ -347,10 +370,28 @@ function forEachPoller(chosen: readonly Check[]): Check[] {
     const epoll = { ...check, name: `${check.name} [epoll]`, poller: "epoll" };
     const both = refused === "" ? [{ ...check, poller: "uring" }, epoll] : [epoll];
     const all: Check[] = [...both];
+    if (playedAlways(check.name)) all.push(...onPlayed(check, "darwin"));
     if (overTls.has(check.name)) all.push({ ...both[0], name: `${check.name} [tls]`, tls: true });
     if (overHttp2.has(check.name)) all.push({ ...both[0], name: `${check.name} [h2]`, http2: true });
     return all;
   });
+}
+
+/** The variables that choose its poller, and the system that it is to be on. */
+function pollerOf({ poller = process.env.SLIPWAY_POLLER }: Check): Record<string, string> {
+  const played = SYSTEMS.find((system) => poller === `kqueue-${system}`);
+  if (played !== undefined) return playing(played);
+  return poller === undefined ? {} : { SLIPWAY_POLLER: poller };
+}
+
+/** The check on a played system, in the clothes that it has elsewhere. */
+function onPlayed(check: Check, system: (typeof SYSTEMS)[number]): Check[] {
+  const poller = `kqueue-${system}`;
+  const plain = { ...check, poller, name: `${check.name} [${poller}]` };
+  const all: Check[] = [plain];
+  if (overTls.has(check.name)) all.push({ ...plain, name: `${check.name} [${poller}, tls]`, tls: true });
+  if (overHttp2.has(check.name)) all.push({ ...plain, name: `${check.name} [${poller}, h2]`, http2: true });
+  return all;
 }
 
 /** Why, in a sentence; "" when it works. */

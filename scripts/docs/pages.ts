@@ -24,7 +24,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ],
   ["Coming from", ["from-deno.md", "from-node.md", "from-bun.md", "from-go.md", "from-nginx.md"]],
   ["Reference", ["compare.md", "deno.md", "test.md", "library.md"]],
-  ["The project", ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]],
+  ["The project", ["CONTRIBUTING.md", "adding-an-os.md", "SECURITY.md", "CHANGELOG.md"]],
 ];
 const REST = "Reference";
 const AT_THE_TOP = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];

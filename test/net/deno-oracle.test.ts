@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { onLinux } from "../ffi/kernel.ts";
 import { denoProgram, noDeno } from "../support/deno.ts";
 import { repository, run } from "../support/process.ts";
 import { skip } from "../support/skip.ts";
@@ -23,7 +24,9 @@ if (denoProgram === undefined) {
     assert.is(theirs.code, 0, theirs.stderr);
     assert.is(own.code, 0, own.stderr);
     assert.ok(theirs.stdout.split("\n").length > 50, "the program asked all of its questions");
-    assert.is(own.stdout, theirs.stdout);
+    // The other system's numbers are its own; names and sentences are the same.
+    const numberless = (text: string): string => (onLinux ? text : text.replace(/\(os error \d+\)/g, "(os error)"));
+    assert.is(numberless(own.stdout), numberless(theirs.stdout));
   });
 }
 

@@ -11,8 +11,14 @@ import { type Finished, repository, run, temporaryFolder } from "../support/proc
 function repositoryOf(files: Record<string, string>): string {
   const root = temporaryFolder();
   for (const folder of ["scripts", "test/support", "node_modules"]) mkdirSync(join(root, folder), { recursive: true });
-  copyFileSync(join(repository, "scripts/test.ts"), join(root, "scripts/test.ts"));
+  for (const name of ["test", "uvu-summary"]) {
+    copyFileSync(join(repository, `scripts/${name}.ts`), join(root, `scripts/${name}.ts`));
+  }
   copyFileSync(join(repository, "test/support/skip.ts"), join(root, "test/support/skip.ts"));
+  mkdirSync(join(root, "test/support/kqueue"));
+  for (const name of ["kqueue/systems.ts", "kqueue/register.mjs"]) {
+    copyFileSync(join(repository, "test/support", name), join(root, "test/support", name));
+  }
   writeFileSync(join(root, "package.json"), '{ "type": "module" }');
   symlinkSync(join(repository, "node_modules/uvu"), join(root, "node_modules/uvu"));
   for (const [name, text] of Object.entries(files)) {
@@ -172,7 +178,7 @@ for (const [name, module, both] of [
   ["works", "export const openPoller = () => ({ poller: { dispose() {} } });", true],
   ["is refused", 'export const openPoller = () => { throw new Error("not here"); };', false],
 ] as const) {
-  test(`where io_uring ${name}: what stands on the poller runs on ${both ? "both" : "epoll"}, the rest once`, async () => {
+  test(`where io_uring ${name}: what stands on the poller runs on ${both ? "both" : "epoll"} and on a played system, the rest once`, async () => {
     const root = repositoryOf({});
     for (const folder of ["ffi", "test/net", "test/log"]) mkdirSync(join(root, folder));
     writeFileSync(join(root, "ffi/poller.ts"), module);
@@ -184,7 +190,12 @@ for (const [name, module, both] of [
       ([, file, poller]) => `${file} ${poller}`,
     );
     const uring = both ? ["test/net/conn.test.ts uring"] : [];
-    const rest = ["test/log/ids.test.ts any", "test/net/conn.test.ts [epoll] epoll", "test/net/ip.test.ts any"];
+    const rest = [
+      "test/log/ids.test.ts any",
+      "test/net/conn.test.ts [epoll] epoll",
+      "test/net/conn.test.ts [kqueue-darwin] kqueue",
+      "test/net/ip.test.ts any",
+    ];
     assert.equal(ran.sort(), [...rest, ...uring].sort());
     assert.is(stdout.includes("io_uring is not tested, this machine refuses it: not here"), !both);
   });

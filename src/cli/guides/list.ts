@@ -40,6 +40,7 @@ const known: readonly Guide[] = [
   { name: "library", file: "library.md", says: "the same as a library, under Node and Deno" },
   { name: "exit-codes", file: "exit-codes.md", says: "what the exit code of each verb says" },
   { name: "performance", file: "performance.md", says: "what was measured, and how" },
+  { name: "adding-an-os", file: "adding-an-os.md", says: "what a new operating system takes, and how it is proven" },
   { name: "architecture", file: "5-architecture.md", says: "how it is built, a request's way through it" },
 ];
 
