@@ -26,10 +26,12 @@ import { SocketPoller } from "./socket-poller.ts";
 import type { System } from "./system.ts";
 
 /*
- * A bit of a handle's state beside those of `handles.ts`.
+ * Bits of a handle's state beside those of `handles.ts`.
  *   UNWATCHED  it stands in `#spoke`: the kernel has not been asked for its edges yet
+ *   GONE       a hang-up was reported and nobody has been told: whoever reads on finds the end himself, but not who pauses
  */
 const UNWATCHED = 1 << 12;
+const GONE = 1 << 13;
 
 /** The three verbs of a readiness kernel. `poll` leaves what is ready in the three arrays and returns how many. */
 export interface ReadinessBackend {
@@ -177,6 +179,7 @@ export class ReadinessPoller extends SocketPoller {
   }
   pause(handle: Handle): void {
     this.table.state[handle] &= ~READING;
+    if (this.table.state[handle] & GONE) this.enqueue(handle);
   }
 
   /** Edges come by themselves. */
@@ -198,13 +201,22 @@ export class ReadinessPoller extends SocketPoller {
       if (this.table.generations[handle] !== generation) return;
     }
     if (events & (HANGUP | URGENT)) this.table.state[handle] |= HUNG_UP;
+    if (events & HANGUP) this.table.state[handle] |= GONE;
     if (events & (READABLE | HANGUP)) this.table.state[handle] |= MORE;
     const state = this.table.state[handle];
     if ((state & MORE) === 0) return;
     if (state & RECEIVING) this.receiveAll(handle, generation);
     else if (state & ACCEPTING) this.acceptAll(handle, generation);
     else if (state & DATAGRAMS) this.datagramsAll(handle, generation);
-    else if (events & HANGUP && (state & CONNECTING) === 0) this.table.sinks[handle]?.hungUp(handle);
+    if (this.table.generations[handle] === generation) this.#tellGone(handle);
+  }
+
+  /** It is paused now, and its end has not been read. */
+  #tellGone(handle: Handle): void {
+    const state = this.table.state[handle];
+    if ((state & (GONE | MORE)) !== (GONE | MORE) || state & (READING | CONNECTING)) return;
+    this.table.state[handle] &= ~GONE;
+    this.table.sinks[handle]?.hungUp(handle);
   }
 
   #read(handle: Handle, how: number): void {

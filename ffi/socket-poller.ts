@@ -256,7 +256,7 @@ export abstract class SocketPoller implements Poller {
         if ((this.table.state[handle] & RECEIVING) === 0) return;
       } else if (n === 0) {
         this.table.state[handle] &= ~(MORE | RECEIVING);
-        sink.ended(handle);
+        this.ended(handle, sink);
         return;
       } else if (n === -EAGAIN) {
         this.table.state[handle] &= ~MORE;
@@ -269,6 +269,11 @@ export abstract class SocketPoller implements Poller {
       }
     }
     this.enqueue(handle);
+  }
+
+  /** There is no more to be read. */
+  protected ended(handle: Handle, sink: Sink | undefined): void {
+    sink?.ended(handle);
   }
 
   protected acceptAll(listener: Handle, generation: number): void {

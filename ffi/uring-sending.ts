@@ -38,9 +38,12 @@ const OP_TIMEOUT = 11;
  * Bits of a handle's state beside those of `uring-loop.ts`.
  *   LATE       what `unsent` holds was taken as sent: its rest is ours to deliver even if the handle is closed
  *   SHUTTING   FIN is due behind that
+ *   RESET      a send has met the peer's reset, which the kernel tells only once: a receive that finds nothing more behind
+ *              it is no FIN (after one, the send would have failed with EPIPE)
  */
 export const LATE = 1 << 19;
 const SHUTTING = 1 << 20;
+export const RESET = 1 << 26;
 
 const ARENA_BYTES = 256 * 1024;
 /** What a batch saves is nothing beside the copy of a larger message. */
@@ -69,7 +72,8 @@ export abstract class UringSending extends UringLoop {
     const length = end - start;
     const { arena, ring } = this;
     const { state } = this.table;
-    if (length > LARGEST_BATCHED) return this.send(handle, this.outgoing, start, end);
+    // Nothing is nothing: as a request it would fail, later, on a socket whose peer has gone meanwhile.
+    if (length > LARGEST_BATCHED || length === 0) return this.send(handle, this.outgoing, start, end);
     if (state[handle] & SEND_ASKED && arena.append(handle, start, end, ring)) return SENT;
     if (state[handle] & (BLOCKED | SEND_ASKED)) return this.send(handle, this.outgoing, start, end);
     if (!arena.fits(length)) this.#submit();
@@ -159,7 +163,10 @@ export abstract class UringSending extends UringLoop {
       else this.wantsRoom(handle);
       if (state[handle] & CLOSING) this.startLeaving(handle);
       else this.tell(handle, SEND_BLOCKED, 0);
-    } else if ((state[handle] & CLOSING) === 0) this.tell(handle, SEND_FAILED, result);
+    } else if ((state[handle] & CLOSING) === 0) {
+      if (result === -this.constants.errno.ECONNRESET) state[handle] |= RESET;
+      this.tell(handle, SEND_FAILED, result);
+    }
     // With a broken link the descriptor is still open; else whoever closes it is at it.
     else if (arena.isLinked(number)) this.system.close(this.table.fds[handle]);
   }

@@ -16,7 +16,7 @@ import { ACCEPTING, BLOCKED, CONNECTING, DATAGRAMS, LISTENER, MORE, OPEN, READIN
 import { Held } from "./held.ts";
 import { resets } from "./linger.ts";
 import type { Handle, Sink } from "./poller.ts";
-import { HANGUP as HANGUP_EVENT, READABLE, type ReadinessBackend } from "./readiness.ts";
+import { HANGUP as HANGUP_EVENT, READABLE, type ReadinessBackend, WRITABLE } from "./readiness.ts";
 import type { LinuxSystem } from "./system.ts";
 import { BUFFER_BYTES, ProvidedBuffers } from "./uring-buffers.ts";
 import type { UringCalls } from "./uring-calls.ts";
@@ -39,9 +39,12 @@ import {
 } from "./uring-loop.ts";
 import { probe } from "./uring-probe.ts";
 import { BUFFER_SELECT, F_BUFFER, F_MORE, OP_RECV, RECV_MULTISHOT } from "./uring-ring.ts";
-import { LATE, UringSending } from "./uring-sending.ts";
+import { LATE, RESET, UringSending } from "./uring-sending.ts";
 
 // poll.h
+const POLLOUT = 0x004;
+const POLLERR = 0x008;
+const POLLHUP = 0x010;
 const POLLRDHUP = 0x2000;
 
 /*
@@ -49,6 +52,8 @@ const POLLRDHUP = 0x2000;
  *   HELD       something came during a pause
  *   STREAM     it has received: nobody will want its address at once when it is closed
  *   BOUND      it has an address of its own, and is watched through `#bound`
+ *   HALF_SHUT  its peer has sent FIN, and then each poll of the ring's ends at once, whatever it asks for: so room for what
+ *              is BLOCKED is waited for through `#bound`, too
  *   BULK       it has filled a whole buffer: until little comes it is read from as on every other system, by calls of its
  *              own into one buffer that stays in the processor's cache (an upload cost 1.5 times as much without)
  *   LASTS      its bytes come in small pieces: they are asked for once for all. Else, that is at first, and while they
@@ -60,9 +65,12 @@ const STREAM = 1 << 22;
 const LASTS = 1 << 23;
 const BULK = 1 << 24;
 const BOUND = 1 << 25;
+const HALF_SHUT = 1 << 27;
 
 /** What `#bound` tells of that asks for a look. */
 const LOOK = READABLE | HANGUP_EVENT;
+/** What a poll for room can be answered with that lets a send end, be it in failure. */
+const ROOM_OR_END = POLLOUT | POLLERR | POLLHUP; // without these it is POLLRDHUP alone
 /** A connection that sends less than this at a time is no bulk any more. */
 const BULK_ENDS = 16 * 1024;
 
@@ -95,6 +103,10 @@ export class UringPoller extends UringSending {
     }
   }
 
+  override get pending(): boolean {
+    return this.#fresh.length > 0 || super.pending;
+  }
+
   protected override freeMemory(): void {
     super.freeMemory();
     this.#bound?.dispose();
@@ -114,7 +126,7 @@ export class UringPoller extends UringSending {
       // It may have gone meanwhile.
       if (this.table.state[handle] & LATE) this.table.sinks[handle]?.blocked?.(handle);
     } else if (kind === LEFT_BEHIND) this.leftBehindTooLong(handle);
-    else this.#ready(handle, kind);
+    else this.#ready(handle, kind, result);
   }
 
   protected outlived(kind: number, flags: number): void {
@@ -128,10 +140,13 @@ export class UringPoller extends UringSending {
   }
 
   /** A poll request has ended. */
-  #ready(handle: Handle, kind: number): void {
+  #ready(handle: Handle, kind: number, result: number): void {
     const asked = kind === ROOM ? ROOM_ASKED : kind === INPUT ? INPUT_ASKED : HANGUP_ASKED;
     this.table.state[handle] &= ~asked;
     const state = this.table.state[handle];
+    if (kind === ROOM && result > 0 && (result & ROOM_OR_END) === 0) {
+      if (state & LEAVING || (state & (BLOCKED | CLOSING)) === BLOCKED) return this.#watchRoom(handle);
+    }
     if (state & CLOSING) {
       if (kind === ROOM && state & LEAVING) this.flushLeaving(handle);
       this.freeIfDone(handle);
@@ -268,7 +283,7 @@ export class UringPoller extends UringSending {
     if (now & RECEIVING && (now & HELD) === 0) {
       table.state[handle] &= ~RECEIVING;
       const sink = table.sinks[handle];
-      if (result === 0) sink?.ended(handle);
+      if (result === 0) this.ended(handle, sink);
       else sink?.failed(handle, -result);
       return;
     }
@@ -276,6 +291,11 @@ export class UringPoller extends UringSending {
     table.state[handle] |= HELD;
     if (now & RECEIVING) this.enqueue(handle);
     else table.sinks[handle]?.hungUp(handle);
+  }
+
+  /** After a reset the failure of the send that met it tells of the end. */
+  protected override ended(handle: Handle, sink: Sink | undefined): void {
+    if ((this.table.state[handle] & RESET) === 0) super.ended(handle, sink);
   }
 
   /** What is to be asked for next, if nothing is: bytes, or in a pause whether the client is still there. */
@@ -339,6 +359,12 @@ export class UringPoller extends UringSending {
     fresh.length = 0;
   }
 
+  /** From here on it can be hung up on. */
+  protected override finishConnect(handle: Handle): void {
+    this.#fresh.push(handle, this.table.generations[handle]);
+    super.finishConnect(handle);
+  }
+
   /** No listener, no datagram socket: those may be asked for something only later. */
   #isConnection(handle: Handle): boolean {
     const { SOL_SOCKET, SO_TYPE, SO_ACCEPTCONN, SOCK_STREAM } = this.constants;
@@ -398,16 +424,38 @@ export class UringPoller extends UringSending {
     this.requestPoll(this.#bound.descriptor, BOUND_READY);
   }
 
+  protected override wantsRoom(handle: Handle): void {
+    if (this.table.state[handle] & HALF_SHUT) this.#watchRoom(handle);
+    else super.wantsRoom(handle);
+  }
+
+  /** Anew each time: then there is an edge if there is room already. */
+  #watchRoom(handle: Handle): void {
+    const { table } = this;
+    const fd = table.fds[handle];
+    if (table.state[handle] & HALF_SHUT) this.#bound.forget(fd);
+    table.state[handle] |= HALF_SHUT;
+    if (this.#bound.open(fd, handle, table.generations[handle]) < 0) return this.stall(handle);
+    this.#askBound();
+  }
+
   protected boundReady(): void {
     this.#boundAsked = false;
     const bound = this.#bound;
     const count = bound.poll(0);
     for (let i = 0; i < count; i++) {
       const handle = bound.handles[i];
-      if (this.table.generations[handle] !== bound.generations[i] || (bound.events[i] & LOOK) === 0) continue;
-      this.table.state[handle] |= MORE;
+      const events = bound.events[i];
+      if (this.table.generations[handle] !== bound.generations[i]) continue;
+      const isConnection = (this.table.state[handle] & HALF_SHUT) !== 0;
+      if ((events & (isConnection ? WRITABLE : LOOK)) === 0) continue;
       try {
-        this.work(handle);
+        // Behind what is told in this round: that it is blocked, if that is new.
+        if (isConnection) this.enqueue(handle);
+        else {
+          this.table.state[handle] |= MORE;
+          this.work(handle);
+        }
       } catch (error) {
         this.onSinkError(handle, error);
       }
