@@ -29,6 +29,8 @@ export interface IocpCalls {
   accepted(fd: number, listener: number): number;
   connect(fd: number, address: Uint8Array, operation: number): number;
   connected(fd: number): number;
+  /** CancelIoEx, of all that this process has under way on the socket. */
+  cancel(fd: number): void;
   /** What an operation that has failed failed with: an errno. */
   error(fd: number, operation: number): number;
 }
@@ -74,6 +76,7 @@ function bind(): IocpCalls {
   const closeHandle = kernel.func("CloseHandle", "int", [u]);
   const take = kernel.func("GetQueuedCompletionStatusEx", "int", [u, u, w, u, w, "int"]);
   const post = kernel.func("PostQueuedCompletionStatus", "int", [u, w, u, u]);
+  const cancel = kernel.func("CancelIoEx", "int", [u, u]);
   const modes = kernel.func("SetFileCompletionNotificationModes", "int", [u, "uint8_t"]);
   const receive = ws2.func("WSARecv", "int", [u, u, w, u, u, u, u]);
   const send = ws2.func("WSASend", "int", [u, u, w, u, w, u, u]);
@@ -139,6 +142,7 @@ function bind(): IocpCalls {
     connect: (fd, address, operation) =>
       connectEx(fd, address, address.length, 0, 0, 0, operation) !== 0 ? 0 : failed(),
     connected: (fd) => (setsockopt(fd, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, null, 0) === 0 ? 0 : failed()),
+    cancel: (fd) => void cancel(fd, 0),
     error(fd, operation) {
       if (overlappedResult(fd, operation, words.subarray(0, 1), 0, words.subarray(1)) !== 0) return 0;
       return lastError();

@@ -65,10 +65,7 @@ export abstract class IocpLoop extends SocketPoller {
   #parked = false;
   #over = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #onExit = (): void => {
-    this.#over = true;
-    this.#unpark();
-  };
+  readonly #onExit = (): void => this.#exit();
 
   constructor(system: System, calls: IocpCalls) {
     super(system);
@@ -237,6 +234,17 @@ export abstract class IocpLoop extends SocketPoller {
     clearTimeout(this.#timer);
     if (this.#parked) this.#unpark();
     else this.#closePort();
+  }
+
+  /** The host frees its memory as it ends, and what is under way would be told there (seen under Wine: a page fault). */
+  #exit(): void {
+    this.#over = true;
+    this.#unpark();
+    const { state, fds } = this.table;
+    for (let handle = 0; handle < state.length; handle++) {
+      if (state[handle] & UNDER_WAY) this.system.close(fds[handle]);
+    }
+    this.#take(0);
   }
 
   /** Closes what still has bytes to deliver. */

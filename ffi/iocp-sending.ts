@@ -12,10 +12,12 @@ import type { KernelMemory } from "./system.ts";
 /** The kind of such an operation. */
 export const SEND = 2;
 /*
- * A bit of a handle's state beside those of `iocp-loop.ts`.
- *   LATE   what `unsent` holds was taken as sent: it is ours to deliver even if the handle is closed
+ * Bits of a handle's state beside those of `iocp-loop.ts`.
+ *   LATE       what `unsent` holds was taken as sent: it is ours to deliver even if the handle is closed
+ *   PROMISED   the owner was told to wait for `sent`
  */
 export const LATE = 1 << 18;
+const PROMISED = 1 << 20;
 /** What one operation sends. */
 const PIECE = 16 * 1024;
 /** How long a closed connection may take to read what had been taken as sent: as long as a lingering one. */
@@ -66,16 +68,20 @@ export abstract class IocpSending extends IocpLoop {
     } else if (error === 0) this.flush(handle);
     else {
       this.unsent.delete(handle);
-      table.state[handle] &= ~(BLOCKED | LATE);
+      table.state[handle] &= ~(BLOCKED | LATE | PROMISED);
       table.sinks[handle]?.failed(handle, error);
     }
   }
 
-  protected override flush(handle: Handle): void {
-    const generation = this.table.generations[handle];
-    super.flush(handle);
-    if (this.table.generations[handle] !== generation) return;
-    if ((this.table.state[handle] & BLOCKED) === 0) this.table.state[handle] &= ~LATE;
+  protected override flushed(handle: Handle): void {
+    const promised = this.table.state[handle] & PROMISED;
+    this.table.state[handle] &= ~(BLOCKED | LATE | PROMISED);
+    if (promised) this.table.sinks[handle]?.sent(handle);
+  }
+
+  protected override keep(handle: Handle, bytes: Uint8Array, start: number, end: number): number {
+    this.table.state[handle] |= PROMISED;
+    return super.keep(handle, bytes, start, end);
   }
 
   /** Takes a piece when there is no room for it: whoever waits for room needs something that is on its way. */
@@ -83,7 +89,11 @@ export abstract class IocpSending extends IocpLoop {
     const { state } = this.table;
     const before = state[handle] & BLOCKED;
     const n = super.sendSome(handle, bytes, start, end, more);
-    if (n !== -this.constants.errno.EAGAIN || before) return n;
+    if (n !== -this.constants.errno.EAGAIN) return n;
+    if (before) {
+      state[handle] |= PROMISED;
+      return n;
+    }
     const last = Math.min(end, start + PIECE);
     this.unsent.add(handle, bytes, start, last);
     state[handle] |= LATE;
@@ -92,6 +102,7 @@ export abstract class IocpSending extends IocpLoop {
 
   override sendTo(handle: Handle, bytes: Uint8Array, to: Uint8Array): number {
     this.#sendsTo = true;
+    this.table.state[handle] |= PROMISED;
     try {
       return super.sendTo(handle, bytes, to);
     } finally {

@@ -86,6 +86,8 @@ export class IocpPoller extends IocpSending {
 
   protected closeSocket(handle: Handle): void {
     this.unsent.delete(handle);
+    // A close does so by itself; but Wine 10 then sends by the number of the socket, which may be the next one's.
+    if (this.table.state[handle] & SEND_ASKED) this.calls.cancel(this.table.fds[handle]);
     this.system.close(this.table.fds[handle]);
     const listening = this.#listening.get(handle);
     if (listening !== undefined) {

@@ -380,6 +380,10 @@ export abstract class SocketPoller implements Poller {
         return;
       }
     }
+    this.flushed(handle);
+  }
+
+  protected flushed(handle: Handle): void {
     this.table.state[handle] &= ~BLOCKED;
     this.table.sinks[handle]?.sent(handle);
   }

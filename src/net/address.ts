@@ -57,6 +57,7 @@ export function mapToV6(ip: Ip): Ip {
 /** The sockaddr of a Unix socket's path; throws a RangeError when it does not fit. */
 export function encodeUnix(constants: Constants, path: string): Uint8Array<ArrayBuffer> {
   const abstract = isAbstract(path);
+  if (constants.system === "windows") refuseOnWindows(path, abstract);
   const name = new TextEncoder().encode(abstract ? path.slice(1) : path);
   const room = constants.UNIX_PATH_MAX - 1;
   if (name.length > room) {
@@ -72,6 +73,17 @@ export function encodeUnix(constants: Constants, path: string): Uint8Array<Array
   writeFamily(constants, address, constants.AF_UNIX);
   address.set(name, abstract ? 3 : 2);
   return address;
+}
+
+/** Unix sockets there are files, as everywhere; what Node names so, pipes of Windows's own, are no sockets at all. */
+function refuseOnWindows(path: string, abstract: boolean): void {
+  if (/^[\\/]{2}[.?][\\/]pipe[\\/]/i.test(path)) {
+    throw new NotSupported(
+      `not supported on this OS: "${path}" is a named pipe, and Slipway speaks to sockets; give a file's path, for a Unix socket`,
+    );
+  }
+  if (abstract)
+    throw new NotSupported(`not supported on this OS: abstract Unix sockets are Linux's; give a file's path`);
 }
 
 /** True for a name outside the file system: "@name" or "\0name". */
