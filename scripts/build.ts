@@ -13,8 +13,8 @@ import { type BaseKit, makeBase } from "../src/bundle/make-base.ts";
 import { bundle, stopEsbuild } from "../src/bundle/mod.ts";
 import { digest, pack, sha256 } from "../src/bundle/pack.ts";
 import { PARSER_PART } from "../src/bundle/parser.ts";
-import { writeExecutable } from "../src/cli/compile.ts";
 import { MARKED_PART } from "../src/cli/guides/marked.ts";
+import { writeExecutable } from "../src/cli/write-executable.ts";
 import { baseKit, baseModules, sharing } from "./base-kit.ts";
 import { licenses } from "./licenses.ts";
 
@@ -52,7 +52,9 @@ export async function ingredients(): Promise<Ingredients> {
     ...folder("docs").filter(({ name }) => /^file:docs\/[^/]+\.md$/.test(name)),
     { name: "file:THIRD_PARTY_LICENSES", bytes: Buffer.from(licenses()) },
   ];
-  return { kit, meta: { entry: cli.entry, provided: cli.provided, slipway: manifest.version }, parts };
+  // Of which build a targets pack has to be.
+  const runtime = digest(Buffer.from(kit.runtime));
+  return { kit, meta: { entry: cli.entry, provided: cli.provided, slipway: manifest.version, runtime }, parts };
 }
 
 async function buildAll(): Promise<void> {

@@ -76,10 +76,12 @@ function standardInput(): string {
   throw new Failure("standard input is empty: pipe the program in, as in slipway run - < server.ts");
 }
 
-/** What `compile` calls the executable when nobody says: the file's name without its ending, in the current folder. */
+/**
+ * What `compile` calls the executable when nobody says: the file's name without its ending, in the current folder. For
+ * Windows it gets one of its own, there.
+ */
 export function outputName(entry: string): string {
-  const name = basename(entry, extname(entry));
-  const output = process.platform === "win32" ? `${name}.exe` : name;
+  const output = basename(entry, extname(entry));
   // A file without an ending would be overwritten by its own executable.
   return resolve(output) === entry || isFolder(output) ? `${output}.bin` : output;
 }

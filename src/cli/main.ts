@@ -127,17 +127,19 @@ export function commandLine(argv: readonly string[]): Command {
     .option("-o, --output <path>", "the executable to write (default: the file's name without its ending)")
     .option("--include <path>", "embed a file or a folder; may be given several times", collect)
     .option("--locales <list>", "languages to bring data of, as en,de; without it all: 27 MB more")
-    .option("--target <target>", "the system to compile for (default: this one)")
+    .option("--target <targets>", "systems to compile for, as linux-arm64,win-x64 (default: this one); all, or list")
     .option("--json", "print what was written as JSON")
     .addHelpText(
       "after",
       examples(
         "slipway compile server.ts -o shop",
         "slipway compile server.ts -o shop --locales en",
+        "slipway compile server.ts -o shop --target linux-x64,linux-arm64",
         "./shop --port 8080",
       ),
     )
     .action(async (file: string | undefined, options: Partial<CompileOptions>) => {
+      if (options.target === "list") return (await import("./target-list.ts")).listTargets(options.json);
       const { outputName, programIn } = await import("./entry.ts");
       const entry = programIn(file, "compile");
       const { compile } = await import("./compile.ts");

@@ -30,6 +30,11 @@ export class Progress {
   /** The line goes, and whatever is written next stands in its place. */
   end(): void {
     clearInterval(this.#timer);
+    this.pause();
+  }
+
+  /** The line goes for what is written next; the next step brings it back. */
+  pause(): void {
     if (this.#drawn) this.#write?.("\r\x1b[K");
     this.#drawn = false;
     this.#step = "";
