@@ -14,12 +14,12 @@ import manifest from "../package.json" with { type: "json" };
 import { alignmentOf, assembled } from "../src/bundle/assemble.ts";
 import { encodePayload } from "../src/bundle/executable.ts";
 import { makeBase } from "../src/bundle/make-base.ts";
-import { sha256 } from "../src/bundle/pack.ts";
+import { digest, sha256 } from "../src/bundle/pack.ts";
 import { esbuildOf, koffiOf, TARGETS, type Target } from "../src/bundle/targets.ts";
 import { encodePack, type PackInput, TargetsPack } from "../src/bundle/targets-pack.ts";
 import { PACK } from "../src/cli/bases.ts";
 import { writeExecutable } from "../src/cli/write-executable.ts";
-import { esbuildPart, fresh, type Ingredients, ingredients } from "./build.ts";
+import { esbuildPart, fresh, type Ingredients, ingredients, ofWhat } from "./build.ts";
 import { fileOfPackage } from "./target-packages.ts";
 
 const dist = resolve(import.meta.dirname, "../dist");
@@ -34,13 +34,16 @@ const LEVEL = Number(process.env.SLIPWAY_PACK_LEVEL ?? 9);
 async function buildTargets(withCommandLine: boolean): Promise<void> {
   if (`${process.platform}-${process.arch}` !== REFERENCE.name)
     throw new Error(`the pack is made on ${REFERENCE.name}, whose base has a code cache from there`);
-  const inputs = await fresh();
-  const stamp = join(folder, "inputs.sha256");
+  await fresh();
+  const made = await ingredients();
+  // What is there of the same sources, and different to the same base, stays.
+  const build = digest(readFileSync(join(dist, "base")));
+  const stamp = join(folder, "bases.sha256");
+  const inputs = `${ofWhat(made.kit)} ${build}`;
   if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== inputs) rmSync(folder, { recursive: true, force: true });
   mkdirSync(kept(""), { recursive: true });
   writeFileSync(stamp, inputs);
 
-  const made = await ingredients();
   const packed: PackInput[] = [];
   for (const target of TARGETS) {
     const began = performance.now();
@@ -59,7 +62,7 @@ async function buildTargets(withCommandLine: boolean): Promise<void> {
         ...from,
       });
     }
-    if (withCommandLine) writeCommandLine(target, base, made);
+    if (withCommandLine) writeCommandLine(target, base, { ...made, meta: { ...made.meta, build } });
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     const length = packed.find(({ name }) => name === target.name)?.frame.length;
     const much = length === undefined ? "" : ` → ${megabytes(length)}`;
@@ -68,7 +71,7 @@ async function buildTargets(withCommandLine: boolean): Promise<void> {
   for (const host of withCommandLine ? TARGETS : [REFERENCE]) {
     const path = join(folder, host.name, PACK);
     const frames = packed.filter(({ name }) => name !== host.name);
-    const bytes = encodePack(manifest.version, String(made.meta.runtime), frames);
+    const bytes = encodePack(manifest.version, build, frames);
     mkdirSync(join(folder, host.name), { recursive: true });
     writeFileSync(path, bytes);
     if (bytes.length > LIMIT) throw new Error(`${path} has more than ${megabytes(LIMIT)}: raise SLIPWAY_PACK_LEVEL`);

@@ -52,19 +52,46 @@ export async function ingredients(): Promise<Ingredients> {
     ...folder("docs").filter(({ name }) => /^file:docs\/[^/]+\.md$/.test(name)),
     { name: "file:THIRD_PARTY_LICENSES", bytes: Buffer.from(licenses()) },
   ];
-  // Of which build a targets pack has to be.
-  const runtime = digest(Buffer.from(kit.runtime));
-  return { kit, meta: { entry: cli.entry, provided: cli.provided, slipway: manifest.version, runtime }, parts };
+  return { kit, meta: { entry: cli.entry, provided: cli.provided, slipway: manifest.version }, parts };
 }
 
 async function buildAll(): Promise<void> {
   mkdirSync(dist, { recursive: true });
   const { kit, meta, parts } = await ingredients();
-  const base = makeBase(kit, dist);
-  writeExecutable(join(dist, "base"), [base]);
+  const base = ownBase(kit);
   const bytes = readFileSync(require.resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`));
   const all = [...parts, esbuildPart(bytes)];
-  writeExecutable(join(dist, "slipway"), [base], [encodePayload(base.length, "cli", meta, all, sha256)]);
+  writeExecutable(
+    join(dist, "slipway"),
+    [base],
+    [encodePayload(base.length, "cli", { ...meta, build: digest(base) }, all, sha256)],
+  );
+}
+
+/**
+ * dist/base. Two made of the same are not the same bytes, V8's code cache differs: one that is there stays, so that
+ * what is made of it, a targets pack, stays good.
+ */
+function ownBase(kit: BaseKit): Buffer {
+  const file = join(dist, "base");
+  const stamp = join(dist, "base.sha256");
+  const made = ofWhat(kit);
+  if (existsSync(file) && existsSync(stamp) && readFileSync(stamp, "utf8") === made) return readFileSync(file);
+  rmSync(stamp, { force: true });
+  const base = makeBase(kit, dist);
+  writeExecutable(file, [base]);
+  writeFileSync(stamp, made);
+  return base;
+}
+
+/** A digest of all that a base is made of. */
+export function ofWhat(kit: BaseKit): string {
+  const hash = createHash("sha256")
+    .update(JSON.stringify(kit))
+    .update(process.env.SLIPWAY_BUILD_SYMBOLS ?? "");
+  for (const file of ["src/bundle/make-base.ts", "src/bundle/assemble.ts", "src/bundle/elf.ts", "package-lock.json"])
+    hash.update(readFileSync(join(repository, file)));
+  return hash.digest("hex");
 }
 
 /** Not compressed: unpacking took 40 of the 110 ms that `slipway run` needs to its first response. */
@@ -129,10 +156,9 @@ function inputs(): string {
   return hash.digest("hex");
 }
 
-/** Builds what is not there yet, or of other sources; gives the digest of what it was made of. */
-export async function fresh(): Promise<string> {
+/** Builds what is not there yet, or of other sources. */
+export async function fresh(): Promise<void> {
   if (!isFresh()) await make();
-  return readFileSync(STAMP, "utf8");
 }
 
 async function make(): Promise<void> {

