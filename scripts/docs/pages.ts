@@ -16,7 +16,7 @@ export interface Source {
 /** The groups of the menu, and what is in each, by file name; a page that is in none comes under the last. */
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ["Begin", ["README.md"]],
-  ["Guides", ["1-handler.md", "2-run.md", "3-net.md", "4-compile.md", "5-architecture.md"]],
+  ["Guides", ["1-handler.md", "2-run.md", "3-net.md", "4-compile.md", "targets.md", "5-architecture.md"]],
   ["Protocols", ["tls.md", "http2.md", "websocket.md", "compression.md", "client.md", "proxy.md", "static.md"]],
   [
     "In production",

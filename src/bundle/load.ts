@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Script } from "node:vm";
+import { withoutDrive } from "../runtime/assets.ts";
 import { installFileFetch } from "./file-fetch.ts";
 import { inPackage } from "./ids.ts";
 import { type ImportMap, mapSpecifier } from "./import-map.ts";
@@ -130,7 +131,9 @@ export async function loadProgram(
     if (/^https?:/.test(url))
       throw notFound(`Cannot import "${url}": nothing is fetched from the network`, importComputed);
     if (!url.startsWith("file:")) return hostImport(url);
-    const path = fileURLToPath(url.replace(/[?#].*$/, ""));
+    const file = fileURLToPath(url.replace(/[?#].*$/, ""));
+    // The made-up folder of a compiled program is on no drive.
+    const path = options.sealed ? withoutDrive(file) : file;
     const type = attributes?.with?.type;
     const known = type === "text" || type === "bytes" ? undefined : modules.get(path);
     if (known !== undefined) return known();

@@ -1,5 +1,6 @@
 /**
- * The pinned Node, which npm installed beside us, in the place of the one that runs this.
+ * What npm installed beside us for this system, in the place of the Node that runs this: `slipway` as an executable, or
+ * the pinned Node.
  * Plain JavaScript that any Node from 20 on understands.
  */
 const { existsSync } = require("node:fs");
@@ -18,6 +19,15 @@ exports.packages = packages;
 
 const system = `${process.platform}-${process.arch}`;
 
+/** Runs the executable, where its package is (scripts/build-packages.ts makes it); false where it is not. */
+exports.becomeExecutable = (args) => {
+  const name = `@slipway/${system.replace("win32", "win")}`;
+  const file = fileOf(name, process.platform === "win32" ? "slipway.exe" : "slipway");
+  if (file === undefined) return false;
+  become(file, args);
+  return true;
+};
+
 /** Runs the pinned Node with these arguments; this process becomes it, or ends as it does. */
 exports.becomePinnedNode = (args) => {
   const node = pinnedNode();
@@ -25,24 +35,28 @@ exports.becomePinnedNode = (args) => {
     console.error(`slipway: the package of Node for ${system} is missing: run npm install, with optional dependencies`);
     process.exit(1);
   }
+  become(node, args);
+};
+
+function become(program, args) {
   if (typeof process.execve === "function" && process.platform !== "win32") {
     // execve(2): the process becomes the other, so signals and exit codes need nobody in between.
     const { emitWarning } = process;
     process.emitWarning = () => {};
     try {
-      process.execve(node, [node, ...args], process.env);
+      process.execve(program, [program, ...args], process.env);
     } finally {
       process.emitWarning = emitWarning;
     }
   } else {
-    const child = require("node:child_process").spawn(node, args, { stdio: "inherit" });
+    const child = require("node:child_process").spawn(program, args, { stdio: "inherit" });
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
       // A terminal's Ctrl-C has reached the child already, and two of them would end it at once.
       const reached = signal === "SIGINT" && require("node:tty").isatty(0);
       process.on(signal, () => reached || child.kill(signal));
     }
     child.on("error", (error) => {
-      console.error(`slipway: ${node} cannot be started: ${error.message}`);
+      console.error(`slipway: ${program} cannot be started: ${error.message}`);
       process.exit(1);
     });
     child.on("exit", (code, signal) => {
@@ -51,11 +65,14 @@ exports.becomePinnedNode = (args) => {
       process.kill(process.pid, signal);
     });
   }
-};
+}
 
 function pinnedNode() {
   const [name, program] = packages[system] ?? [];
-  if (name === undefined) return undefined;
+  return name === undefined ? undefined : fileOf(name, program);
+}
+
+function fileOf(name, program) {
   try {
     const file = join(dirname(require.resolve(`${name}/package.json`)), program);
     return existsSync(file) ? file : undefined;

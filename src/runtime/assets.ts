@@ -122,6 +122,7 @@ function assetName(path: string | URL): string | undefined {
       return undefined;
     }
   }
+  text = withoutDrive(text);
   if (!text.startsWith(PROGRAM_ROOT)) return undefined;
   const parts: string[] = [];
   for (const part of text.split("/")) {
@@ -130,6 +131,11 @@ function assetName(path: string | URL): string | undefined {
   }
   // After resolving: "/@slipway/../etc/passwd" is /etc/passwd, not ours to answer.
   return parts[0] === PROGRAM_ROOT.slice(1) ? parts.slice(1).join("/") : undefined;
+}
+
+/** Windows gives a path a drive, and other slashes: `Z:\\@slipway\\server.ts`, and `/Z:/@slipway/server.ts` in a URL. */
+export function withoutDrive(path: string, platform: string = process.platform): string {
+  return platform === "win32" ? path.replaceAll("\\", "/").replace(/^\/?[a-z]:(?=\/)/i, "") : path;
 }
 
 /** Directories with their entries (true: a file), made from the files' names when first asked for. */

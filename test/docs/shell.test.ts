@@ -40,6 +40,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** Commands that are not run, by what they contain. */
 const NOT_RUN: readonly (readonly [part: string, why: string])[] = [
   ["deno run", "Deno is no part of this machine: test/deno runs the library under it"],
+  ["codesign ", "macOS has it; test/bundle/macho.test.ts checks what it would sign again"],
+  ["osslsigncode ", "needs somebody's certificate; test/bundle/pe.test.ts signs with one of its own"],
   ["docker ", "a container needs a daemon; test/templates looks at the files"],
   ["nc localhost", "somebody types there; test/templates talks to it"],
   ["--pid 4711", "the number is somebody else's process: test/check/live/drain.test.ts"],

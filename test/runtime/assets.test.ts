@@ -12,6 +12,7 @@ import {
   provideAssets,
   readAsset,
   statAsset,
+  withoutDrive,
 } from "../../src/runtime/assets.ts";
 import { IsADirectory, NotFound } from "../../src/runtime/errors.ts";
 import { project } from "../support/project.ts";
@@ -224,6 +225,12 @@ test("files on the disk are read as before", async () => {
   assert.is(await fs.promises.readFile(`${folder}/a.txt`, "utf8"), "disk");
   assert.equal(fs.readdirSync(folder), ["a.txt"]);
   assert.is(fs.realpathSync.native(folder), fs.realpathSync(folder));
+});
+
+test("paths as Windows writes them lead to the same files", () => {
+  for (const path of ["Z:\\@slipway\\a\\b.txt", "/Z:/@slipway/a/b.txt", "c:/@slipway/a/b.txt", "\\@slipway\\a\\b.txt"])
+    assert.is(withoutDrive(path, "win32"), `${PROGRAM_ROOT}/a/b.txt`);
+  assert.is(withoutDrive("/Z:/@slipway/a", "linux"), "/Z:/@slipway/a");
 });
 
 test.run();

@@ -16,6 +16,7 @@ const known: readonly Guide[] = [
   { name: "run", file: "2-run.md", says: "slipway run: what a file may be, --watch, development" },
   { name: "net", file: "3-net.md", says: "TCP, Unix sockets and UDP: listen, connect, Conn" },
   { name: "compile", file: "4-compile.md", says: "one executable, what is in it and what it needs" },
+  { name: "targets", file: "targets.md", says: "executables for other systems, and what of them was tried" },
   { name: "limits", file: "limits.md", says: "every limit, its default and when to change it; the drain" },
   { name: "operations", file: "operations.md", says: "logs, metrics, health, signals, containers, systemd" },
   { name: "tls", file: "tls.md", says: "certificates, versions, sessions, client certificates" },
