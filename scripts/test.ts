@@ -177,26 +177,32 @@ const times = readTimes();
 checks.sort((a, b) => (times[b.name] ?? b.weight) - (times[a.name] ?? a.weight));
 
 const running = new Set<ChildProcess>();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    for (const child of running) killGroup(child);
-    process.exit(1);
-  });
-}
-
 const total = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
 const taken: { readonly name: string; readonly seconds: number }[] = [];
 const began = performance.now();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    for (const child of running) killGroup(child);
+    failures.push(`ended by ${signal} after ${taken.length} of ${checks.length} files`);
+    end(1);
+  });
+}
+
 const queue = checks.slice();
 await Promise.all([...Array.from({ length: Math.max(1, atOnce) }, worker), whileIdle()]);
 writeTimes(times);
 
 if (checks.length > SLOWEST) reportSlowest();
-for (const failure of failures) console.log(failure);
-const { passed, failed, skipped } = total;
-console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-process.exit(failed > 0 || passed === 0 ? 1 : 0);
+end(total.failed > 0 || total.passed === 0 ? 1 : 0);
+
+/** What failed, and the line that scripts read. */
+function end(code: number): never {
+  for (const failure of failures) console.log(failure);
+  const { passed, failed, skipped } = total;
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  process.exit(code);
+}
 
 async function worker(): Promise<void> {
   for (let check = queue.shift(); check !== undefined; check = queue.shift()) await take(check);

@@ -4,6 +4,7 @@ import net from "node:net";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { install } from "../../src/fetch/mod.ts";
+import { patience } from "../support/patience.ts";
 
 /** The host's, to hold ours against. */
 export const nativeFetch: typeof globalThis.fetch = globalThis.fetch;
@@ -88,7 +89,7 @@ export function told({ message, cause }: Error): string {
 
 /** Resolves once it holds; what is waited for has no event. Bounded. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 20_000; !(await holds()); ) {
+  for (const end = Date.now() + 20_000 * patience; !(await holds()); ) {
     if (Date.now() > end) throw new Error(`it never came to: ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

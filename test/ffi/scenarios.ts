@@ -84,10 +84,28 @@ function same(got: Uint8Array, expected: Uint8Array, what: string): void {
   if (Buffer.compare(got, expected) !== 0) throw new WrongBytes(`${what}: ${got.length} bytes, not ${expected.length}`);
 }
 
+const patterns = new Map<string, Uint8Array<ArrayBuffer>>();
+
+/** Made once: a scenario is run hundreds of times. Whoever changes its bytes takes a copy. */
 function pattern(length: number, salt: number): Uint8Array<ArrayBuffer> {
+  const known = patterns.get(`${length} ${salt}`);
+  if (known !== undefined) return known;
   const bytes = new Uint8Array(length);
   for (let i = 0; i < length; i++) bytes[i] = (Math.imul(i + salt, 2654435761) >>> 11) & 255;
+  patterns.set(`${length} ${salt}`, bytes);
   return bytes;
+}
+
+let fileMade: string | undefined;
+
+/** The path of a file with the bytes of `pattern(600_000, 5)`, gone when the process ends. */
+function patternFile(): string {
+  if (fileMade !== undefined) return fileMade;
+  const folder = mkdtempSync(join(tmpdir(), "slipway-fault-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  fileMade = join(folder, "file");
+  writeFileSync(fileMade, pattern(600_000, 5));
+  return fileMade;
 }
 
 /** Requests of all kinds, on connections of three kinds; a handler that asks for the peer's address. */
@@ -146,10 +164,8 @@ export const http: Scenario = (on) =>
 /** Files and small pieces as bodies, for a client that goes on and one that is done. */
 export const files: Scenario = (on) =>
   scenario(on, async (each) => {
-    const folder = mkdtempSync(join(tmpdir(), "slipway-fault-"));
-    const path = join(folder, "file");
+    const path = patternFile();
     const long = pattern(600_000, 5);
-    writeFileSync(path, long);
     using server = start(async (request) => {
       if (request.url.endsWith("/file")) return new Response((await open(path)).readable);
       const pieces = Array.from({ length: 60 }, (_, i) => long.subarray(i * 10_000, (i + 1) * 10_000));
@@ -163,11 +179,7 @@ export const files: Scenario = (on) =>
       for (const { body } of answers) same(body, long, path);
       if (answers.length < 2) throw new Error(`${answers.length} answers of 2`);
     };
-    try {
-      await each([ask("/file"), ask("/pieces")]);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    await each([ask("/file"), ask("/pieces")]);
   });
 
 /** Ours on both sides: TCP and a Unix socket, options, a half-close, an inherited listener. */

@@ -17,6 +17,7 @@ import {
   PermissionDenied,
 } from "../../src/runtime/errors.ts";
 import { onLinux } from "../ffi/kernel.ts";
+import { patience } from "../support/patience.ts";
 import { skip } from "../support/skip.ts";
 import { bytes, descriptors, hasV6, readAll, rejects, text, turns } from "./pair.ts";
 
@@ -304,7 +305,7 @@ accepting("a listener that waits holds the process; unref lets it go; so does no
   const run = async (body: string): Promise<string> => {
     const program = `const { listen, connect } = await import(${JSON.stringify(mod)}); const listener = listen({ port: 0, hostname: "127.0.0.1" }); ${body}`;
     const child = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: "ignore" });
-    const late = setTimeout(() => child.kill("SIGKILL"), 30_000);
+    const late = setTimeout(() => child.kill("SIGKILL"), 30_000 * patience);
     const [code, signal] = await once(child, "exit");
     clearTimeout(late);
     return signal ?? String(code);

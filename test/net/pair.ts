@@ -5,6 +5,7 @@ import net from "node:net";
 import { networkInterfaces } from "node:os";
 import * as assert from "uvu/assert";
 import { listen, type TcpConn } from "../../src/net/mod.ts";
+import { patience } from "../support/patience.ts";
 
 export interface Pair {
   readonly conn: TcpConn;
@@ -91,7 +92,7 @@ export function descriptors(): number {
 
 /** Waits until a condition holds, for a bounded time. */
 export async function until(condition: () => boolean, what: string, limitMs = 10_000): Promise<void> {
-  const end = performance.now() + limitMs;
+  const end = performance.now() + limitMs * patience;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));

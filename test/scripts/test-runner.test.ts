@@ -5,19 +5,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Finished, repository, run, temporaryFolder } from "../support/process.ts";
+import { type Finished, repository, run, start, temporaryFolder } from "../support/process.ts";
 
 /** A repository that holds the runner and these test files. */
 function repositoryOf(files: Record<string, string>): string {
   const root = temporaryFolder();
   for (const folder of ["scripts", "test/support", "node_modules"]) mkdirSync(join(root, folder), { recursive: true });
-  for (const name of ["test", "uvu-summary"]) {
-    copyFileSync(join(repository, `scripts/${name}.ts`), join(root, `scripts/${name}.ts`));
-  }
-  copyFileSync(join(repository, "test/support/skip.ts"), join(root, "test/support/skip.ts"));
   mkdirSync(join(root, "test/support/kqueue"));
-  for (const name of ["kqueue/systems.ts", "kqueue/register.mjs"]) {
-    copyFileSync(join(repository, "test/support", name), join(root, "test/support", name));
+  for (const file of [
+    "scripts/test.ts",
+    "scripts/uvu-summary.ts",
+    "test/support/skip.ts",
+    "test/support/kqueue/systems.ts",
+    "test/support/kqueue/register.mjs",
+  ]) {
+    copyFileSync(join(repository, file), join(root, file));
   }
   writeFileSync(join(root, "package.json"), '{ "type": "module" }');
   symlinkSync(join(repository, "node_modules/uvu"), join(root, "node_modules/uvu"));
@@ -134,6 +136,20 @@ for (const [name, [source, expected]] of Object.entries(broken)) {
     assert.match(lastLine(result) ?? "", /^\d+ passed, 1 failed/);
   });
 }
+
+test("one that is interrupted says what has failed so far", async () => {
+  const root = repositoryOf({
+    fails: `// time limit: 300 s\n${use}test("bad", () => assert.is(1, 2)); test.run();`,
+    waits: `${use}test("a", () => new Promise((done) => setTimeout(done, 60_000))); test.run();`,
+  });
+  const started = start([process.execPath, join(root, "scripts/test.ts"), "test/"], { cwd: root });
+  await started.saw(/FAIL test\/fails\.test\.ts/);
+  started.child.kill("SIGTERM");
+  const result = await started.finished;
+  assert.is(result.code, 1);
+  assert.match(result.stdout, /==== test\/fails\.test\.ts[\s\S]*ended by SIGTERM after 1 of 2 files\n/);
+  assert.is(lastLine(result), "0 passed, 1 failed");
+});
 
 test("what a file leaves running is ended", async () => {
   const root = repositoryOf({

@@ -4,12 +4,13 @@
  */
 import { connect as connectSocket, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { patience } from "../../support/patience.ts";
 import { overTls } from "../../support/tls.ts";
 import { connectHttp2, overHttp2 } from "./over-http2.ts";
 import { parseResponses, type RawResponse } from "./responses.ts";
 
 /** Nothing on loopback takes this long: what does has hung. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 20_000 * patience;
 
 export class Client {
   readonly socket: Socket;

@@ -2,6 +2,7 @@
 import { install } from "../../../src/fetch/mod.ts";
 import { type Handler, type HttpServer, type ServeOptions, serve } from "../../../src/http/mod.ts";
 import { logged } from "../../support/logged.ts";
+import { patience } from "../../support/patience.ts";
 import { identity, overTls } from "../../support/tls.ts";
 import { overHttp2 } from "./over-http2.ts";
 
@@ -41,7 +42,7 @@ export function start(handler: Handler, options: ServeOptions = {}): TestServer 
 
 /** Waits until `holds`, looking once a turn of the host's loop. */
 export async function eventually(holds: () => boolean, what: string): Promise<void> {
-  const until = performance.now() + 20_000;
+  const until = performance.now() + 20_000 * patience;
   while (!holds()) {
     if (performance.now() > until) throw new Error(`waited in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
