@@ -65,7 +65,9 @@ export function cutShort(url: string): TypeError {
 }
 
 function failed(message: string, text: string, why: string, Class: ErrorClass, cause?: unknown): TypeError {
-  const told = new Class(text, cause === undefined ? undefined : { cause });
+  // The sentence of what is one of ours is in this one.
+  const inner = ours.has((cause as Error | undefined)?.constructor) ? (cause as Error).cause : cause;
+  const told = new Class(text, inner === undefined ? undefined : { cause: inner });
   const code = (cause as { code?: unknown } | undefined)?.code;
   // By which programs of Node know it.
   if (typeof code === "string") told.code = code;
