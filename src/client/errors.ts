@@ -27,6 +27,11 @@ export function connectFailed(url: string, cause: Error): TypeError {
   return fetchFailed(url, cause.message, cause, "Connect");
 }
 
+/** By the call's own wish, in Deno's words. */
+export function redirectRefused(url: string, why: string): TypeError {
+  return new TypeError(why, { cause: new Error(`${why}: ${shown(url)}`) });
+}
+
 /** The request's body is the program's, and so is the error. */
 export function uploadFailed(cause: unknown): TypeError {
   return new TypeError("fetch failed", { cause });
