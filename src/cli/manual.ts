@@ -54,6 +54,7 @@ function page(program: Command): string {
     ".SH ENVIRONMENT",
     ...[
       ["SLIPWAY_POLLER", "epoll or uring: insists on one"],
+      ["SLIPWAY_STACK", "full: errors' stacks show Slipway's own frames, too"],
       ["NO_COLOR, FORCE_COLOR", "no colours at a terminal, colours also in a pipe"],
       ["PAGER", "what shows long guides at a terminal; less \\-R by default"],
       ["NODE_ENV", "production: slipway run is not for development, also at a terminal"],

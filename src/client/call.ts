@@ -9,7 +9,7 @@ import { TimedOut } from "../runtime/errors.ts";
 import type { Caller, Carrier, Received } from "./connection.ts";
 import { codingsOf, DecodedBody } from "./content-coding.ts";
 import { clientCounters } from "./counters.ts";
-import { connectFailed, fetchFailed } from "./errors.ts";
+import { connectFailed, redirectRefused } from "./errors.ts";
 import type { HostPool, Pool, Seeker } from "./pool.ts";
 import { ReceivedBody } from "./received-body.ts";
 import { follow, isRedirect, type Step } from "./redirect.ts";
@@ -241,10 +241,10 @@ export class Call implements Caller, Seeker {
     let step: Step;
     try {
       if (this.#redirect === "error") {
-        throw fetchFailed(this.url, `the server redirects (${status}), and the call says redirect: "error"`);
+        throw redirectRefused(this.url, "Encountered redirect while redirect mode is set to 'error'");
       }
       if (++this.#redirects > MAX_REDIRECTS) {
-        throw fetchFailed(this.url, `the server redirected more than ${MAX_REDIRECTS} times`);
+        throw redirectRefused(this.url, `Maximum number of redirects (${MAX_REDIRECTS}) reached`);
       }
       const location = new HeadFields(head, fieldsStart).get("location") ?? "";
       const before = { method: this.method, url: this.url, fields: this.#fields ?? [], body: this.#body };

@@ -27,6 +27,11 @@ export function connectFailed(url: string, cause: Error): TypeError {
   return fetchFailed(url, cause.message, cause, "Connect");
 }
 
+/** By the call's own wish, in Deno's words. */
+export function redirectRefused(url: string, why: string): TypeError {
+  return new TypeError(why, { cause: new Error(`${why}: ${shown(url)}`) });
+}
+
 /** The request's body is the program's, and so is the error. */
 export function uploadFailed(cause: unknown): TypeError {
   return new TypeError("fetch failed", { cause });
@@ -65,7 +70,9 @@ export function cutShort(url: string): TypeError {
 }
 
 function failed(message: string, text: string, why: string, Class: ErrorClass, cause?: unknown): TypeError {
-  const told = new Class(text, cause === undefined ? undefined : { cause });
+  // The sentence of what is one of ours is in this one.
+  const inner = ours.has((cause as Error | undefined)?.constructor) ? (cause as Error).cause : cause;
+  const told = new Class(text, inner === undefined ? undefined : { cause: inner });
   const code = (cause as { code?: unknown } | undefined)?.code;
   // By which programs of Node know it.
   if (typeof code === "string") told.code = code;

@@ -9,7 +9,12 @@ const uncatchable: ReadonlySet<string> = new Set(["SIGKILL", "SIGSTOP", "SIGILL"
 /** Node calls listeners with arguments, Deno without: each of Deno's gets one of Node's, found again at removal. */
 const wrapped = new Map<string, Map<Listener, Listener>>();
 
-export function addSignalListener(signal: NodeJS.Signals, listener: Listener): void {
+/** signal(7): an old name that Node does not know. */
+const named = (signal: NodeJS.Signals): NodeJS.Signals =>
+  (signal as string) === "SIGUNUSED" && isSignal("SIGSYS") ? "SIGSYS" : signal;
+
+export function addSignalListener(alias: NodeJS.Signals, listener: Listener): void {
+  const signal = named(alias);
   check(signal);
   checkListener(listener);
   let listeners = wrapped.get(signal);
@@ -21,7 +26,8 @@ export function addSignalListener(signal: NodeJS.Signals, listener: Listener): v
   process.on(signal, wrapper);
 }
 
-export function removeSignalListener(signal: NodeJS.Signals, listener: Listener): void {
+export function removeSignalListener(alias: NodeJS.Signals, listener: Listener): void {
+  const signal = named(alias);
   if (!isSignal(signal)) throw new TypeError(`Invalid signal: ${signal}`);
   checkListener(listener);
   const wrapper = wrapped.get(signal)?.get(listener);

@@ -31,7 +31,7 @@ export interface TypedBody {
 
 export const TEXT_TYPE = "text/plain;charset=UTF-8";
 /** Deno's words, and undici's: programs look for either. */
-export const UNUSABLE = "Body already consumed: Body is unusable, it has been read, or it is locked";
+export const UNUSABLE = "Body already consumed. Body is unusable: it has already been read, or it is locked.";
 
 /**
  * Web IDL's choice for BodyInit and the standard's "extract", for everything but strings, which the constructors

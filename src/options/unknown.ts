@@ -7,7 +7,7 @@ import { type Option, optionTable, variableOf, variablesIn } from "./table.ts";
 
 /** Variables of ours that are no options. */
 const otherVariables =
-  /^SLIPWAY_(?:POLLER|WATCH_CHILD|HANDOVER\w*|RESTART\w*|TEST_\w+|SEED|COUNT|TARGETS|PACK_LEVEL|BUILD_\w+|README_\w+)$/;
+  /^SLIPWAY_(?:POLLER|STACK|WATCH_CHILD|HANDOVER\w*|RESTART\w*|TEST_\w+|SEED|COUNT|TARGETS|PACK_LEVEL|BUILD_\w+|README_\w+)$/;
 /** What else stands beside a handler. */
 const functions = ["fetch", "connect", "onError", "limits", "ready"];
 /** Other servers' names for ours; Bun's, mostly. */

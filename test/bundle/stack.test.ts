@@ -3,6 +3,7 @@ import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { loadProgram } from "../../src/bundle/load.ts";
 import { bundle, loadBundle, stopEsbuild } from "../../src/bundle/mod.ts";
 import { repository } from "../support/process.ts";
 import { project } from "../support/project.ts";
@@ -55,6 +56,35 @@ test("across await, in methods and constructors", async () => {
   } catch (error) {
     assert.ok((error as Error).stack?.includes(`at new Store (${folder}/main.ts:2:49)`), (error as Error).stack);
   }
+});
+
+test("of our own frames the one that the program called, and the others where it has no part", async () => {
+  const folder = project({
+    "src/inner.ts": `export function inner(): never {\n  throw new Error("deep");\n}`,
+    "src/outer.ts": `import { inner } from "./inner.ts";\nexport function readFile(): never {\n  return inner();\n}\nexport function serve<T>(handler: () => T): T {\n  return handler();\n}`,
+    "main.ts": `export * from "./src/outer.ts";`,
+  });
+  // As in an executable, whose sources are named so.
+  const built = await bundle(join(folder, "main.ts"));
+  const own = (await loadProgram(built, { root: "slipway:", map: () => built.map })) as {
+    readFile(): never;
+    serve(handler: () => void): void;
+  };
+  let stack = "";
+  own.serve(function handler() {
+    try {
+      own.readFile();
+    } catch (error) {
+      stack = (error as Error).stack ?? "";
+    }
+  });
+  const lines = stack.split("\n").slice(1);
+  assert.is(lines[0], "    at Object.readFile (slipway:/src/outer.ts:3:10)");
+  assert.match(lines[1], /^ {4}at handler \(.*stack\.test\.ts:\d+:\d+\)$/);
+  assert.not.ok(
+    lines.slice(2).some((line) => line.includes("slipway:")),
+    stack,
+  );
 });
 
 test("an error while the program loads", async () => {

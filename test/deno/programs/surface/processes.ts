@@ -209,6 +209,11 @@ check("signals", async () => [
   await hear("SIGWINCH", () => Deno.kill(Deno.pid, "SIGWINCH")),
 ]);
 check("signal unknown", () => Deno.addSignalListener("SIGNONE", () => {}));
+check("signal SIGUNUSED", () => {
+  const listener = () => {};
+  Deno.addSignalListener("SIGUNUSED" as Deno.Signal, listener);
+  Deno.removeSignalListener("SIGUNUSED" as Deno.Signal, listener);
+});
 check("signal KILL", () => Deno.addSignalListener("SIGKILL", () => {}));
 check("signal STOP removed", () => Deno.removeSignalListener("SIGSTOP", () => {}));
 for (const signal of ["SIGILL", "SIGFPE", "SIGSEGV", "SIGBREAK", "SIGPOLL", "SIGINFO", "SIGEMT"]) {
