@@ -163,6 +163,7 @@ export function commandLine(argv: readonly string[]): Command {
     .option("--coverage-threshold <percent>", "fail when fewer lines ran")
     .option("--reporter <name>", "how results are shown: pretty, dot, tap or junit", "pretty")
     .option("--junit-path <path>", "write JUnit's XML to a file too (- for standard output)")
+    .option("--update-snapshots", "write the snapshots of t.assertSnapshot() that differ")
     .option("--ignore <path>", "leave out a file or a folder; may be given several times", collect)
     .option("--env-file[=<file>]", "take variables from a file (default: .env) that the environment does not have")
     .option("--permit-no-files", "it is no failure that there are no tests")

@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly sanitizeOps?: boolean;
   readonly sanitizeResources?: boolean;
   readonly coverage?: boolean;
+  /** `t.assertSnapshot()` writes what differs. */
+  readonly updateSnapshots?: boolean;
   readonly retry?: number;
   readonly repeats?: number;
 }
