@@ -11,6 +11,7 @@ import { IMPORT, withComputedImports } from "./computed-imports.ts";
 import { inPackage, moduleId } from "./ids.ts";
 import { jsxMark } from "./jsx.ts";
 import { isModule, needsModuleMark } from "./module-kind.ts";
+import { withParametersFirst } from "./parameter-properties.ts";
 import { workersIn } from "./worker-programs.ts";
 
 const META = "slipway-meta";
@@ -54,7 +55,8 @@ export function importMeta(base: string, entry: string | undefined, seen: Seen, 
         const loader = loaders[extname(path)];
         if (loader === undefined || Object.keys(attributes).length > 0) return undefined;
         const isGiven = given !== undefined && path === entry;
-        const source = isGiven ? given : await readFile(path, "utf8");
+        const written = isGiven ? given : await readFile(path, "utf8");
+        const source = (await withParametersFirst(written, path)) ?? written;
         const own = !inPackage(path);
         for (const name of workersIn(source)) {
           const worker = name === "" ? path : resolve(dirname(path), decodeURIComponent(name.replace(/[?#].*$/s, "")));
@@ -66,7 +68,7 @@ export function importMeta(base: string, entry: string | undefined, seen: Seen, 
         if (computed !== undefined) seen.computed = true;
         const jsx = own && /sx$/.test(path) ? jsxMark(source, seen.jsxKnown) : "";
         const contents = (withMeta(computed ?? source, path, computed !== undefined) ?? source) + mark + jsx;
-        return contents === source && !isGiven ? undefined : { contents, loader, resolveDir: dirname(path) };
+        return contents === written && !isGiven ? undefined : { contents, loader, resolveDir: dirname(path) };
       });
       build.onResolve({ filter: new RegExp(`^${META}:`) }, ({ path }) => ({
         path: name(path.slice(META.length + 1)),

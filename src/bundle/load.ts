@@ -130,6 +130,8 @@ export async function loadProgram(
     const url = meta.resolve(name);
     if (/^https?:/.test(url))
       throw notFound(`Cannot import "${url}": nothing is fetched from the network`, importComputed);
+    // Node's loader reads no blobs, and no TypeScript of data: URLs.
+    if (/^blob:|^data:(?:application|text)\/typescript\b/.test(url)) return importText(new URL(url));
     if (!url.startsWith("file:")) return hostImport(url);
     const file = fileURLToPath(url.replace(/[?#].*$/, ""));
     // The made-up folder of a compiled program is on no drive.
@@ -241,6 +243,12 @@ export function hostImport(url: string): Promise<object> {
   } finally {
     process.emitWarning = emitWarning;
   }
+}
+
+async function importText(url: URL): Promise<object> {
+  const { blobAt, moduleText } = await import("./module-text.ts");
+  const text = await moduleText(url, blobAt(url));
+  return hostImport(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
 }
 
 /**

@@ -47,12 +47,36 @@ interface ConfigFile {
   readonly written: Written;
 }
 
+/** What the command line says: `--config` or `--no-config`, and `--import-map`; absolute paths. */
+export interface AskedProject {
+  readonly config?: string | false | undefined;
+  readonly importMap?: string | undefined;
+}
+
+let asked: AskedProject = {};
+
+/** From here on, for all that this process bundles. */
+export function askProject(given: AskedProject): void {
+  asked = given;
+}
+
+export function askedProject(): AskedProject {
+  return asked;
+}
+
 /** The nearest deno.json or deno.jsonc at or above `directory`, and the workspace that it is a member of. */
 export function denoConfig(directory: string): DenoConfig | undefined {
+  const found = writtenConfig(directory);
+  if (asked.importMap === undefined) return found;
+  const base = pathToFileURL(asked.importMap).href;
+  const map = importMap([{ ...(read(asked.importMap) as MapSource), base }]);
+  const none = { directory: dirname(asked.importMap), members: [], compilerOptions: undefined, file: asked.importMap };
+  return { ...(found ?? none), map };
+}
+
+function writtenConfig(directory: string): DenoConfig | undefined {
   let nearest: ConfigFile | undefined;
-  for (const folder of upwards(directory)) {
-    const config = configIn(folder);
-    if (config === undefined) continue;
+  for (const config of configsFrom(directory)) {
     const members = membersOf(config);
     if (nearest === undefined) {
       if (members.length > 0) return joined(config, config, members);
@@ -66,8 +90,8 @@ export function denoConfig(directory: string): DenoConfig | undefined {
 
 /** The command of a task in the nearest deno.json that has one of this name. */
 export function denoTask(directory: string, name: string): string | undefined {
-  for (const folder of upwards(directory)) {
-    const task = configIn(folder)?.written.tasks?.[name];
+  for (const { written } of configsFrom(directory)) {
+    const task = written.tasks?.[name];
     const command = typeof task === "string" ? task : task?.command;
     if (typeof command === "string") return command;
   }
@@ -76,10 +100,8 @@ export function denoTask(directory: string, name: string): string | undefined {
 
 /** What the nearest deno.json says of a tool, its paths made absolute. */
 export function toolOptions(directory: string, tool: "test" | "bench"): ToolOptions {
-  for (const folder of upwards(directory)) {
-    const config = configIn(folder);
-    if (config === undefined) continue;
-    const { exclude = [], [tool]: own = {} } = config.written;
+  for (const { written, directory: folder } of configsFrom(directory)) {
+    const { exclude = [], [tool]: own = {} } = written;
     const absolute = (paths: readonly string[]) => paths.map((path) => join(folder, path));
     return {
       ...own,
@@ -151,6 +173,17 @@ function membersOf({ directory, written: { workspace = [], links = [] } }: Confi
     /[*?[{]/.test(pattern) ? globSync(pattern, { cwd: directory, exclude: ["**/node_modules"] }).sort() : pattern,
   );
   return folders.flatMap((folder) => configIn(join(directory, folder)) ?? []);
+}
+
+/** The files that hold for a folder, the nearest first: those at or above it, or the one that was asked for. */
+function* configsFrom(directory: string): Generator<ConfigFile> {
+  const { config: file } = asked;
+  if (file === false) return;
+  if (file !== undefined) return void (yield { file, directory: dirname(file), written: read(file) as Written });
+  for (const folder of upwards(directory)) {
+    const config = configIn(folder);
+    if (config !== undefined) yield config;
+  }
 }
 
 function configIn(folder: string): ConfigFile | undefined {

@@ -1,6 +1,6 @@
 /** `slipway bench`: finds files of benchmarks, runs each in a process of its own, one after the other, and shows what it took. */
 import { BundleError, render, stopEsbuild } from "../bundle/mod.ts";
-import { toolOptions } from "../bundle/project.ts";
+import { askedProject, toolOptions } from "../bundle/project.ts";
 import { BenchJson, type BenchReporter, BenchTable } from "../testing/bench/report.ts";
 import { plainFailure } from "../testing/failure.ts";
 import { findFiles } from "../testing/files.ts";
@@ -69,9 +69,8 @@ async function jobOf(
   reporter: BenchReporter,
 ): Promise<Job | undefined> {
   try {
-    const { code, map, entry, provided, root, packaged } = await buildTest(file);
-    const made = { code, map, entry, provided, root, packaged };
-    return { kind: "bench", bundle: made, entry: file, args, options: { filter } };
+    const { inputs: _, warnings: __, borrowed: ___, ...made } = await buildTest(file);
+    return { kind: "bench", bundle: made, project: askedProject(), entry: file, args, options: { filter } };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     reporter.uncaught(file, plainFailure(render(error)));

@@ -16,6 +16,7 @@ import { die, Failure, noFormat, SourceFailure, UsageError } from "./errors.ts";
 import { guideOf, guides, guidesHelp } from "./guides/list.ts";
 import type { NewOptions } from "./new.ts";
 import { endWithOutput } from "./output.ts";
+import { projectFlags } from "./project-flags.ts";
 import type { RunOptions } from "./run.ts";
 import { didYouMean } from "./suggestions.ts";
 import type { TestOptions } from "./test.ts";
@@ -83,7 +84,7 @@ export function commandLine(argv: readonly string[]): Command {
       (await import("./new.ts")).newProject(name, options),
     );
 
-  serverFlags(verb(program, "run", "serve a handler file"))
+  projectFlags(serverFlags(verb(program, "run", "serve a handler file")))
     .usage("[file] [options] [-- args…]")
     .argument("[file]", "TypeScript, JavaScript or JSX; a folder with a server.ts (default: this one); - for stdin")
     .argument("[args...]", "what the program finds in Deno.args")
@@ -121,7 +122,7 @@ export function commandLine(argv: readonly string[]): Command {
       await (await import("./run.ts")).run(file, options, args);
     });
 
-  verb(program, "compile", "make one executable of a handler file")
+  projectFlags(verb(program, "compile", "make one executable of a handler file"))
     .usage("[file] [options]")
     .argument("[file]", "TypeScript, JavaScript or JSX; a folder with a server.ts (default: this one)")
     .option("-o, --output <path>", "the executable to write (default: the file's name without its ending)")
@@ -146,7 +147,7 @@ export function commandLine(argv: readonly string[]): Command {
       await compile(entry, { ...options, output: options.output ?? outputName(entry) });
     });
 
-  maybe(verb(program, "test", "run the tests of files and folders"), maybeValued)
+  projectFlags(maybe(verb(program, "test", "run the tests of files and folders"), maybeValued))
     .usage("[files or folders…] [options] [-- args…]")
     .argument("[files...]", "files, or folders to look in for *_test.ts, *.test.ts and test.ts (default: this one)")
     .option("--filter <text>", "only tests whose name holds the text, or matches /a pattern/")
@@ -162,6 +163,7 @@ export function commandLine(argv: readonly string[]): Command {
     .option("--coverage-threshold <percent>", "fail when fewer lines ran")
     .option("--reporter <name>", "how results are shown: pretty, dot, tap or junit", "pretty")
     .option("--junit-path <path>", "write JUnit's XML to a file too (- for standard output)")
+    .option("--update-snapshots", "write the snapshots of t.assertSnapshot() that differ")
     .option("--ignore <path>", "leave out a file or a folder; may be given several times", collect)
     .option("--env-file[=<file>]", "take variables from a file (default: .env) that the environment does not have")
     .option("--permit-no-files", "it is no failure that there are no tests")
@@ -184,7 +186,7 @@ export function commandLine(argv: readonly string[]): Command {
       await (await import("./test.ts")).test(named, options, args);
     });
 
-  verb(program, "bench", "measure Deno.bench in files and folders")
+  projectFlags(verb(program, "bench", "measure Deno.bench in files and folders"))
     .usage("[files or folders…] [options] [-- args…]")
     .argument("[files...]", "files, or folders to look in for *_bench.ts, *.bench.ts and bench.ts (default: this one)")
     .option("--filter <text>", "only benchmarks whose name holds the text, or matches /a pattern/")
@@ -205,7 +207,7 @@ export function commandLine(argv: readonly string[]): Command {
       await (await import("./bench.ts")).bench(named, options, args);
     });
 
-  verb(program, "check", "look for what would hurt in production")
+  projectFlags(verb(program, "check", "look for what would hurt in production"))
     .usage("[file…|url] [options]")
     .argument(
       "[target...]",

@@ -36,6 +36,7 @@ export interface TestOptions {
   readonly sanitizeResources?: boolean;
   readonly retry?: string;
   readonly repeats?: string;
+  readonly updateSnapshots?: boolean;
 }
 
 /** Runs the tests; ends the process with 0 when all is well, else 1. */
@@ -143,6 +144,7 @@ function runOptions(options: TestOptions): RunOptions {
     sanitizeOps,
     sanitizeResources,
     coverage,
+    updateSnapshots: options.updateSnapshots,
     failFast: count,
     shuffle: shuffleValue === undefined ? random : number("--shuffle", shuffleValue, 0),
     retry: retry === undefined ? undefined : number("--retry", retry, 0),

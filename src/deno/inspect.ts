@@ -11,6 +11,7 @@ interface InspectOptions {
   showHidden?: boolean;
   showProxy?: boolean;
   sorted?: boolean;
+  trailingComma?: boolean;
   getters?: boolean;
 }
 
@@ -25,8 +26,8 @@ export function inspect(value: unknown, options: InspectOptions = {}): string {
       custom.call(value, (inner: unknown, own?: InspectOptions) => inspect(inner, { ...options, ...own }), options),
     );
   }
-  const { breakLength, showHidden, sorted, getters } = options;
-  return util.inspect(value, {
+  const { breakLength, showHidden, sorted, getters, trailingComma = false } = options;
+  const text = util.inspect(value, {
     ...{ depth, showHidden, sorted, getters },
     ...(breakLength === undefined ? {} : { breakLength }),
     maxArrayLength: iterableLimit,
@@ -36,9 +37,25 @@ export function inspect(value: unknown, options: InspectOptions = {}): string {
     stylize: (text: string, style: keyof typeof util.inspect.styles) => {
       const shown = style === "string" ? requoted(text, escapeSequences) : text;
       const codes = colors ? util.inspect.colors[util.inspect.styles[style] as "red"] : undefined;
-      return codes === undefined ? shown : `\u001b[${codes[0]}m${shown}\u001b[${codes[1]}m`;
+      const colored = codes === undefined ? shown : `\u001b[${codes[0]}m${shown}\u001b[${codes[1]}m`;
+      return trailingComma && style !== "name" ? `${FROM}${colored}${TO}` : colored;
     },
   } as object);
+  return trailingComma ? withTrailingCommas(text) : text;
+}
+
+/** Around what is a value's own text, in which no bracket is one. They sort before all else, and Node escapes them there. */
+const [FROM, TO] = ["\u0001", "\u0002"];
+const marked = new RegExp(`${FROM}[^${TO}]*${TO}|([^\\s,[{(])(?=\\n *[\\]})])`, "g");
+const markedLast = new RegExp(`${TO}(?=\\n *[\\]})])`, "g");
+const marks = new RegExp(`[${FROM}${TO}]`, "g");
+
+/** Node's printer has no comma behind the last of several lines. */
+function withTrailingCommas(text: string): string {
+  return text
+    .replace(marked, (whole, last) => (last === undefined ? whole : `${last},`))
+    .replace(markedLast, `${TO},`)
+    .replace(marks, "");
 }
 
 /** Deno's order is `"`, `'` and the backtick, Node's begins with `'`: the first that the text does not have. */

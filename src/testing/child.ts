@@ -28,7 +28,7 @@ export async function runTestChild(nonce: string): Promise<void> {
     if (!isHandled(error, origin)) file.uncaught(error);
   };
   process.on("uncaughtException", caught);
-  await installGlobals(file);
+  await installGlobals(file, job);
   if (job.options.coverage) {
     const { countCoverage } = await import("./coverage/collect.ts");
     const count = countCoverage(posix.join(job.bundle.root, "(bundle)"));
@@ -64,13 +64,20 @@ export async function runTestChild(nonce: string): Promise<void> {
   end(0);
 }
 
-async function installGlobals(file: TestFile | BenchFile): Promise<void> {
+async function installGlobals(file: TestFile | BenchFile, { project }: Job): Promise<void> {
   const [{ install }, { installDeno }] = await Promise.all([import("../fetch/mod.ts"), import("../deno/mod.ts")]);
   install(() => import("../client/mod.ts"));
   installDeno();
   const flags: Level = { source: "flag", values: {}, from: {}, doubts: {} };
   // Those whose names no bundler could read: it is loaded for the first.
-  workerPrograms.bundle = async (name) => (await import("../bundle/mod.ts")).bundleWorker(name);
+  workerPrograms.bundle = async (name) => {
+    const [{ bundleWorker }, { askProject }] = await Promise.all([
+      import("../bundle/mod.ts"),
+      import("../bundle/project.ts"),
+    ]);
+    askProject(project);
+    return bundleWorker(name);
+  };
   workerHost.start = async (...args) =>
     (await import("../cli/web-worker/host.ts")).startThread(...args, { flags, program: "slipway" });
   // The other of the two registers nothing, as in Deno.

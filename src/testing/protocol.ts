@@ -11,6 +11,7 @@
  * event's number in both outputs says which output came before it.
  */
 import type { Bundle, Program } from "../bundle/mod.ts";
+import type { AskedProject } from "../bundle/project.ts";
 import type { CoveredFunction } from "./coverage/collect.ts";
 
 export const EVENTS_FD = 3;
@@ -20,6 +21,8 @@ export const JOB_FD = 4;
 export interface Job {
   readonly kind: "test" | "bench";
   readonly bundle: Program & Pick<Bundle, "root" | "packaged" | "workers">;
+  /** What the command line says of it: for what is bundled later. */
+  readonly project: AskedProject;
   readonly entry: string;
   readonly args: readonly string[];
   readonly options: RunOptions;
@@ -35,6 +38,8 @@ export interface RunOptions {
   readonly sanitizeOps?: boolean;
   readonly sanitizeResources?: boolean;
   readonly coverage?: boolean;
+  /** `t.assertSnapshot()` writes what differs. */
+  readonly updateSnapshots?: boolean;
   readonly retry?: number;
   readonly repeats?: number;
 }

@@ -17,6 +17,7 @@ import { ExitError, guardExit } from "./exit.ts";
 import { authorPlace, failureOf, plainFailure, stillPending } from "./failure.ts";
 import type { Described, Failure, RunOptions, TestEvent } from "./protocol.ts";
 import { watchLeaks } from "./sanitize.ts";
+import { type Context, type SnapshotOptions, Snapshots } from "./snapshot.ts";
 
 type Tell = (event: TestEvent) => void;
 type Hook = () => unknown;
@@ -50,6 +51,7 @@ export class TestFile {
     afterAll: [],
   };
   readonly #origin: string;
+  readonly #snapshots: Snapshots;
   readonly #options: RunOptions;
   readonly #tell: Tell;
   #ids = 0;
@@ -62,6 +64,7 @@ export class TestFile {
 
   constructor(origin: string, options: RunOptions, tell: Tell) {
     this.#origin = origin;
+    this.#snapshots = new Snapshots(origin, options.updateSnapshots === true);
     this.#options = options;
     this.#tell = tell;
   }
@@ -155,6 +158,9 @@ export class TestFile {
       if (this.#options.failFast !== undefined && failures >= this.#options.failFast) break;
     }
     if (chosen.length > 0) await this.#fileHooks(this.#hooks.afterAll.toReversed());
+    const all = chosen.length === this.#tests.length && failures === 0 && !this.#broken;
+    const lines = this.#snapshots.flush(all && !chosen.some((test) => test.ignore));
+    if (lines.length > 0) console.log(`\n${lines.join("\n")}`);
   }
 
   /** One that fails fails the file. */
@@ -272,7 +278,7 @@ export class TestFile {
   }
 
   /** What a test's function is given. */
-  #context(scope: Scope, options: TestOptions, parent?: object): object {
+  #context(scope: Scope, options: TestOptions, parent?: Context): Context {
     const context = {
       name: scope.described.name,
       origin: this.#origin,
@@ -292,9 +298,8 @@ export class TestFile {
         };
         return this.#step({ sanitizeExit: options.sanitizeExit, ...step }, described, scope, context);
       },
-      assertSnapshot: async (): Promise<void> => {
-        throw new Error("not supported: t.assertSnapshot(); use assertSnapshot of @std/testing/snapshot");
-      },
+      assertSnapshot: async (actual: unknown, how?: SnapshotOptions | string): Promise<void> =>
+        this.#snapshots.assert(context, actual, how),
     };
     return context;
   }
@@ -303,7 +308,7 @@ export class TestFile {
     step: TestOptions & { readonly fn: TestFunction },
     described: Described,
     parent: Scope,
-    parentContext: object,
+    parentContext: Context,
   ): Promise<boolean> {
     const scope = this.#scope(described, parent, step);
     parent.steps.push(scope);

@@ -1,5 +1,6 @@
 /** One run of all files: bundles each, runs it in a process of its own, and counts and shows what happens there. */
 import { type Bundle, BundleError, bundle, render } from "../bundle/mod.ts";
+import { askedProject } from "../bundle/project.ts";
 import type { Coverage } from "./coverage/map.ts";
 import { plainFailure } from "./failure.ts";
 import { type FileEvent, HostedFile } from "./host.ts";
@@ -93,7 +94,7 @@ export class Session {
         ...made
       } = built?.get(file) ?? (await buildTest(file, run.coverage));
       const failFast = run.failFast === undefined ? undefined : run.failFast - this.#failures();
-      job = { kind: "test", bundle: made, entry: file, args, options: { ...run, failFast } };
+      job = { kind: "test", bundle: made, project: askedProject(), entry: file, args, options: { ...run, failFast } };
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
       sink({ type: "uncaught", failure: plainFailure(render(error)) });

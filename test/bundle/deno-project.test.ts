@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { bundle, loadBundle, stopEsbuild } from "../../src/bundle/mod.ts";
+import { type AskedProject, askProject } from "../../src/bundle/project.ts";
 import { project } from "../support/project.ts";
 
 const test = suite("projects of Deno");
@@ -253,6 +254,35 @@ test("import.meta.resolve asks the map, and says what it does not know", async (
   const url = `file://${folder}`;
   const own = [`${url}/lib/o.ts`, `${url}/lib/a.ts`, `${url}/x.ts`];
   assert.equal(value, [...own, "node:os", "node:fs", "https://a.b/c", "TypeError"]);
+});
+
+test("the command line names another file, a map, or none", async () => {
+  const folder = project({
+    "deno.json": JSON.stringify({ imports: { "#x": "./near.ts" } }),
+    "other/deno.json": JSON.stringify({ imports: { "#x": "./there.ts", "#y": "./there.ts" } }),
+    "maps/map.json": JSON.stringify({ imports: { "#x": "../mapped.ts" } }),
+    "near.ts": `export default "near";`,
+    "other/there.ts": `export default "there";`,
+    "mapped.ts": `export default "mapped";`,
+    "main.ts": `import x from "#x"; export default x;`,
+  });
+  const value = async (asked: AskedProject) => {
+    askProject(asked);
+    try {
+      return (await loadBundle(await bundle(join(folder, "main.ts")))).default;
+    } finally {
+      askProject({});
+    }
+  };
+  const [config, importMap] = [join(folder, "other/deno.json"), join(folder, "maps/map.json")];
+  assert.is(await value({}), "near");
+  assert.is(await value({ config }), "there");
+  assert.is(await value({ importMap }), "mapped");
+  assert.is(await value({ config, importMap }), "mapped");
+  assert.is(await value({ config: false, importMap }), "mapped");
+  let failure = "";
+  await value({ config: false }).catch((error: Error) => (failure = error.message));
+  assert.match(failure, /Could not resolve "#x"/);
 });
 
 test.run();

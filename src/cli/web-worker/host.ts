@@ -11,6 +11,7 @@ import { koffiPath } from "../../../ffi/koffi.ts";
 import { system } from "../../../ffi/libc.ts";
 import { lateImports } from "../../bundle/load.ts";
 import type { Bundle } from "../../bundle/mod.ts";
+import { moduleText } from "../../bundle/module-text.ts";
 import { workerPrograms } from "../../bundle/worker-programs.ts";
 import type { ThreadEvents, Wanted, WorkerThread } from "../../deno/worker.ts";
 import { handover } from "../../net/handover.ts";
@@ -31,7 +32,6 @@ import {
   WATCHED,
   type WebWorkerData,
 } from "./messages.ts";
-import { moduleText } from "./module-text.ts";
 
 /** A thread that is not held up needs a millisecond or two. */
 const PATIENCE_MS = 1000;

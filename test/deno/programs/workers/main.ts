@@ -104,6 +104,9 @@ URL.revokeObjectURL(url);
 console.log("blob", await answer(blob, 0));
 blob.terminate();
 
+const module = URL.createObjectURL(new Blob(["export const n: number = 6;"], { type: "text/typescript" }));
+console.log("imported", (await import(module)).n);
+
 const computed = new Worker(import.meta.resolve(`./${parts.join("")}`), { type: "module" });
 console.log("computed", await answer(computed, 20));
 computed.terminate();

@@ -1,6 +1,11 @@
-/** Workers of data: and blob: URLs: JavaScript or TypeScript that lies in no file. Node's own loader runs it, as a module. */
+/** Modules of data: and blob: URLs, which lie in no file: JavaScript, or TypeScript. Node's own loader runs them. */
 
-/** The text as JavaScript. */
+/** What a blob: URL stands for, as long as nobody has revoked it. */
+export function blobAt(url: URL): Blob | undefined {
+  return process.getBuiltinModule("node:buffer").resolveObjectURL(url.href) as Blob | undefined;
+}
+
+/** The text as JavaScript; `blob` is what a blob: URL stood for. */
 export async function moduleText(url: URL, blob: Blob | undefined): Promise<string> {
   if (url.protocol === "blob:" && blob === undefined) throw new TypeError(`Blob URL not found: "${url}"`);
   const [type, text] = blob === undefined ? await ofData(url) : ([blob.type, await blob.text()] as const);
