@@ -1,5 +1,5 @@
 // time limit: 540 s
-// Every command of every page, and of the templates' READMEs, run as it is written, in order, by the built binary and
+// Every command of every page, of the templates' READMEs and of every verb's help, run as it is written, in order, by the built binary and
 // with no Node on the PATH: it ends by itself, or serves and is ended by Ctrl-C; where a page shows what comes, that comes.
 //
 // What is not run is in the tables below, each with the reason. Numbers of ports are free ones here, and places of the
@@ -20,6 +20,7 @@ import { delimiter, dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { freePort } from "../../scripts/soak/port.ts";
+import { commandLine } from "../../src/cli/main.ts";
 import { slipwayBinary } from "../support/binary.ts";
 import { endProcesses, run, temporaryFolder } from "../support/process.ts";
 import { skip } from "../support/skip.ts";
@@ -42,6 +43,11 @@ const NOT_RUN: readonly (readonly [part: string, why: string])[] = [
   ["deno run", "Deno is no part of this machine: test/deno runs the library under it"],
   ["codesign ", "macOS has it; test/bundle/macho.test.ts checks what it would sign again"],
   ["osslsigncode ", "needs somebody's certificate; test/bundle/pe.test.ts signs with one of its own"],
+  ["npm run bench", "measures for minutes: test/bench asks each question once"],
+  ["npm run idle", "measures for minutes, with 15,000 connections"],
+  ["--perf-basic-prof", "perf(1) needs a kernel that lets it"],
+  ["perf record", "perf(1) needs a kernel that lets it"],
+  ["perf script", "perf(1) needs a kernel that lets it"],
   ["docker ", "a container needs a daemon; test/templates looks at the files"],
   ["nc localhost", "somebody types there; test/templates talks to it"],
   ["--pid 4711", "the number is somebody else's process: test/check/live/drain.test.ts"],
@@ -55,7 +61,7 @@ const NOT_RUN: readonly (readonly [part: string, why: string])[] = [
   ["slipway check http://localhost:8000 ", "takes 2 min 20 s: test/check/live has the same attacks"],
 ];
 const reasonFor = (command: string): string | undefined => {
-  if (command.includes("--quick")) return undefined;
+  if (/^slipway check .*--quick/.test(command)) return undefined;
   return NOT_RUN.find(([part]) => `${command} `.includes(part))?.[1];
 };
 
@@ -64,6 +70,7 @@ const CODES: Readonly<Record<string, readonly number[]>> = {
   "slipway upgrade": [1],
   // 1 where something keeps servers from running here, which is the machine's affair.
   "slipway doctor": [0, 1],
+  "slipway doctor --json": [0, 1],
 };
 
 /** Files that a page's commands speak of. */
@@ -203,7 +210,10 @@ async function runSteps(steps: readonly Step[], here: Here): Promise<void> {
   const running: (() => Promise<void>)[] = [];
   try {
     for (const { command: written, output } of steps) {
-      const [command, shown] = [here.rewrite(written), here.rewrite(output)];
+      // Where the defaults are what is shown, nothing is said of the port.
+      const config = written.includes("--print-config");
+      const [command, shown] = config ? [written, output] : [here.rewrite(written), here.rewrite(output)];
+      const where = config ? { ...here, env: { ...here.env, SLIPWAY_PORT: undefined } } : here;
       // Each of these lines makes the same.
       if (/^slipway new shop/.test(command)) rmSync(join(here.cwd, "shop"), { recursive: true, force: true });
       if (/&\s*$/.test(command)) {
@@ -211,7 +221,7 @@ async function runSteps(steps: readonly Step[], here: Here): Promise<void> {
         continue;
       }
       const until = shown.trim() === "" ? undefined : new RegExp(pattern(shown.trim(), false).source, "m");
-      const ran = await step(command, here, until, command.startsWith("slipway check http") ? 60 : 30);
+      const ran = await step(command, where, until, command.startsWith("slipway check http") ? 60 : 30);
       assertShown(command, shown, ran);
       const codes: readonly (number | null)[] = ran.served ? [0, 130, 255, null] : (CODES[written.trim()] ?? [0]);
       assert.ok(codes.includes(ran.code), `${written}\nended with ${ran.code}\n${ran.output}`);
@@ -290,6 +300,40 @@ for (const page of templatePages) {
   test.after(endProcesses);
   test.run();
 }
+
+const help = suite("the examples of help");
+for (const verb of ["", ...commandLine([]).commands.map((command) => command.name())]) {
+  help(`slipway help ${verb}`, async () => {
+    const here = await scratch(binary);
+    const { output } = await step(`slipway help ${verb}`, here);
+    const steps = (/^Examples:\n([\s\S]*)/m.exec(output)?.[1] ?? "")
+      .split("\n")
+      .map((line) => ({ command: line.trim(), output: "" }))
+      .filter(({ command }) => command !== "" && reasonFor(command) === undefined);
+    assert.ok(steps.length > 0, output);
+    if (verb !== "new") {
+      await prepare(steps, binary, here, "docs/2-run.md");
+      if (verb === "") rmSync(join(here.cwd, "shop"), { recursive: true, force: true });
+      return runSteps(steps, here);
+    }
+    // Each in an empty folder, as one of them wants it.
+    for (const one of steps) await runSteps([one], { ...here, cwd: temporaryFolder() });
+  });
+}
+help("a compiled server's", async () => {
+  const here = await scratch(binary);
+  await prepare([{ command: "./shop", output: "" }], binary, here, "docs/2-run.md");
+  const { output } = await step("./shop --help", here);
+  const steps = (/^Examples:\n([\s\S]*)/m.exec(output)?.[1] ?? "").trim().split("\n");
+  assert.is(steps.length, 3);
+  // Its own name, as it was called: somebody has put it on the PATH.
+  await runSteps(
+    steps.map((line) => ({ command: `./${line.trim()}`, output: "" })),
+    here,
+  );
+});
+help.after(endProcesses);
+help.run();
 
 const tables = suite("what is not run");
 tables("is still there", () => {
