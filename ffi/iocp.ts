@@ -30,6 +30,7 @@ import { IocpSending, LATE, SEND } from "./iocp-sending.ts";
 import { resets } from "./linger.ts";
 import type { Handle, Sink } from "./poller.ts";
 import { SCRATCH } from "./socket-poller.ts";
+import type { KernelMemory } from "./system.ts";
 
 /*
  * A bit of a handle's state beside those of `iocp-sending.ts`.
@@ -61,6 +62,8 @@ export class IocpPoller extends IocpSending {
   readonly #held = new Held();
   readonly #listening = new Map<Handle, Listening>();
   readonly #one = new Int32Array(1);
+  /** Datagrams of all sockets are looked at here; nobody reads it. */
+  #looked: KernelMemory | undefined;
 
   open(fd: number, sink: Sink, spoke = false): Handle {
     const failed = this.calls.associate(fd, this.port);
@@ -163,8 +166,7 @@ export class IocpPoller extends IocpSending {
     const { operations, table } = this;
     if (table.state[handle] & (INPUT_ASKED | CLOSING | STALLED)) return;
     const operation = operations.take(INPUT, handle);
-    // A datagram that does not fit into no bytes would be lost, were it not only looked at.
-    if (table.state[handle] & DATAGRAMS) operations.setFlags(operation, MSG_PEEK);
+    if (table.state[handle] & DATAGRAMS) this.#peek(operation);
     const result = this.calls.receive(table.fds[handle], operations.addressOf(operation));
     if (result === 0 || result === -PENDING) {
       table.state[handle] |= INPUT_ASKED;
@@ -175,6 +177,16 @@ export class IocpPoller extends IocpSending {
     table.state[handle] |= MORE | HUNG_UP;
     if (this.waits(result)) this.stall(handle);
     else this.enqueue(handle);
+  }
+
+  /**
+   * A datagram that does not fit into no bytes would be lost. So it is only looked at, and in memory that has room for any:
+   * for one that has not, winsock answers with an error (WSAEMSGSIZE), behind which a completion may follow, or not.
+   */
+  #peek(operation: number): void {
+    this.#looked ??= this.system.allocate(SCRATCH);
+    this.operations.setBuffer(operation, this.#looked.address, SCRATCH);
+    this.operations.setFlags(operation, MSG_PEEK);
   }
 
   protected emptied(handle: Handle): void {

@@ -23,7 +23,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
     ["templates.md", "limits.md", "operations.md", "live.md", "check.md", "check-live.md", "performance.md"],
   ],
   ["Coming from", ["from-deno.md", "from-node.md", "from-bun.md", "from-go.md", "from-nginx.md"]],
-  ["Reference", ["compare.md", "deno.md", "test.md", "library.md"]],
+  ["Reference", ["compare.md", "deno.md", "test.md", "library.md", "windows.md"]],
   ["The project", ["CONTRIBUTING.md", "adding-an-os.md", "SECURITY.md", "CHANGELOG.md"]],
 ];
 const REST = "Reference";
