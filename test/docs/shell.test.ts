@@ -1,5 +1,5 @@
 // time limit: 540 s
-// Every command of every page, and of the templates' READMEs, run as it is written, in order, by the built binary and
+// Every command of every page, of the templates' READMEs and of every verb's help, run as it is written, in order, by the built binary and
 // with no Node on the PATH: it ends by itself, or serves and is ended by Ctrl-C; where a page shows what comes, that comes.
 //
 // What is not run is in the tables below, each with the reason. Numbers of ports are free ones here, and places of the
@@ -20,6 +20,7 @@ import { delimiter, dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { freePort } from "../../scripts/soak/port.ts";
+import { commandLine } from "../../src/cli/main.ts";
 import { slipwayBinary } from "../support/binary.ts";
 import { endProcesses, run, temporaryFolder } from "../support/process.ts";
 import { skip } from "../support/skip.ts";
@@ -64,6 +65,7 @@ const CODES: Readonly<Record<string, readonly number[]>> = {
   "slipway upgrade": [1],
   // 1 where something keeps servers from running here, which is the machine's affair.
   "slipway doctor": [0, 1],
+  "slipway doctor --json": [0, 1],
 };
 
 /** Files that a page's commands speak of. */
@@ -290,6 +292,40 @@ for (const page of templatePages) {
   test.after(endProcesses);
   test.run();
 }
+
+const help = suite("the examples of help");
+for (const verb of ["", ...commandLine([]).commands.map((command) => command.name())]) {
+  help(`slipway help ${verb}`, async () => {
+    const here = await scratch(binary);
+    const { output } = await step(`slipway help ${verb}`, here);
+    const steps = (/^Examples:\n([\s\S]*)/m.exec(output)?.[1] ?? "")
+      .split("\n")
+      .map((line) => ({ command: line.trim(), output: "" }))
+      .filter(({ command }) => command !== "" && reasonFor(command) === undefined);
+    assert.ok(steps.length > 0, output);
+    if (verb !== "new") {
+      await prepare(steps, binary, here, "docs/2-run.md");
+      if (verb === "") rmSync(join(here.cwd, "shop"), { recursive: true, force: true });
+      return runSteps(steps, here);
+    }
+    // Each in an empty folder, as one of them wants it.
+    for (const one of steps) await runSteps([one], { ...here, cwd: temporaryFolder() });
+  });
+}
+help("a compiled server's", async () => {
+  const here = await scratch(binary);
+  await prepare([{ command: "./shop", output: "" }], binary, here, "docs/2-run.md");
+  const { output } = await step("./shop --help", here);
+  const steps = (/^Examples:\n([\s\S]*)/m.exec(output)?.[1] ?? "").trim().split("\n");
+  assert.is(steps.length, 3);
+  // Its own name, as it was called: somebody has put it on the PATH.
+  await runSteps(
+    steps.map((line) => ({ command: `./${line.trim()}`, output: "" })),
+    here,
+  );
+});
+help.after(endProcesses);
+help.run();
 
 const tables = suite("what is not run");
 tables("is still there", () => {
