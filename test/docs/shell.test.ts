@@ -43,6 +43,11 @@ const NOT_RUN: readonly (readonly [part: string, why: string])[] = [
   ["deno run", "Deno is no part of this machine: test/deno runs the library under it"],
   ["codesign ", "macOS has it; test/bundle/macho.test.ts checks what it would sign again"],
   ["osslsigncode ", "needs somebody's certificate; test/bundle/pe.test.ts signs with one of its own"],
+  ["npm run bench", "measures for minutes: test/bench asks each question once"],
+  ["npm run idle", "measures for minutes, with 15,000 connections"],
+  ["--perf-basic-prof", "perf(1) needs a kernel that lets it"],
+  ["perf record", "perf(1) needs a kernel that lets it"],
+  ["perf script", "perf(1) needs a kernel that lets it"],
   ["docker ", "a container needs a daemon; test/templates looks at the files"],
   ["nc localhost", "somebody types there; test/templates talks to it"],
   ["--pid 4711", "the number is somebody else's process: test/check/live/drain.test.ts"],
@@ -56,7 +61,7 @@ const NOT_RUN: readonly (readonly [part: string, why: string])[] = [
   ["slipway check http://localhost:8000 ", "takes 2 min 20 s: test/check/live has the same attacks"],
 ];
 const reasonFor = (command: string): string | undefined => {
-  if (command.includes("--quick")) return undefined;
+  if (/^slipway check .*--quick/.test(command)) return undefined;
   return NOT_RUN.find(([part]) => `${command} `.includes(part))?.[1];
 };
 
@@ -205,7 +210,10 @@ async function runSteps(steps: readonly Step[], here: Here): Promise<void> {
   const running: (() => Promise<void>)[] = [];
   try {
     for (const { command: written, output } of steps) {
-      const [command, shown] = [here.rewrite(written), here.rewrite(output)];
+      // Where the defaults are what is shown, nothing is said of the port.
+      const config = written.includes("--print-config");
+      const [command, shown] = config ? [written, output] : [here.rewrite(written), here.rewrite(output)];
+      const where = config ? { ...here, env: { ...here.env, SLIPWAY_PORT: undefined } } : here;
       // Each of these lines makes the same.
       if (/^slipway new shop/.test(command)) rmSync(join(here.cwd, "shop"), { recursive: true, force: true });
       if (/&\s*$/.test(command)) {
@@ -213,7 +221,7 @@ async function runSteps(steps: readonly Step[], here: Here): Promise<void> {
         continue;
       }
       const until = shown.trim() === "" ? undefined : new RegExp(pattern(shown.trim(), false).source, "m");
-      const ran = await step(command, here, until, command.startsWith("slipway check http") ? 60 : 30);
+      const ran = await step(command, where, until, command.startsWith("slipway check http") ? 60 : 30);
       assertShown(command, shown, ran);
       const codes: readonly (number | null)[] = ran.served ? [0, 130, 255, null] : (CODES[written.trim()] ?? [0]);
       assert.ok(codes.includes(ran.code), `${written}\nended with ${ran.code}\n${ran.output}`);
