@@ -147,16 +147,18 @@ export class ProxyEngine {
     const incoming = exchange?.body;
     // HTTP/2 has both a length and trailers, HTTP/1.1 has the one or the other.
     const announced = version === "2" && fieldValue(fields, "trailer") !== undefined;
-    if (incoming === undefined ? request.body === null : !exchange?.hasBody()) body = null;
+    // One that the program has made has a body of its own, whatever its fields say of the one that came.
+    const own = unchangedIncomingOf(request) === null;
+    if (own) body = takeBody(request);
+    else if (incoming === undefined ? request.body === null : !exchange?.hasBody()) body = null;
     // It has come with its head, or soon after: one send, and no stream.
-    else if (isThere(incoming) && unchangedIncomingOf(request) !== null && !request.bodyUsed)
-      body = await request.bytes();
+    else if (isThere(incoming) && !request.bodyUsed) body = await request.bytes();
+    const size = sizeOf(body);
+    if (size !== undefined) framing = size;
     else if (!announced) {
       const length = fieldValue(fields, "content-length");
       if (length !== undefined && /^\d{1,15}$/.test(length)) framing = Number(length);
     }
-    if (body === null) framing = 0;
-    else if (body instanceof Uint8Array) framing = body.length;
     const whole = body;
     const trailers =
       incoming !== undefined && framing === CHUNKED ? () => requestTrailers(fields, incoming) : undefined;
@@ -230,6 +232,14 @@ export class ProxyEngine {
       status === 504 ? "the upstream server did not answer in time" : "the upstream server gave no valid answer",
     );
   }
+}
+
+/** Undefined for a stream, and for what is still on its way. */
+function sizeOf(body: LightBody | undefined): number | undefined {
+  if (body === null) return 0;
+  if (typeof body === "string") return Buffer.byteLength(body);
+  if (body instanceof Uint8Array) return body.length;
+  return body instanceof Blob ? body.size : undefined;
 }
 
 /** A 103 (RFC 8297): of interim answers the one that says something to a client. */

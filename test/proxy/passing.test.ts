@@ -291,6 +291,30 @@ test("a request streams: the upstream has its first piece before the last is sen
   assert.is(got, "firstlast");
 });
 
+test("a handler may send another body than the one that came: it has its own length, whatever came", async () => {
+  if (overTls) return;
+  using upstream = await nodeUpstream(echo);
+  const handler = proxy(upstream.base);
+  try {
+    const bodies = ["changed", new TextEncoder().encode("changed"), new Blob(["changed"]), undefined];
+    for (const body of bodies) {
+      const init = body === undefined ? {} : { body };
+      using front = start((request, info) => handler(new Request(request, init), info));
+      for (const size of [5, 300_000]) {
+        for (const sent of ["b".repeat(size), new Blob(["b".repeat(size)]).stream()]) {
+          const asked = { method: "POST", body: sent, duplex: "half", signal: AbortSignal.timeout(20_000) };
+          const got: Echoed = await (await fetch(front.url, asked as RequestInit)).json();
+          assert.is(got.length, body === undefined ? size : 7);
+          const chunked = body === undefined && typeof sent !== "string";
+          assert.equal(values(got, "content-length"), chunked ? [] : [String(got.length)]);
+        }
+      }
+    }
+  } finally {
+    handler.close();
+  }
+});
+
 test("HTTP/2 in front, HTTP/1.1 behind", async () => {
   if (overTls) return;
   using upstream = await nodeUpstream(echo);
