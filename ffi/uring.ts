@@ -287,6 +287,7 @@ export class UringPoller extends UringSending {
       else sink?.failed(handle, -result);
       return;
     }
+    if (result === 0 && now & RESET) return;
     this.#held.end(handle, -result);
     table.state[handle] |= HELD;
     if (now & RECEIVING) this.enqueue(handle);
