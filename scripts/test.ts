@@ -127,7 +127,7 @@ const playedAlways = (name: string): boolean =>
 const onLinuxAlone = new Set(["test/runtime/poller-wait.test.ts"]);
 /** What stands on readiness alone, and on whichever kernel there is. */
 const onReadiness = new Set(
-  ["handles", "wake", "faults", "call-sites", "random-faults"].map((name) => `test/ffi/${name}.test.ts`),
+  ["handles", "wake", "faults", "call-sites", "random-faults", "contract"].map((name) => `test/ffi/${name}.test.ts`),
 );
 
 interface Check {
