@@ -368,6 +368,7 @@ function forEachPoller(chosen: readonly Check[]): Check[] {
     );
     return played.flatMap((check) => SYSTEMS.flatMap((system) => onPlayed(check, system)));
   }
+  if (process.env.SLIPWAY_POLLER?.startsWith("kqueue-")) return chosen.filter(({ name }) => !onLinuxAlone.has(name));
   if (process.env.SLIPWAY_POLLER || !chosen.some(stands)) return [...chosen];
   const refused = uringRefused();
   if (refused !== "") console.log(`io_uring is not tested, this machine refuses it: ${refused}`);
