@@ -127,7 +127,7 @@ const playedAlways = (name: string): boolean =>
 const onLinuxAlone = new Set(["test/runtime/poller-wait.test.ts"]);
 /** What stands on readiness alone, and on whichever kernel there is. */
 const onReadiness = new Set(
-  ["handles", "wake", "faults", "call-sites", "random-faults"].map((name) => `test/ffi/${name}.test.ts`),
+  ["handles", "wake", "faults", "call-sites", "random-faults", "contract"].map((name) => `test/ffi/${name}.test.ts`),
 );
 
 interface Check {
@@ -368,6 +368,7 @@ function forEachPoller(chosen: readonly Check[]): Check[] {
     );
     return played.flatMap((check) => SYSTEMS.flatMap((system) => onPlayed(check, system)));
   }
+  if (process.env.SLIPWAY_POLLER?.startsWith("kqueue-")) return chosen.filter(({ name }) => !onLinuxAlone.has(name));
   if (process.env.SLIPWAY_POLLER || !chosen.some(stands)) return [...chosen];
   const refused = uringRefused();
   if (refused !== "") console.log(`io_uring is not tested, this machine refuses it: ${refused}`);
