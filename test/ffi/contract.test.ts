@@ -1,10 +1,13 @@
-// time limit: 240 s
+// time limit: 300 s
 /**
- * Each poller of this machine meets its contract (`contract/`): programs that broke it once, and random ones.
+ * Each poller of this machine, and kqueue on played ones, meets its contract (`contract/`): programs that broke it once, and random ones.
  * SLIPWAY_RUNS (200) says how many, SLIPWAY_SEED which. `npm run contract` runs thousands.
  */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { SYSTEMS } from "../support/kqueue/systems.ts";
 import { skip } from "../support/skip.ts";
 import { check, checkOne, report } from "./contract/check.ts";
 import { known } from "./contract/known.ts";
@@ -12,6 +15,7 @@ import { shrink } from "./contract/shrink.ts";
 import { refusedHere, subject, subjectNames } from "./contract/subjects.ts";
 
 const test = suite("contract");
+const program = fileURLToPath(new URL("contract/run.ts", import.meta.url));
 const runs = Number(process.env["SLIPWAY_RUNS"] ?? 200);
 // Always the same: what new ones find belongs to whoever looks for it.
 const seed = Number(process.env["SLIPWAY_SEED"] ?? 1);
@@ -28,6 +32,14 @@ for (const name of subjectNames) {
     const on = subject(name);
     const found = check(on, seed, runs);
     if (found !== undefined) assert.unreachable(report(on, found));
+  });
+}
+
+for (const system of SYSTEMS) {
+  test(`[kqueue-${system}] ${runs >> 1} random programs from seed ${seed}`, () => {
+    const args = [program, "--poller", `kqueue-${system}`, "--programs", `${runs >> 1}`, "--seed", `${seed}`];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    assert.is(status, 0, `${stdout}${stderr}`);
   });
 }
 
