@@ -158,8 +158,8 @@ export function openPayload(path: string): Payload | undefined {
       if (end + content.signed > size) throw damaged(path, "bytes are missing");
       if (content.signed > 0 && end >= TRAILER_LENGTH) trailer = readAt(fd, end - TRAILER_LENGTH, TRAILER_LENGTH, path);
       if (!isTrailer(trailer)) {
-        // A base ends where its content does, at the next multiple of 16 at most; what has more and no trailer has lost its end.
-        if (content.signed === 0 && end + 16 <= size) throw damaged(path, "its end is missing");
+        // A base ends where its content does; what has more bytes and no trailer has lost its end.
+        if (content.signed === 0 && end < size) throw damaged(path, "its end is missing");
         closeSync(fd);
         return undefined;
       }

@@ -117,7 +117,10 @@ export function machoEnd(head: Buffer): { readonly end: number; readonly signed:
   const file = new MachO(head);
   const { offset, size } = file.segment("__LINKEDIT");
   const { signature } = file;
-  return { end: signature?.offset ?? offset + size, signed: signature === undefined ? 0 : signature.size };
+  // Without a signature to where one can begin: so far our bases reach.
+  return signature === undefined
+    ? { end: aligned(offset + size, 16), signed: 0 }
+    : { end: signature.offset, signed: signature.size };
 }
 
 /** The file without its signature, whose command goes too. It takes the bytes over. */
