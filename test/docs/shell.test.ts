@@ -43,6 +43,7 @@ const NOT_RUN: readonly (readonly [part: string, why: string])[] = [
   ["deno run", "Deno is no part of this machine: test/deno runs the library under it"],
   ["codesign ", "macOS has it; test/bundle/macho.test.ts checks what it would sign again"],
   ["osslsigncode ", "needs somebody's certificate; test/bundle/pe.test.ts signs with one of its own"],
+  ["--target linux-x64,linux-arm64", "needs the pack of other systems' bases: test/bundle has one of its own"],
   ["npm run bench", "measures for minutes: test/bench asks each question once"],
   ["npm run idle", "measures for minutes, with 15,000 connections"],
   ["--perf-basic-prof", "perf(1) needs a kernel that lets it"],
@@ -323,6 +324,7 @@ for (const verb of ["", ...commandLine([]).commands.map((command) => command.nam
       .map((line) => ({ command: line.trim(), output: "" }))
       .filter(({ command }) => command !== "" && reasonFor(command) === undefined);
     assert.ok(steps.length > 0, output);
+    for (const [part] of NOT_RUN) if (output.includes(part)) used.add(part);
     if (verb !== "new") {
       await prepare(steps, binary, here, "docs/2-run.md");
       if (verb === "") rmSync(join(here.cwd, "shop"), { recursive: true, force: true });
