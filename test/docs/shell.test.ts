@@ -31,11 +31,13 @@ import { assertShown, beside, pattern, step, type Where } from "./support/sessio
 const ELSEWHERE: Readonly<Record<string, string>> = {
   "README.md": "readme.test.ts runs them, from the clone on",
   "CONTRIBUTING.md": "they are the README's, which readme.test.ts runs",
+  "docs/adding-an-os.md": "they run parts of the suite in the repository, with its Node",
   "docs/compression.md": "compression.test.ts",
   "docs/http2.md": "http2.test.ts",
   "docs/operations.md": "operations.test.ts",
   "docs/proxy.md": "proxy.test.ts",
   "docs/static.md": "static.test.ts",
+  "docs/windows.md": "they make a Debian with Wine of 2 GB, in minutes and as root",
 };
 
 /** Commands that are not run, by what they contain. */
