@@ -39,7 +39,7 @@ export class Injections {
     const fd = registers ? registered(this.#on, call, args) : args[0];
     const met = this.#targets().filter((target) => target.fd === fd);
     // Only of a handle's descriptor: without its own there is no poller.
-    if (registers && met.length === 0) return undefined;
+    if (registers && ((fd as number) < 0 || !met.some(({ state }) => state !== "closed"))) return undefined;
     const fault = this.#faults.find((one) => one.call === call);
     if (fault === undefined || fault.after-- > 0) return undefined;
     if (--fault.times === 0) this.#faults.splice(this.#faults.indexOf(fault), 1);

@@ -305,7 +305,12 @@ export class World implements Hearing {
     const { poller, subject, ground } = this;
     if (!subject.attend) return;
     const [near, far] = ground.tcpPair(false, this.acceptedPlain);
-    if (poller.attend(near) < 0) this.violated("attend refuses");
+    // A fault of the program's may have met it.
+    if (poller.attend(near) < 0) {
+      poller.attend(-1);
+      for (const fd of [near, far]) subject.system.close(fd);
+      return;
+    }
     subject.system.send(far, new Uint8Array(1));
     const end = performance.now() + this.patienceMs;
     while (!poller.attendedReady && performance.now() < end) {
