@@ -46,6 +46,8 @@ export function installGlobals(): void {
   }
   const host = Object.getOwnPropertyDescriptor(globalThis, "navigator")?.get;
   if (host !== undefined) properties["navigator"] = lazy("navigator", () => denoNavigator(host.call(globalThis)));
+  // The host makes its own when that is first touched, and to put another in its place is to touch it.
+  Reflect.deleteProperty(globalThis, "Storage");
   Object.defineProperties(globalThis, properties);
 }
 

@@ -274,6 +274,8 @@ tests("links name headings and pages that exist", () => {
 tests("files and folders of ours that any page names exist", () => {
   for (const [name, text] of pages) {
     for (const [, file] of text.matchAll(/`((?:ffi|src|scripts|test|templates)\/[\w./-]*)`/g)) {
+      // What the guide for the next system leaves to its reader.
+      if (/\b(?:NAME|MECHANISM)\b/.test(file)) continue;
       assert.ok(existsSync(join(repository, file)), `${name} names ${file}`);
     }
   }

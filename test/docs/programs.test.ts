@@ -38,7 +38,7 @@ const FILES: Readonly<Record<string, string>> = {
   "package.json": '{"type":"module"}\n',
 };
 
-/** Whom docs/client.md asks. */
+/** Whom docs/client.md asks, and who stands behind docs/proxy.md's. */
 const upstream = createServer((_, response) => response.end("1.20\n")).listen(0, "127.0.0.1");
 upstream.unref();
 await once(upstream, "listening");
@@ -73,7 +73,7 @@ async function runProgram({ page, line, text }: Block): Promise<void> {
   const port = await freePort();
   writeFileSync(
     join(folder, name),
-    text.replaceAll(/\bport: [1-9]\d*/g, `port: ${port}`).replaceAll("127.0.0.1:9000", behind),
+    text.replaceAll(/\bport: [1-9]\d*/g, `port: ${port}`).replaceAll(/127\.0\.0\.1:(?:9000|300[01])\b/g, behind),
   );
   if (text.includes("cert.pem")) certificate();
   const verb = /\bDeno\.bench\b/.test(text) ? "bench" : /\bDeno\.test\b|"node:test"/.test(text) ? "test" : "run";
