@@ -10,6 +10,7 @@ import { latin1 } from "../http/exchange.ts";
 import { bodyCutShort } from "../http/incoming-body.ts";
 import type { ProtocolHost } from "../http/protocol.ts";
 import { errnoError } from "../runtime/errno.ts";
+import { giveBuffer, takeBuffer } from "../runtime/spare-buffers.ts";
 import {
   COMPRESSION_ERROR,
   ENHANCE_YOUR_CALM,
@@ -66,7 +67,7 @@ export class Http2Connection extends Input implements FrameSink {
   readonly #decoder = new HpackDecoder();
   /** A header block that goes on in CONTINUATION frames: whose, what of it has come, whether it ends the stream. */
   #blockOf = 0;
-  #block: Uint8Array | undefined;
+  #block: Uint8Array<ArrayBuffer> | undefined;
   #blockLength = 0;
   #blockEnds = false;
   /** The stream of the DATA frame that is coming, and its size; undefined when it is to be dropped. */
@@ -196,17 +197,25 @@ export class Http2Connection extends Input implements FrameSink {
     const size = this.#blockLength + end - start;
     if (size > Math.min(MAX_BLOCK, this.limits.maxHeaderBytes + 16_384)) {
       this.fired("maxHeaderBytes", "sent a head that is too large");
+      if (this.#block !== undefined) giveBuffer(this.#block);
+      this.#block = undefined;
       return this.end(ENHANCE_YOUR_CALM);
     }
     const before = this.#block;
     if (before === undefined || size > before.length) {
-      const larger = new Uint8Array(Math.max(size, (before?.length ?? 0) * 2));
-      if (before !== undefined) larger.set(before.subarray(0, this.#blockLength));
+      const larger = takeBuffer(size);
+      if (before !== undefined) {
+        larger.set(before.subarray(0, this.#blockLength));
+        giveBuffer(before);
+      }
       this.#block = larger;
     }
     this.#block?.set(bytes.subarray(start, end), this.#blockLength);
     this.#blockLength = size;
-    if (whole && this.#block !== undefined) this.#blockCame(this.#block, 0, size);
+    const block = this.#block;
+    if (!whole || block === undefined) return;
+    this.#blockCame(block, 0, size);
+    giveBuffer(block);
   }
 
   /** A whole header block. It is decoded whatever becomes of it: the table must stay the client's. */

@@ -2,6 +2,7 @@
  * Cuts what a peer sends into frames (RFC 9113, 4.1). A frame that lies whole in the poller's lent memory is read
  * there; the payload of one that comes in parts is kept until it is whole, but for DATA, which is passed on as it comes.
  */
+import { giveBuffer, takeBuffer } from "../runtime/spare-buffers.ts";
 import { FRAME_SIZE_ERROR, PROTOCOL_ERROR } from "./errors.ts";
 import { DATA, FRAME_HEAD, FRAME_MAX, PADDED, PREFACE, readUint31 } from "./frames.ts";
 
@@ -28,7 +29,8 @@ export class FrameReader {
   #head: Uint8Array | undefined;
   #headLength = 0;
   /** The payload of a frame that is not DATA, and how much of it there is. */
-  #payload: Uint8Array | undefined;
+  #payload: Uint8Array<ArrayBuffer> | undefined;
+  #payloadSize = 0;
   #payloadLength = 0;
   #type = 0;
   #flags = 0;
@@ -69,14 +71,15 @@ export class FrameReader {
         continue;
       }
       if (this.#payload !== undefined) {
-        const size = Math.min(end - at, this.#payload.length - this.#payloadLength);
+        const size = Math.min(end - at, this.#payloadSize - this.#payloadLength);
         this.#payload.set(bytes.subarray(at, at + size), this.#payloadLength);
         this.#payloadLength += size;
         at += size;
         const payload = this.#payload;
-        if (this.#payloadLength < payload.length) return end;
+        if (this.#payloadLength < this.#payloadSize) return end;
         this.#payload = undefined;
-        sink.frame(this.#type, this.#flags, this.#stream, payload, 0, payload.length);
+        sink.frame(this.#type, this.#flags, this.#stream, payload, 0, this.#payloadSize);
+        giveBuffer(payload);
         continue;
       }
       if (at >= end) return end;
@@ -123,7 +126,8 @@ export class FrameReader {
     this.#type = type;
     this.#flags = flags;
     this.#stream = stream;
-    this.#payload = new Uint8Array(length);
+    this.#payload = takeBuffer(length);
+    this.#payloadSize = length;
     this.#payloadLength = 0;
     return at;
   }

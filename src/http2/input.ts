@@ -3,6 +3,7 @@
  * is kept, and as long as it is, or as the client reads nothing of what it has asked for, nothing more is received.
  */
 import { monotonicNow } from "../runtime/clock.ts";
+import { giveBuffer, takeBuffer } from "../runtime/spare-buffers.ts";
 import { SHARE_MS, type Waiting } from "../runtime/turn-shares.ts";
 import { Lifetime } from "./lifetime.ts";
 
@@ -15,9 +16,10 @@ export abstract class Input extends Lifetime implements Waiting {
   protected begun = 0;
   #shareEnds = 0;
   #paused = false;
-  /** From `#restAt` on it is to be read yet. */
-  #rest: Uint8Array | undefined;
+  /** From `#restAt` up to `#restEnd` it is to be read yet. */
+  #rest: Uint8Array<ArrayBuffer> | undefined;
   #restAt = 0;
+  #restEnd = 0;
   /** Its slice of a turn will come. */
   #queued = false;
 
@@ -59,13 +61,24 @@ export abstract class Input extends Lifetime implements Waiting {
   }
 
   #keep(bytes: Uint8Array, start: number, end: number): void {
-    const before = this.#rest?.subarray(this.#restAt);
-    const rest = new Uint8Array((before?.length ?? 0) + end - start);
-    if (before !== undefined) rest.set(before);
-    rest.set(bytes.subarray(start, end), rest.length - (end - start));
+    const before = this.#rest;
+    const kept = this.#restEnd - this.#restAt;
+    const rest = takeBuffer(kept + end - start);
+    if (before !== undefined) {
+      rest.set(before.subarray(this.#restAt, this.#restEnd));
+      giveBuffer(before);
+    }
+    rest.set(bytes.subarray(start, end), kept);
     this.#rest = rest;
     this.#restAt = 0;
+    this.#restEnd = kept + end - start;
     this.#goOnLater();
+  }
+
+  #forget(rest: Uint8Array<ArrayBuffer>): void {
+    this.#rest = undefined;
+    this.#restAt = this.#restEnd = 0;
+    giveBuffer(rest);
   }
 
   #goOnLater(): void {
@@ -77,14 +90,15 @@ export abstract class Input extends Lifetime implements Waiting {
   goOn(): void {
     this.#queued = false;
     const rest = this.#rest;
-    if (rest === undefined || this.closed || this.output.full) return;
+    if (rest === undefined || this.output.full) return;
+    if (this.closed) return this.#forget(rest);
     try {
-      this.#restAt = this.#read(rest, this.#restAt, rest.length);
+      this.#restAt = this.#read(rest, this.#restAt, this.#restEnd);
     } catch (error) {
       // Ours: nobody else is above us here.
       return this.poller.onSinkError(this.handle, error);
     }
-    if (this.#restAt >= rest.length) this.#rest = undefined;
+    if (this.closed || this.#restAt >= this.#restEnd) this.#forget(rest);
     if (!this.closed) this.#unpause();
   }
 

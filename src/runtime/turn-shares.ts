@@ -17,15 +17,18 @@ export interface Waiting {
   goOn(): void;
 }
 
+/** What a slice should take, with what handlers do after an await, and its answers. */
+const SLICE_MS = 0.5;
 /** Requests of one connection that may begin in a slice, at first and at the most. */
+const FIRST_REQUESTS = 8;
 const MOST_REQUESTS = 32;
 
 export class TurnShares {
   /**
-   * Requests that may begin in a slice. What their handlers do after an await is not within a share, so it is measured with
-   * the slices and answered with fewer of them.
+   * Requests that may begin in a slice, or as bytes come. What their handlers do after an await is not within a share, so
+   * it is measured afterwards and answered with fewer of them.
    */
-  requests = MOST_REQUESTS;
+  requests = FIRST_REQUESTS;
   /** Asks for another turn. */
   readonly #schedule: () => void;
   /** When the turn began. */
@@ -57,11 +60,13 @@ export class TurnShares {
 
   /** A part of the turn: slices one after the other, with what they lead to. */
   run(): void {
+    // Those that come meanwhile are not passed over, and what throws does not end the rest.
+    this.#schedule();
+    // What new bytes have led to is no slice's.
+    runTicks();
     let now = monotonicNow();
     const until = now + TURN_MS;
-    // Those that come meanwhile are not passed over, and what throws does not end the rest.
-    if (this.size > 0) this.#schedule();
-    do {
+    while (this.size > 0) {
       const waiting = this.#waiting[this.#next];
       this.#waiting[this.#next++] = undefined;
       waiting?.goOn();
@@ -69,9 +74,10 @@ export class TurnShares {
       runTicks();
       const began = now;
       now = monotonicNow();
-      if (now - began > TURN_MS) this.requests = Math.max(1, this.requests >> 1);
+      if (now - began > SLICE_MS) this.requests = Math.max(1, this.requests >> 1);
       else if (this.requests < MOST_REQUESTS) this.requests++;
-    } while (this.size > 0 && now < until);
+      if (now >= until) break;
+    }
     if (this.size === 0) {
       this.#waiting = [];
       this.#next = 0;
