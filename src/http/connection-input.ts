@@ -23,6 +23,7 @@ export abstract class ConnectionInput extends ConnectionClocks implements Waitin
   /** Times that requests were served, in turn `#turn`. */
   #served = 0;
   #turn = -1;
+  #held = false;
 
   /** No further request may be looked at now. */
   abstract get busy(): boolean;
@@ -32,6 +33,8 @@ export abstract class ConnectionInput extends ConnectionClocks implements Waitin
 
   /** Serves requests from `bytes[start, end)`, returns the index behind what was used. */
   protected abstract serve(bytes: Uint8Array, start: number, end: number): number;
+  /** Less waits than may: bytes are welcome, if nothing else keeps them off. */
+  protected abstract receiveMore(): void;
   /** It goes on where it has yielded. */
   protected abstract resume(): void;
   /** Nothing waits to be served, and nobody is being answered. */
@@ -48,13 +51,30 @@ export abstract class ConnectionInput extends ConnectionClocks implements Waitin
   keep(bytes: Uint8Array, start: number, end: number): void {
     if (this.#input === undefined) this.#input = new EarlyInput(bytes, start, end);
     else this.#input.add(bytes, start, end);
-    if (this.busy && this.waiting > this.host.limits.maxPipelinedBytes) this.host.poller.pause(this.handle);
+    if (!this.busy || !this.#isTooMuch) return;
+    this.#held = true;
+    this.host.poller.pause(this.handle);
+  }
+
+  get #isTooMuch(): boolean {
+    return this.waiting > this.host.limits.maxPipelinedBytes;
+  }
+  /** So much waits that no more is received, until some of it was served. */
+  protected get inputHeld(): boolean {
+    return this.#held;
+  }
+  #takeMore(): void {
+    if (!this.#held || this.#isTooMuch) return;
+    this.#held = false;
+    this.receiveMore();
   }
 
   /** Everybody else comes first: whoever sends much at once, or one request behind the other, has a share of each turn. */
   yieldTurn(): void {
     if (this.yielded) return;
     this.yielded = true;
+    // Only who has been served yields. What comes next is begun anew, however long it waits with us.
+    this.headBegan(false);
     this.host.shares.add(this);
   }
 
@@ -70,11 +90,14 @@ export abstract class ConnectionInput extends ConnectionClocks implements Waitin
   }
 
   #hadItsShare(): boolean {
+    return this.#served >= FREE_REQUESTS && this.#turn === turnStats.turns && this.host.shares.spent;
+  }
+  #countServed(): void {
     if (this.#turn !== turnStats.turns) {
       this.#turn = turnStats.turns;
       this.#served = 0;
     }
-    return ++this.#served > FREE_REQUESTS && this.host.shares.spent;
+    this.#served++;
   }
 
   /** Part of a head has come, and nothing before it waits. `fresh`: it is the connection's first. */
@@ -114,8 +137,10 @@ export abstract class ConnectionInput extends ConnectionClocks implements Waitin
         break;
       }
       input.served(at);
+      this.#countServed();
       begins = true;
     }
+    this.#takeMore();
     if (this.busy) return;
     if (input.size === 0) {
       this.#input = undefined;

@@ -477,7 +477,7 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
     if (this.#closed) return;
     const last = !this.keepAlive || (this.#peerEnded && this.waiting === 0);
     if (last) return this.host.finish(this, this.#clientIsDone());
-    if (!this.#peerEnded) this.host.poller.receive(this.handle);
+    if (!this.#peerEnded && !this.inputHeld) this.host.poller.receive(this.handle);
     this.pump();
   }
 
@@ -488,6 +488,9 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
 
   protected serve(bytes: Uint8Array, start: number, end: number): number {
     return this.host.serve(this.handle, this, bytes, start, end);
+  }
+  protected receiveMore(): void {
+    if (!this.#peerEnded && !this.#blocked && !this.body?.paused) this.host.poller.receive(this.handle);
   }
   protected resume(): void {
     if (!this.busy) this.#next();

@@ -112,8 +112,8 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     if (at === end || this.rows.serials[handle] !== serial) return;
     // Part of a head, or bytes behind a request that is still being answered.
     const kept = this.#activate(handle);
-    kept.keep(bytes, at, end);
     if (this.#yields) kept.yieldTurn();
+    kept.keep(bytes, at, end);
     if (!kept.busy) kept.waitForHead(this.rows.fresh[handle] === 1 && !this.ending);
   }
 

@@ -117,6 +117,12 @@ export abstract class Input extends Lifetime implements Waiting {
     if (!this.closed) this.#unpause();
   }
 
+  /** The client's end has been noticed during a pause. What it has said before comes first; then it is told as `ended`. */
+  hungUp(): void {
+    if (this.#rest === undefined) this.ended();
+  }
+  abstract ended(): void;
+
   /** What the client has said in time counts, also where we have not come to it. */
   protected get inputWaits(): boolean {
     return this.#queued;

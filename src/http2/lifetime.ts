@@ -114,6 +114,8 @@ export abstract class Lifetime extends Streams implements OtherConnection {
   }
 
   #lastWord(): void {
+    // Requests that have come are served, also where we have not come to them.
+    if (this.inputWaits) return this.arm((this.#drainAt = Math.ceil(this.now + 1)));
     this.#draining = 2;
     this.#drainAt = 0;
     this.served = this.last;

@@ -43,7 +43,7 @@ export class Http2 implements Protocol, Sink, Owner {
     this.#connections[handle]?.ended();
   }
   hungUp(handle: Handle): void {
-    this.#connections[handle]?.ended();
+    this.#connections[handle]?.hungUp();
   }
   failed(handle: Handle, errno: number): void {
     this.#connections[handle]?.failed(errno);

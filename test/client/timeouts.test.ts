@@ -34,7 +34,7 @@ async function failsAfter(ms: number, promise: Promise<unknown>): Promise<Error>
 test("the defaults are the option table's", () => {
   const table = Object.fromEntries(
     optionTable
-      .filter(({ group }) => group === "fetch")
+      .filter(({ group, name }) => group === "fetch" && name.startsWith("fetch"))
       .map(({ name, default: value }) => [name[5].toLowerCase() + name.slice(6), value]),
   );
   assert.equal(table, { ...DEFAULTS });

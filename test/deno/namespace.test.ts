@@ -31,7 +31,7 @@ test("is on globalThis as Deno's is, and the same at every look", () => {
   installDeno();
   assert.is(global.Deno, namespace);
   const { writable, enumerable, configurable } = Object.getOwnPropertyDescriptor(globalThis, "Deno") ?? {};
-  assert.equal([writable, enumerable, configurable], [true, true, true]);
+  assert.equal([writable, enumerable, configurable], [false, true, true]);
 });
 test("may be replaced before it was looked at", () => {
   delete global.Deno;

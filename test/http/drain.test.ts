@@ -118,7 +118,8 @@ test("half a request that goes on is answered too", async () => {
   assert.equal(await drained, { cut: 0 });
 });
 
-test("connections that wait in the kernel's queue are taken, not reset", async () => {
+// Over HTTP/2 a client that has read GOAWAY need not say what it was about to: test/http2/drain.test.ts has that.
+http1("connections that wait in the kernel's queue are taken, not reset", async () => {
   using server = start(() => new Response("x"), { drainIdle: "10s" });
   const clients: Client[] = await Promise.all(Array.from({ length: 50 }, () => connect(server.port)));
   // Their connect has returned, so they are in the queue at least; the drain begins before another turn does.
