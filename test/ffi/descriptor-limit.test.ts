@@ -73,7 +73,8 @@ for (const [name, opened, line] of [
       // Idle but short of descriptors: it looks again ten times a second, which is no spin.
       const before = ticks(pid);
       await new Promise((resolve) => setTimeout(resolve, 1000));
-      assert.ok(ticks(pid) - before <= 5, `${ticks(pid) - before} ticks in a second`);
+      // A spin would be a hundred.
+      assert.ok(ticks(pid) - before <= 25, `${ticks(pid) - before} ticks in a second`);
       assert.is(child.exitCode, null);
 
       // As connections close, those that wait are accepted, and in the end all have been served.
