@@ -23,6 +23,8 @@ export interface ConnectionHost extends InputHost {
   readonly counters: HttpCounters;
   /** The server wants to end: no connection persists. */
   readonly draining: boolean;
+  /** It is still the one on its handle, which may have another owner by now. */
+  isLive(connection: HttpConnection): boolean;
   /** Requests whose connection is gone, and whose handler has not noticed yet, with when they began. */
   readonly abandoned: Map<Exchange, number>;
   /** Serves requests from `bytes[start, end)`, returns the index behind what was used. */
@@ -490,10 +492,11 @@ export class HttpConnection extends ConnectionInput implements BodyOwner, Exchan
     return this.host.serve(this.handle, this, bytes, start, end);
   }
   protected receiveMore(): void {
-    if (!this.#peerEnded && !this.#blocked && !this.body?.paused) this.host.poller.receive(this.handle);
+    if (this.#peerEnded || this.#blocked || this.body?.paused || !this.host.isLive(this)) return;
+    this.host.poller.receive(this.handle);
   }
   protected resume(): void {
-    if (!this.busy) this.#next();
+    if (!this.busy && this.host.isLive(this)) this.#next();
   }
   protected emptied(): void {
     if (this.#peerEnded) this.host.finish(this, true);

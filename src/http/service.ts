@@ -315,13 +315,17 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
     this.handOver(connection.handle, successor, sending);
   }
 
+  isLive(connection: HttpConnection): boolean {
+    return this.rows.active[connection.handle] === connection;
+  }
+
   finish(connection: HttpConnection, clean: boolean): void {
-    if (this.rows.active[connection.handle] !== connection) return;
+    if (!this.isLive(connection)) return;
     this.part(connection.handle, clean);
   }
 
   abandon(connection: HttpConnection): void {
-    if (this.rows.active[connection.handle] !== connection) return;
+    if (!this.isLive(connection)) return;
     connection.closeWith();
     this.closeNow(connection.handle);
   }
@@ -332,7 +336,7 @@ export class HttpService extends Connections implements Sink, ConnectionHost, Ex
   }
 
   refuse(connection: HttpConnection, status: number, reason: string, toHead: boolean): void {
-    if (this.rows.active[connection.handle] !== connection) return;
+    if (!this.isLive(connection)) return;
     this.#sendLast(connection.handle, writeError(this.#out, 0, status, reason, toHead, this.#refusalFields), false);
   }
 

@@ -5,6 +5,7 @@
  */
 import { monotonicNow } from "./clock.ts";
 import { runTicks } from "./poller-wait.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 /** What one connection may take before the others get their turn, in milliseconds. It is looked at between two requests. */
 export const SHARE_MS = 0.25;
@@ -33,9 +34,7 @@ export class TurnShares {
   readonly #schedule: () => void;
   /** When the turn began. */
   readonly #began: () => number;
-  /** In the order in which they came; those before `#next` have had their slice. */
-  #waiting: (Waiting | undefined)[] = [];
-  #next = 0;
+  readonly #waiting = new WaitingLine<Waiting>();
 
   constructor(schedule: () => void, began: () => number) {
     this.#schedule = schedule;
@@ -44,7 +43,7 @@ export class TurnShares {
 
   /** So many wait. */
   get size(): number {
-    return this.#waiting.length - this.#next;
+    return this.#waiting.size;
   }
 
   /** The turn has had so much that new input is better left for a slice of its own. */
@@ -55,7 +54,7 @@ export class TurnShares {
   /** From now on `goOn` will be called, once. */
   add(waiting: Waiting): void {
     if (this.size === 0) this.#schedule();
-    this.#waiting.push(waiting);
+    this.#waiting.add(waiting);
   }
 
   /** A part of the turn: slices one after the other, with what they lead to. */
@@ -66,25 +65,15 @@ export class TurnShares {
     runTicks();
     let now = monotonicNow();
     const until = now + TURN_MS;
-    while (this.size > 0) {
-      const waiting = this.#waiting[this.#next];
-      this.#waiting[this.#next++] = undefined;
-      waiting?.goOn();
+    for (let waiting = this.#waiting.take(); waiting !== undefined; waiting = this.#waiting.take()) {
+      waiting.goOn();
       // Handlers go on, and their answers leave: that is of this slice too.
       runTicks();
       const began = now;
       now = monotonicNow();
       if (now - began > SLICE_MS) this.requests = Math.max(1, this.requests >> 1);
       else if (this.requests < MOST_REQUESTS) this.requests++;
-      if (now >= until) break;
-    }
-    if (this.size === 0) {
-      this.#waiting = [];
-      this.#next = 0;
-    } else if (this.#next > 4096) {
-      // Not one by one: that is a move of all.
-      this.#waiting.splice(0, this.#next);
-      this.#next = 0;
+      if (now >= until) return;
     }
   }
 }

@@ -6,6 +6,7 @@
 import type { Handle } from "../../ffi/poller.ts";
 import { monotonicNow } from "../runtime/clock.ts";
 import { turnStats } from "../runtime/stall-clock.ts";
+import { WaitingLine } from "../runtime/waiting-line.ts";
 
 /** Of a turn, in milliseconds; one step is always taken. */
 const BUDGET_MS = 2;
@@ -14,9 +15,10 @@ export class HandshakeQueue {
   readonly #step: (handle: Handle, life: number) => void;
   #turn = -1;
   #spent = 0;
-  /** Handle, life, handle, life, …; those before `#next` are done. */
-  #waiting: number[] = [];
-  #next = 0;
+  /** Handle, life, handle, life, … */
+  readonly #waiting = new WaitingLine<number>();
+  /** Somebody waits, or has just had his step: an immediate sees to it. */
+  #busy = false;
 
   constructor(step: (handle: Handle, life: number) => void) {
     this.#step = step;
@@ -24,7 +26,7 @@ export class HandshakeQueue {
 
   /** Whether a step may be taken at once. */
   get free(): boolean {
-    if (this.#waiting.length > 0) return false;
+    if (this.#busy) return false;
     if (this.#turn !== turnStats.turns) {
       this.#turn = turnStats.turns;
       this.#spent = 0;
@@ -37,27 +39,21 @@ export class HandshakeQueue {
   }
 
   add(handle: Handle, life: number): void {
-    if (this.#waiting.length === 0) setImmediate(this.#run);
-    this.#waiting.push(handle, life);
+    this.#waiting.add(handle);
+    this.#waiting.add(life);
+    if (this.#busy) return;
+    this.#busy = true;
+    setImmediate(this.#run);
   }
 
   readonly #run = (): void => {
     const until = monotonicNow() + BUDGET_MS;
     do {
-      const next = this.#next;
-      this.#next += 2;
-      this.#step(this.#waiting[next], this.#waiting[next + 1]);
-    } while (this.#next < this.#waiting.length && monotonicNow() < until);
-    if (this.#next === this.#waiting.length) {
-      this.#waiting = [];
-      this.#next = 0;
-      return;
-    }
-    // Not one by one: that is a move of all.
-    if (this.#next > 4096) {
-      this.#waiting.splice(0, this.#next);
-      this.#next = 0;
-    }
-    setImmediate(this.#run);
+      const handle = this.#waiting.take();
+      const life = this.#waiting.take();
+      if (handle !== undefined && life !== undefined) this.#step(handle, life);
+    } while (this.#waiting.size > 0 && monotonicNow() < until);
+    this.#busy = this.#waiting.size > 0;
+    if (this.#busy) setImmediate(this.#run);
   };
 }

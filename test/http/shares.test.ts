@@ -66,4 +66,25 @@ for (const [how, handler] of Object.entries(handlers)) {
   });
 }
 
+test("what waits as its server closes is nobody's: the handle has another owner by then", async () => {
+  for (let round = 0; round < 5; round++) {
+    let calls = 0;
+    const closing = start(() => {
+      calls++;
+      busy(0.1);
+      return new Response("x");
+    });
+    const client = await connect(closing.port);
+    client.write(get("/").repeat(MANY));
+    while (runtime().shares.size === 0 && calls < MANY) await new Promise((resolve) => setImmediate(resolve));
+    closing[Symbol.dispose]();
+    using next = start(() => new Response("y"));
+    while (runtime().shares.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    using other = await connect(next.port);
+    other.write(get("/"));
+    await other.until(() => other.text.endsWith("y"), "an answer of the next server");
+    client[Symbol.dispose]();
+  }
+});
+
 test.run();
